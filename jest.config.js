@@ -1,0 +1,10 @@
+// Types are checked by `tsc --noEmit`; swc only strips them, which keeps a test run short.
+module.exports = {
+  testEnvironment: "node",
+  roots: ["<rootDir>/tests"],
+  testMatch: ["**/*.test.ts"],
+  transform: {
+    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2023" }, module: { type: "commonjs" } }],
+  },
+  maxWorkers: 2,
+};

@@ -30,7 +30,7 @@ export async function runPlan(request: PlanRequest): Promise<Plan> {
     const end = await runProgram(project, request.mode, server.address);
     const result = monitor.finish();
     // A fault makes the program fail in turn ("failed to register …"); the fault is the cause, so it is what gets reported.
-    if (monitor.faults.length > 0) throw faultsError(monitor.faults);
+    if (monitor.faults.size > 0) throw faultsError([...monitor.faults]);
     const failure = programFailure(project, end, monitor.diagnostics);
     if (failure) throw failure;
     const printed = end.stdout.trim();

@@ -50,6 +50,11 @@ export function bare(value: Json): Json {
   }
 }
 
+/** {@link bare} for a resource's whole set of properties. */
+export function bareObject(values: JsonObject): JsonObject {
+  return mapValues(values, bare);
+}
+
 /** True when the value, or anything inside it, is marked secret. */
 export function holdsSecret(value: Json): boolean {
   if (Array.isArray(value)) return value.some(holdsSecret);

@@ -1,0 +1,242 @@
+import type { Server } from "node:http";
+import { collectDefaultMetrics } from "prom-client";
+import type { ClientFile } from "../registry/schema";
+import { ClientTable } from "./client-table";
+import type { Clock, Timer } from "./clock";
+import type { AgentConfig } from "./config";
+import type { Device } from "./device";
+import { Drain } from "./drain";
+import { evaluateHealth, type Health } from "./health";
+import { startHttp } from "./http";
+import type { LocalCopy } from "./local-copy";
+import { type Log, messageOf } from "./log";
+import { createMetrics } from "./metrics";
+import { NodeRecord } from "./node-record";
+import { Reconciler } from "./reconcile";
+import { RegistryFollower } from "./registry-follower";
+import { SnapshotSaver } from "./snapshot-saver";
+import type { StorageClient } from "./storage-client";
+
+/** What the agent is made of. */
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly instance: string;
+  readonly version: string;
+  readonly publicKey: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly storage: StorageClient;
+  readonly device: Device;
+  readonly local: LocalCopy;
+}
+
+/** How long the registry may keep a start waiting before this server goes on with its own copy. */
+const REGISTRY_FIRST_MS = 1500;
+
+/**
+ * The daemon on a server: follows the registry, keeps the kernel's peers as the registry wants them, and says how it is doing.
+ *
+ * INVARIANTS: nothing here touches the shared storage or waits for it. After a start the registry is asked first, so that a
+ * client that was revoked meanwhile is not let in from the old copy, but only for a moment: then the copy is used.
+ */
+export class Agent {
+  private readonly table = new ClientTable();
+  private readonly drain: Drain;
+  private readonly reconciler: Reconciler;
+  private readonly follower: RegistryFollower;
+  private readonly saver: SnapshotSaver;
+  private readonly record: NodeRecord;
+  private expiryTimer: Timer | undefined;
+  private server: Server | undefined;
+  private known = false;
+  private revision = 0;
+
+  constructor(private readonly options: AgentOptions) {
+    const { config, clock, log, storage, device, publicKey, local } = options;
+    this.drain = new Drain(clock, config.drainSeconds);
+    this.reconciler = new Reconciler({
+      interface: config.interface,
+      device,
+      clock,
+      log,
+      desired: () => (this.known ? this.table.peers : undefined),
+      revision: () => this.revision,
+      onPass: () => this.record.update(),
+    });
+    this.follower = new RegistryFollower({
+      root: config.registryPath,
+      cluster: config.cluster,
+      serverPublicKey: publicKey,
+      storage,
+      clock,
+      log,
+      listener: {
+        onEverything: (clients, keep, revision) => this.onEverything(clients, keep, revision),
+        onChanges: (changes, revision) => this.onChanges(changes, revision),
+      },
+    });
+    this.saver = new SnapshotSaver(local, clock, log, () => ({
+      schema: 1,
+      serverPublicKey: publicKey,
+      revision: this.revision,
+      savedAt: new Date(clock.now()).toISOString(),
+      clients: this.table.clients(),
+    }));
+    this.record = new NodeRecord(storage, config.runtimePath, clock, () => ({
+      schema: 1,
+      instance: options.instance,
+      revision: this.reconciler.appliedRevision ?? 0,
+      peers: this.reconciler.peerCount,
+      healthy: this.health().healthy,
+      version: options.version,
+      time: new Date(clock.now()).toISOString(),
+    }));
+  }
+
+  /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
+  async start(): Promise<void> {
+    const { config, clock, log } = this.options;
+    const metrics = createMetrics(this.metricsSource());
+    collectDefaultMetrics({ register: metrics });
+    this.server = await startHttp(
+      config.healthPort,
+      {
+        health: () => this.report(),
+        metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
+      },
+      log,
+    );
+    await this.loadCopy();
+    clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
+    void this.follower.start();
+    this.reconciler.request("everything");
+    log.info({ healthPort: config.healthPort, publicKey: this.options.publicKey }, "the agent has started");
+  }
+
+  /** Told to go: see {@link Drain}. */
+  beginDrain(reason: string): void {
+    this.options.log.info({ reason, again: this.drain.reason !== undefined }, "draining");
+    this.drain.begin(reason);
+    this.record.update();
+  }
+
+  /** Settles when the drain is over. */
+  get drained(): Promise<void> {
+    return this.drain.finished;
+  }
+
+  /** Stops everything except the WireGuard interface, which goes on serving its sessions. */
+  async stop(): Promise<void> {
+    this.follower.stop();
+    this.record.stop();
+    this.expiryTimer?.cancel();
+    await this.reconciler.stop();
+    await this.saver.stop();
+    this.options.storage.stop();
+    this.server?.close();
+    this.server?.closeAllConnections();
+  }
+
+  private async loadCopy(): Promise<void> {
+    const { local, log, clock, publicKey } = this.options;
+    try {
+      const copy = await local.snapshot();
+      if (copy === undefined) return;
+      if (copy.serverPublicKey !== publicKey) throw new Error("the copy belongs to another server key");
+      this.table.replaceAll(copy.clients, clock.now());
+      this.revision = copy.revision;
+      this.hasCopy = true;
+    } catch (error) {
+      this.copyError = `this server's own copy of the clients cannot be used: ${messageOf(error)}`;
+      log.warn({ problem: messageOf(error) }, "this server's own copy of the clients cannot be used");
+    }
+  }
+
+  private hasCopy = false;
+  private copyError: string | undefined;
+
+  private useCopy(): void {
+    if (this.known || !this.hasCopy) return;
+    this.options.log.warn(
+      { revision: this.revision },
+      "the registry does not answer; starting with this server's own copy",
+    );
+    this.changed("everything");
+  }
+
+  private onEverything(clients: readonly ClientFile[], keep: readonly string[], revision: number): void {
+    const kept = new Set(keep);
+    const last = this.table.clients().filter((client) => kept.has(client.name));
+    this.table.replaceAll([...clients, ...last], this.options.clock.now());
+    this.revision = revision;
+    this.changed("everything");
+    this.saver.save();
+  }
+
+  private onChanges(changes: ReadonlyMap<string, ClientFile | undefined>, revision: number): void {
+    const affected = new Set<string>();
+    for (const [name, client] of changes) {
+      for (const key of this.table.update(name, client, this.options.clock.now())) affected.add(key);
+    }
+    this.revision = revision;
+    this.changed(affected);
+    this.saver.save();
+  }
+
+  private changed(scope: "everything" | ReadonlySet<string>): void {
+    this.known = true;
+    this.reconciler.request(scope);
+    const { clock } = this.options;
+    const next = this.table.nextExpiry();
+    this.expiryTimer?.cancel();
+    if (next === undefined) return;
+    // The wall clock may be set meanwhile, so the wait is cut to a minute and the time is looked at again.
+    this.expiryTimer = clock.after(Math.min(Math.max(next - clock.now(), 0), 60_000), () => {
+      this.changed(this.table.expire(clock.now()));
+    });
+  }
+
+  private health(): Health {
+    const { clock, config, publicKey, storage } = this.options;
+    const { lastPassAt, state, error, appliedRevision } = this.reconciler;
+    return evaluateHealth({
+      draining: this.drain.reason,
+      applied: appliedRevision !== undefined,
+      sinceLastPass: lastPassAt === undefined ? undefined : clock.monotonic() - lastPassAt,
+      device: state,
+      deviceError: error,
+      expectedPublicKey: publicKey,
+      expectedListenPort: config.listenPort,
+      storage: storage.state,
+      registryProblems: this.follower.problems,
+      conflicts: this.table.conflicts(),
+      localCopyError: this.saver.error ?? this.copyError,
+    });
+  }
+
+  /** The body of `/healthz`. */
+  private report() {
+    const { instance, version } = this.options;
+    const { appliedRevision, peerCount } = this.reconciler;
+    return { ...this.health(), revision: appliedRevision ?? 0, peers: peerCount, instance, version };
+  }
+
+  private metricsSource() {
+    const { clock, config, instance, storage, version } = this.options;
+    return {
+      version,
+      instance,
+      interface: config.interface,
+      reconciler: this.reconciler,
+      storage,
+      now: () => clock.now(),
+      health: () => this.health(),
+      draining: () => this.drain.reason !== undefined,
+      revision: () => this.revision,
+      registryAgeSeconds: () => {
+        const at = this.follower.lastReadAt;
+        return at === undefined ? undefined : (clock.monotonic() - at) / 1000;
+      },
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { UserError } from "../config/errors";
+import { describeIssues } from "../registry/schema";
+import { isCidr } from "../wireguard/addresses";
+
+const port = z.int().min(1).max(65535);
+const cidr = z.string().refine(isCidr, "is not an address range in CIDR form");
+const absolutePath = z.string().startsWith("/", "is not an absolute path");
+
+/** `/etc/wgc/agent.json`, written by user data: everything the agent needs to know about its server. */
+export const agentConfigSchema = z.strictObject({
+  version: z.literal(1),
+  cluster: z.string().min(1),
+  region: z.string().min(1),
+  /** At most 15 characters: the kernel's limit for interface names (IFNAMSIZ). */
+  interface: z.string().regex(/^[A-Za-z0-9_-]{1,15}$/, "is not an interface name"),
+  listenPort: port,
+  healthPort: port,
+  /** 576 is the least an IPv4 link may have (RFC 791). */
+  mtu: z.int().min(576).max(65535),
+  endpoint: z.string().min(1),
+  tunnelIpv4: cidr,
+  clientDns: z.array(z.string()),
+  clientRoutes: z.array(cidr),
+  /** Seconds; 0 is off. */
+  persistentKeepalive: z.int().min(0).max(65535),
+  registryPath: absolutePath,
+  runtimePath: absolutePath,
+  statePath: absolutePath,
+  /** How long a server that was told to stop goes on serving while the load balancer moves its flows. */
+  drainSeconds: z.int().min(0).max(3600),
+});
+
+/** The agent's configuration. */
+export type AgentConfig = z.infer<typeof agentConfigSchema>;
+
+/** Where the configuration is, unless the environment says otherwise. */
+export function agentConfigPath(env: NodeJS.ProcessEnv): string {
+  return env["WGC_AGENT_CONFIG"] ?? "/etc/wgc/agent.json";
+}
+
+/** Reads and checks the configuration; every fault in it is named at once. */
+export function loadAgentConfig(path: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(`cannot read the agent's configuration ${path}: ${why}`, { cause: error });
+  }
+  const parsed = agentConfigSchema.safeParse(value);
+  if (!parsed.success) {
+    throw new UserError(
+      `the agent's configuration ${path} is wrong: ${describeIssues(parsed.error)}; user data writes this file, so mend the stack's configuration`,
+    );
+  }
+  return parsed.data;
+}

@@ -1,0 +1,116 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Health } from "./health";
+import type { Reconciler } from "./reconcile";
+import type { StorageClient } from "./storage-client";
+
+/** Where the numbers come from; they are read when somebody asks. */
+export interface MetricsSource {
+  readonly version: string;
+  readonly instance: string;
+  readonly interface: string;
+  readonly reconciler: Reconciler;
+  readonly storage: Pick<StorageClient, "state" | "restarts">;
+  now(): number;
+  health(): Health;
+  draining(): boolean;
+  /** Revision of the registry that is known here, and seconds since it was last read (undefined: never). */
+  revision(): number;
+  registryAgeSeconds(): number | undefined;
+}
+
+/** WireGuard renews a session every 120 s and drops it after 180 s: a peer with a younger handshake is online. */
+export const ONLINE_SECONDS = 180;
+
+/** The agent's metrics, ready to be asked for. */
+export function createMetrics(source: MetricsSource): Registry {
+  const registry = new Registry();
+  const { reconciler } = source;
+  registry.setDefaultLabels({ instance_id: source.instance });
+  const gauge = (name: string, help: string, read: () => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const value = read();
+        if (value !== undefined) this.set(value);
+      },
+    });
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  const info = new Gauge({
+    name: "wgc_agent_info",
+    help: "Version of the agent",
+    labelNames: ["version"],
+    registers: [registry],
+  });
+  info.set({ version: source.version }, 1);
+  gauge("wgc_healthy", "1 when the load balancer is told to send traffic here", () =>
+    Number(source.health().healthy),
+  );
+  gauge("wgc_draining", "1 while this server drains", () => Number(source.draining()));
+  gauge("wgc_peers", "Clients in the WireGuard interface", () => reconciler.peerCount);
+  gauge("wgc_peers_online", `Clients with a handshake in the last ${ONLINE_SECONDS} s`, () =>
+    onlinePeers(source),
+  );
+  gauge("wgc_registry_revision", "Registry revision known to this server", () => source.revision());
+  gauge(
+    "wgc_applied_revision",
+    "Registry revision applied to the interface",
+    () => reconciler.appliedRevision,
+  );
+  gauge("wgc_registry_age_seconds", "Seconds since the registry was last read without an error", () =>
+    source.registryAgeSeconds(),
+  );
+  gauge("wgc_storage_up", "1 when the shared storage answers, 0 when it is stuck", () =>
+    Number(source.storage.state === "ok"),
+  );
+  counter(
+    "wgc_storage_restarts_total",
+    "Storage workers that hung or died and were replaced",
+    () => source.storage.restarts,
+  );
+  counter(
+    "wgc_apply_errors_total",
+    "Passes that could not bring the interface up to date",
+    () => reconciler.stats.errors,
+  );
+  counter(
+    "wgc_peer_changes_total",
+    "Peers that were added, changed or removed",
+    () => reconciler.stats.changes,
+  );
+  const duration = new Histogram({
+    name: "wgc_apply_duration_seconds",
+    help: "Time to apply one set of changes to the interface",
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  });
+  reconciler.onApply = (seconds) => duration.observe(seconds);
+  const bytes = new Gauge({
+    name: "wgc_interface_bytes",
+    help: "Bytes of all present clients through the interface, by direction (falls when a client is removed)",
+    labelNames: ["interface", "direction"],
+    registers: [registry],
+    collect() {
+      const peers = reconciler.state?.dump.peers ?? [];
+      const sum = (of: "rxBytes" | "txBytes") => peers.reduce((total, peer) => total + peer[of], 0);
+      bytes.set({ interface: source.interface, direction: "received" }, sum("rxBytes"));
+      bytes.set({ interface: source.interface, direction: "sent" }, sum("txBytes"));
+    },
+  });
+  return registry;
+}
+
+function onlinePeers({ reconciler, now }: MetricsSource): number {
+  const since = now() / 1000 - ONLINE_SECONDS;
+  return reconciler.state?.dump.peers.filter((peer) => peer.latestHandshake > since).length ?? 0;
+}

@@ -1,0 +1,171 @@
+import { wgCommands } from "../wireguard/commands";
+import { applyChanges, diffPeers, type PeerChange, type PeerSpec } from "../wireguard/diff";
+import type { Clock, Timer } from "./clock";
+import type { Device, DeviceState } from "./device";
+import { type Log, messageOf } from "./log";
+
+/** What has to be compared: everything with what the kernel says, or only these public keys with what we last knew. */
+export type Scope = "everything" | ReadonlySet<string>;
+
+/** The peers to compare and the changes between them. Pure. */
+export function decide(
+  scope: Scope,
+  desired: ReadonlyMap<string, PeerSpec>,
+  observed: ReadonlyMap<string, PeerSpec>,
+): PeerChange[] {
+  if (scope === "everything") return diffPeers(desired.values(), observed.values());
+  const pick = (peers: ReadonlyMap<string, PeerSpec>) => [...scope].flatMap((key) => peers.get(key) ?? []);
+  return diffPeers(pick(desired), pick(observed));
+}
+
+/** What the reconciler needs from around it. */
+export interface ReconcilerOptions {
+  readonly interface: string;
+  readonly device: Device;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The desired peers; undefined while nothing is known yet. */
+  readonly desired: () => ReadonlyMap<string, PeerSpec> | undefined;
+  /** The registry revision that `desired` is from. */
+  readonly revision: () => number;
+  /** Called after each pass, successful or not. */
+  readonly onPass?: (() => void) | undefined;
+}
+
+/** How long the kernel's state is trusted; faults of the interface are seen within this time. */
+const OBSERVE_EVERY_MS = 2000;
+/** Looking at the kernel may take at most this share of the time: 5 %. */
+const OBSERVE_SHARE = 20;
+const RETRY_MS = { first: 500, most: 15_000 };
+
+/**
+ * Brings the kernel's peers to the desired ones.
+ *
+ * INVARIANTS: one pass at a time; what is asked for meanwhile is joined into the next pass, none is lost. Nothing is applied
+ * when nothing differs, and peers that do not differ are not named, so their sessions go on. After a failure nothing is
+ * assumed about the kernel: the next pass asks it.
+ */
+export class Reconciler {
+  private dirty: Scope | undefined;
+  private running: Promise<void> | undefined;
+  private observed: Map<string, PeerSpec> | undefined;
+  private timer: Timer | undefined;
+  private retryMs = RETRY_MS.first;
+  private readonly abort = new AbortController();
+
+  /** The interface as last seen, and when (monotonic). */
+  state: DeviceState | undefined;
+  stateAt = 0;
+  /** Why the last look at the interface or the last change failed. */
+  error: string | undefined;
+  /** When the last pass ended, well or not (monotonic). */
+  lastPassAt: number | undefined;
+  /** The registry revision that the kernel has; undefined before the first successful pass. */
+  appliedRevision: number | undefined;
+  /** Peers in the kernel. */
+  get peerCount(): number {
+    return this.observed?.size ?? 0;
+  }
+  readonly stats = { passes: 0, applies: 0, changes: 0, errors: 0, lastApplySeconds: 0 };
+  onApply: ((seconds: number, changes: number) => void) | undefined;
+
+  constructor(private readonly options: ReconcilerOptions) {}
+
+  /** Asks for a pass. */
+  request(scope: Scope): void {
+    if (this.abort.signal.aborted) return;
+    if (scope === "everything" || this.dirty === "everything") this.dirty = "everything";
+    else this.dirty = new Set([...(this.dirty ?? []), ...scope]);
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  /** Ends: the running pass is called off, its tools are killed; the interface is left as it is. */
+  async stop(): Promise<void> {
+    this.abort.abort();
+    this.timer?.cancel();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (this.dirty !== undefined && !this.abort.signal.aborted) {
+      const scope = this.observed === undefined ? "everything" : this.dirty;
+      this.dirty = undefined;
+      const started = this.options.clock.monotonic();
+      try {
+        await this.pass(scope);
+        this.error = undefined;
+        this.retryMs = RETRY_MS.first;
+        if (scope === "everything")
+          this.next(Math.max(OBSERVE_EVERY_MS, (this.options.clock.monotonic() - started) * OBSERVE_SHARE));
+      } catch (error) {
+        if (this.abort.signal.aborted) return;
+        this.fail(error);
+      }
+      this.stats.passes++;
+      this.lastPassAt = this.options.clock.monotonic();
+      this.options.onPass?.();
+    }
+  }
+
+  private async pass(scope: Scope): Promise<void> {
+    const { clock, device } = this.options;
+    const revision = this.options.revision();
+    if (scope === "everything" || this.observed === undefined) {
+      this.state = await device.observe(this.abort.signal);
+      this.stateAt = clock.monotonic();
+      this.observed = new Map(this.state.dump.peers.map((peer) => [peer.publicKey, specOf(peer)]));
+    }
+    const desired = this.options.desired();
+    if (desired === undefined) return;
+    const changes = decide(scope, desired, this.observed);
+    if (changes.length > 0) await this.apply(changes, this.observed);
+    this.appliedRevision = revision;
+  }
+
+  private async apply(changes: readonly PeerChange[], observed: Map<string, PeerSpec>): Promise<void> {
+    const { clock, device, log } = this.options;
+    const started = clock.monotonic();
+    this.observed = undefined; // unknown until all of it is done
+    await device.apply(wgCommands(this.options.interface, changes), this.abort.signal);
+    const seconds = (clock.monotonic() - started) / 1000;
+    // Only the peers that were named can have changed; copying all of them would make each change cost as much as all.
+    const touched = new Map<string, PeerSpec>();
+    for (const { publicKey } of changes) {
+      const peer = observed.get(publicKey);
+      if (peer !== undefined) touched.set(publicKey, peer);
+    }
+    const after = applyChanges(changes, touched);
+    for (const { publicKey } of changes) observed.delete(publicKey);
+    for (const [publicKey, peer] of after) observed.set(publicKey, specOf(peer));
+    this.observed = observed;
+    const removed = changes.filter((change) => change.kind === "remove").length;
+    this.stats.applies++;
+    this.stats.changes += changes.length;
+    this.stats.lastApplySeconds = seconds;
+    this.onApply?.(seconds, changes.length);
+    log.info({ set: changes.length - removed, removed, peers: observed.size, seconds }, "peers changed");
+  }
+
+  private fail(error: unknown): void {
+    this.error = messageOf(error);
+    this.observed = undefined;
+    this.stats.errors++;
+    this.options.log.error(
+      { problem: this.error, retryInMs: this.retryMs },
+      "the interface could not be brought up to date",
+    );
+    this.next(this.retryMs);
+    this.retryMs = Math.min(this.retryMs * 2, RETRY_MS.most);
+  }
+
+  private next(ms: number): void {
+    this.timer?.cancel();
+    this.timer = this.options.clock.after(ms, () => this.request("everything"));
+  }
+}
+
+function specOf({ publicKey, presharedKey, allowedIps }: PeerSpec): PeerSpec {
+  return { publicKey, presharedKey, allowedIps };
+}

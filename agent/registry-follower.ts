@@ -1,0 +1,121 @@
+import type { ClientFile } from "../registry/schema";
+import type { Clock, Timer } from "./clock";
+import { type Log, messageOf } from "./log";
+import { StorageAnswerError, type StorageClient } from "./storage-client";
+import type { ReadResult } from "./storage-protocol";
+
+/** What the follower tells: everything, or what changed. */
+export interface RegistryListener {
+  /** All clients; `keep` names files that could not be read, of which the last known state stays. */
+  onEverything(clients: readonly ClientFile[], keep: readonly string[], revision: number): void;
+  /** These clients changed; undefined means that the client is gone. */
+  onChanges(changes: ReadonlyMap<string, ClientFile | undefined>, revision: number): void;
+}
+
+/** What the follower needs. */
+export interface FollowerOptions {
+  readonly root: string;
+  readonly cluster: string;
+  /** The servers' public key: a folder with another one is another cluster's registry and is not followed. */
+  readonly serverPublicKey: string;
+  readonly storage: Pick<StorageClient, "request">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly listener: RegistryListener;
+}
+
+const POLL_MS = 500;
+/** Everything is read again now and then, so that a change that its writer died before announcing is seen too. */
+const FULL_EVERY_MS = 5 * 60_000;
+
+/**
+ * Follows the registry: reads the change feed twice a second and then only the clients that changed.
+ *
+ * INVARIANTS: the listener is only told what was read completely; a folder that is no registry (an empty mount point) changes
+ * nothing. The revision moves on only after its clients have been read.
+ */
+export class RegistryFollower {
+  private timer: Timer | undefined;
+  private stopped = false;
+  private nextFull = 0;
+  private current: number | undefined;
+  private lastProblem: string | undefined;
+  private clientProblems = new Map<string, string>();
+
+  /** When the registry was last read without an error (monotonic); undefined when never. */
+  lastReadAt: number | undefined;
+
+  constructor(private readonly options: FollowerOptions) {}
+
+  /** What is wrong with the registry, as readable lines; empty when all is well. */
+  get problems(): string[] {
+    return [...(this.lastProblem === undefined ? [] : [this.lastProblem]), ...this.clientProblems.values()];
+  }
+
+  /** Reads once, then keeps following; ends (never fails) when the first attempt is over. */
+  async start(): Promise<void> {
+    await this.poll();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      await this.step();
+      this.lastReadAt = this.options.clock.monotonic();
+      if (this.lastProblem !== undefined) this.options.log.info("the registry can be read again");
+      this.lastProblem = undefined;
+    } catch (error) {
+      const problem = error instanceof StorageAnswerError ? `registry: ${error.message}` : messageOf(error);
+      if (problem !== this.lastProblem)
+        this.options.log.warn({ problem }, "the registry could not be read; the last good state stays");
+      this.lastProblem = problem;
+    }
+    if (!this.stopped) this.timer = this.options.clock.after(POLL_MS, () => void this.poll());
+  }
+
+  private async step(): Promise<void> {
+    const { root, storage, clock } = this.options;
+    if (this.current === undefined || clock.monotonic() >= this.nextFull) return this.readEverything();
+    const since = await storage.request("follow", { root, revision: this.current });
+    if (since.kind === "none") return;
+    if (since.kind === "everything") return this.readEverything();
+    const read = await storage.request("readClients", { root, names: since.names });
+    const changes = new Map<string, ClientFile | undefined>();
+    for (const name of since.names) if (!read.unreadable.includes(name)) changes.set(name, undefined);
+    for (const client of read.clients) changes.set(client.name, client);
+    for (const name of since.names) this.clientProblems.delete(name);
+    this.note(read);
+    this.current = since.revision;
+    this.options.listener.onChanges(changes, since.revision);
+  }
+
+  private async readEverything(): Promise<void> {
+    const { root, storage, clock, cluster, serverPublicKey } = this.options;
+    const clients: ClientFile[] = [];
+    const read = await storage.request("readAll", { root }, { onPart: (part) => clients.push(...part) });
+    if (read.cluster !== cluster || read.publicKey !== serverPublicKey) {
+      throw new Error(
+        `registry: ${root} belongs to cluster ${read.cluster} with another server key than this server has`,
+      );
+    }
+    this.clientProblems.clear();
+    this.note(read);
+    this.current = read.revision;
+    this.nextFull = clock.monotonic() + FULL_EVERY_MS;
+    this.options.listener.onEverything(clients, read.unreadable, read.revision);
+  }
+
+  private note(read: ReadResult): void {
+    for (const [index, problem] of read.problems.entries()) {
+      this.clientProblems.set(read.unreadable[index] ?? problem, `registry: ${problem}`);
+      this.options.log.warn(
+        { problem },
+        "a client of the registry cannot be used; its last good state stays",
+      );
+    }
+  }
+}

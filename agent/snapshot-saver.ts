@@ -1,0 +1,71 @@
+import type { Clock, Timer } from "./clock";
+import type { LocalCopy, Snapshot } from "./local-copy";
+import { type Log, messageOf } from "./log";
+
+/** With many clients a copy takes a while to write; writing then takes at most this share of the time (5 %). */
+const WRITE_SHARE = 20;
+
+/** Writes the local copy after changes: one write at a time, the last state always ends up on disk. */
+export class SnapshotSaver {
+  private wanted = false;
+  private running: Promise<void> | undefined;
+  private timer: Timer | undefined;
+  private notBefore = 0;
+
+  /** Why the last write failed; undefined when it did not. */
+  error: string | undefined;
+
+  constructor(
+    private readonly local: LocalCopy,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly snapshot: () => Snapshot,
+  ) {}
+
+  /** Asks for a write of the present state. */
+  save(): void {
+    this.wanted = true;
+    if (this.running !== undefined || this.timer !== undefined) return;
+    const wait = this.notBefore - this.clock.monotonic();
+    if (wait <= 0) this.write();
+    else {
+      this.timer = this.clock.after(wait, () => {
+        this.timer = undefined;
+        this.write();
+      });
+    }
+  }
+
+  /** Writes what is still wanted, at once. */
+  async stop(): Promise<void> {
+    await this.running;
+    this.timer?.cancel();
+    if (this.wanted) this.write();
+    await this.running;
+  }
+
+  private write(): void {
+    this.wanted = false;
+    const started = this.clock.monotonic();
+    this.running = this.local
+      .saveSnapshot(this.snapshot())
+      .then(
+        () => {
+          this.error = undefined;
+        },
+        (error: unknown) => {
+          this.error = `this server's own copy of the clients cannot be written: ${messageOf(error)}`;
+          this.log.error(
+            { problem: messageOf(error) },
+            "this server's own copy of the clients cannot be written",
+          );
+        },
+      )
+      .finally(() => {
+        this.running = undefined;
+        const ended = this.clock.monotonic();
+        this.notBefore = ended + (ended - started) * WRITE_SHARE;
+        if (this.wanted) this.save();
+      });
+  }
+}

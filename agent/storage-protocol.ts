@@ -1,0 +1,47 @@
+import type { ChangesSince, ServerKeys } from "../registry/reader";
+import type { ClientFile, ClusterFile, NodeFile } from "../registry/schema";
+
+/** Clients as the storage worker read them, with what was wrong with the others. */
+export interface ReadResult {
+  readonly clients: readonly ClientFile[];
+  readonly problems: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
+/** The registry's fixed part: what `init` made. */
+export interface RegistryIdentity {
+  readonly cluster: ClusterFile;
+  readonly keys: ServerKeys;
+}
+
+/** What the storage worker can be asked: arguments and answer of each operation. */
+export interface StorageOperations {
+  /** Makes the folder a registry, if it is none yet. */
+  init: { args: { root: string; cluster: ClusterFile }; result: { publicKey: string; created: boolean } };
+  identity: { args: { root: string }; result: RegistryIdentity };
+  /** What changed since a revision. */
+  follow: { args: { root: string; revision: number }; result: ChangesSince };
+  /** All clients; they arrive in parts, the answer itself holds none. */
+  readAll: {
+    args: { root: string };
+    result: ReadResult & { revision: number; publicKey: string; cluster: string };
+  };
+  readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
+  writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
+}
+
+/** The name of an operation. */
+export type StorageOperation = keyof StorageOperations;
+
+/** A request to the worker. */
+export interface StorageRequest {
+  readonly id: number;
+  readonly operation: StorageOperation;
+  readonly args: unknown;
+}
+
+/** What the worker sends back: any number of parts, then one answer. */
+export type StorageMessage =
+  | { readonly id: number; readonly kind: "part"; readonly clients: readonly ClientFile[] }
+  | { readonly id: number; readonly kind: "answer"; readonly value: unknown }
+  | { readonly id: number; readonly kind: "error"; readonly message: string; readonly errorKind: string };

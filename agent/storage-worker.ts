@@ -1,0 +1,116 @@
+import { promises as fs } from "node:fs";
+import { dirname } from "node:path";
+import { RegistryError } from "../registry/errors";
+import { replaceFile, toJson } from "../registry/files";
+import { nodeRecordPath, registryPaths } from "../registry/layout";
+import {
+  type ChangesSince,
+  type ClientScan,
+  changesSince,
+  readChanges,
+  readClients,
+  readCluster,
+  readServerKeys,
+  scanClients,
+} from "../registry/reader";
+import type { ChangeFeed, ClientFile } from "../registry/schema";
+import { initRegistry } from "../registry/writer";
+import { messageOf } from "./log";
+import type {
+  ReadResult,
+  StorageMessage,
+  StorageOperation,
+  StorageOperations,
+  StorageRequest,
+} from "./storage-protocol";
+
+/**
+ * The only process that touches the shared file system. A network mount that lost its server blocks whoever asks it (nfs(5),
+ * `hard`), so the agent asks this child, with a time limit, and kills it when there is no answer.
+ */
+export function runStorageWorker(): void {
+  const worker = new StorageWorker((message) => process.send?.(message));
+  process.on("message", (request: StorageRequest) => void worker.handle(request));
+  // The agent is gone: nobody is left to answer.
+  process.on("disconnect", () => process.exit(0));
+  // Signals to the whole group (a terminal's Ctrl-C, a stop by the service manager) are the agent's to act on.
+  process.on("SIGTERM", () => {});
+  process.on("SIGINT", () => {});
+}
+
+type Handlers = {
+  [O in StorageOperation]: (
+    args: StorageOperations[O]["args"],
+    part: (clients: readonly ClientFile[]) => void,
+  ) => Promise<StorageOperations[O]["result"]>;
+};
+
+/** Answers requests. */
+export class StorageWorker {
+  private feed: { version: string; feed: ChangeFeed } | undefined;
+
+  constructor(private readonly send: (message: StorageMessage) => void) {}
+
+  async handle(request: StorageRequest): Promise<void> {
+    const { id } = request;
+    try {
+      const handler = this.handlers[request.operation] as (args: unknown, part: unknown) => Promise<unknown>;
+      const value = await handler(request.args, (clients: readonly ClientFile[]) =>
+        this.send({ id, kind: "part", clients }),
+      );
+      this.send({ id, kind: "answer", value });
+    } catch (error) {
+      const errorKind = error instanceof RegistryError ? error.kind : "io";
+      this.send({ id, kind: "error", message: messageOf(error), errorKind });
+    }
+  }
+
+  private readonly handlers: Handlers = {
+    init: ({ root, cluster }) => initRegistry(root, cluster),
+    identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
+    follow: ({ root, revision }) => this.follow(root, revision),
+    readAll: async ({ root }, part) => {
+      const [cluster, keys] = [await readCluster(root), await readServerKeys(root)];
+      // The revision is read first: a change that comes while the clients are read is then read once more, never missed.
+      const { revision } = await readChanges(root);
+      const scan = await scanClients(root, part);
+      return {
+        ...readResult(scan),
+        clients: [],
+        revision,
+        publicKey: keys.publicKey,
+        cluster: cluster.cluster,
+      };
+    },
+    readClients: async ({ root, names }) => readResult(await readClients(root, names)),
+    writeNode: async ({ runtimeRoot, record }) => {
+      const path = nodeRecordPath(runtimeRoot, record.instance);
+      await fs.mkdir(dirname(path), { recursive: true });
+      await replaceFile(path, toJson(record), { mode: 0o644 });
+      return null;
+    },
+  };
+
+  /** Opens the feed anew each time: NFS checks a file's attributes with the server on open, and only then (nfs(5)). */
+  private async follow(root: string, revision: number): Promise<ChangesSince> {
+    const handle = await fs.open(registryPaths(root).changes, "r").catch(() => undefined);
+    let version: string | undefined;
+    try {
+      const stat = await handle?.stat({ bigint: true });
+      version = stat && `${root} ${stat.dev} ${stat.ino} ${stat.mtimeNs} ${stat.size}`;
+    } finally {
+      await handle?.close();
+    }
+    if (version === undefined || this.feed?.version !== version) {
+      const feed = await readChanges(root);
+      this.feed = version === undefined ? undefined : { version, feed };
+      return changesSince(feed, revision);
+    }
+    return changesSince(this.feed.feed, revision);
+  }
+}
+
+function readResult(scan: ClientScan): ReadResult {
+  const { clients, problems, unreadable } = scan;
+  return { clients, problems: problems.map(messageOf), unreadable };
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { promises as fs } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { z } from "zod";
+import { errorCode, RegistryError } from "./errors";
+import { describeIssues } from "./schema";
+
+/** Options of a write. */
+export interface WriteOptions {
+  /** Permission bits of the new file; 0600 for anything with a key in it. */
+  readonly mode: number;
+}
+
+/**
+ * Replaces a file so that a reader sees the old or the new content, never a part, and a crash after the return loses
+ * nothing: temporary file in the same folder, fsync, rename, fsync of the folder (rename(2), fsync(2)).
+ */
+export async function replaceFile(path: string, content: string, options: WriteOptions): Promise<void> {
+  const temporary = await writeTemporary(path, content, options);
+  try {
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Creates a file unless there is one, with all of its content or not at all. Returns whether this call created it.
+ * A hard link is as exclusive as O_EXCL but never shows an empty file. EFS may repeat a link whose answer was lost and
+ * then report EEXIST for our own file, so the answer is decided by comparing the inode.
+ */
+export async function createFile(path: string, content: string, options: WriteOptions): Promise<boolean> {
+  const temporary = await writeTemporary(path, content, options);
+  try {
+    await fs.link(temporary, path);
+    await syncFolder(dirname(path));
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    const [ours, there] = await Promise.all([fs.stat(temporary), fs.stat(path).catch(() => undefined)]);
+    return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+  } finally {
+    await fs.rm(temporary, { force: true });
+  }
+}
+
+/** Removes a file; whether it was there does not matter. */
+export async function removeFile(path: string): Promise<void> {
+  await fs.rm(path, { force: true });
+  await syncFolder(dirname(path));
+}
+
+/** The text of a file, or undefined when there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await fs.readFile(path, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Reads a JSON file of a known shape; undefined when there is none, RegistryError when it is not what it should be. */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readText(path);
+  return text === undefined ? undefined : parseJson(path, text, schema);
+}
+
+/** The text of a registry file as a checked value. */
+export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // JSON.parse repeats a piece of the text in its message, which may be a key.
+    throw new RegistryError(path, `is not JSON (${text.length} characters, perhaps cut off)`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new RegistryError(path, describeIssues(parsed.error));
+  return parsed.data;
+}
+
+/** A value as the text of a registry file. */
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+async function writeTemporary(path: string, content: string, options: WriteOptions): Promise<string> {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}`,
+  );
+  const file = await fs.open(temporary, "wx", options.mode);
+  try {
+    await file.writeFile(content, "utf8");
+    await file.sync();
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+  return temporary;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await fs.open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { isCidr, isHostCidr } from "../wireguard/addresses";
+import { isKey, isUsablePublicKey } from "../wireguard/keys";
+import { isClientName } from "./layout";
+
+// Objects are loose: a newer version may add a field, and an older server that rewrites the file must not lose it.
+
+const cidr = z.string().refine(isCidr, "is not an address range in CIDR form");
+const hostCidr = z.string().refine(isHostCidr, "is not one address in CIDR form (/32 or /128)");
+const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC" });
+const revision = z.int().min(0);
+
+/** A client's name. */
+export const clientNameSchema = z
+  .string()
+  .refine(
+    isClientName,
+    "is not a client name (lower-case letters, digits, '.', '_', '-', at most 63, first a letter or digit)",
+  );
+
+/** A public key that can complete a handshake. */
+export const publicKeySchema = z
+  .string()
+  .refine(isUsablePublicKey, "is not a usable public key (32 bytes in base64, not a low-order point)");
+
+/** A preshared key. */
+export const presharedKeySchema = z.string().refine(isKey, "is not a preshared key (32 bytes in base64)");
+
+/** `cluster.json`: what every server and every client's config have in common. */
+export const clusterFileSchema = z.looseObject({
+  schema: z.literal(1),
+  cluster: z.string().min(1),
+  endpoint: z.string().min(1),
+  tunnelIpv4: cidr,
+  dns: z.array(z.string()),
+  routes: z.array(cidr),
+  mtu: z.int().min(576).max(65535),
+  persistentKeepalive: z.int().min(0).max(65535),
+});
+/** The content of `cluster.json`. */
+export type ClusterFile = z.infer<typeof clusterFileSchema>;
+
+/** `clients/<name>.json`: one client. */
+export const clientFileSchema = z.looseObject({
+  schema: z.literal(1),
+  name: clientNameSchema,
+  publicKey: publicKeySchema,
+  addresses: z.array(hostCidr).min(1),
+  routes: z.array(cidr).optional(),
+  presharedKey: presharedKeySchema.optional(),
+  createdAt: time,
+  expiresAt: time.optional(),
+  revokedAt: time.optional(),
+  tags: z.record(z.string(), z.string()),
+});
+/** The content of `clients/<name>.json`. */
+export type ClientFile = z.infer<typeof clientFileSchema>;
+
+/** `changes.json`: the revision and which clients the last changes were about, oldest first. */
+export const changeFeedSchema = z.looseObject({
+  schema: z.literal(1),
+  revision,
+  changes: z.array(z.object({ revision, name: clientNameSchema })),
+});
+/** The content of `changes.json`. */
+export type ChangeFeed = z.infer<typeof changeFeedSchema>;
+
+/** `runtime/nodes/<instance>.json`: what a server last applied. */
+export const nodeFileSchema = z.looseObject({
+  schema: z.literal(1),
+  instance: z.string().min(1),
+  revision,
+  peers: z.int().min(0),
+  healthy: z.boolean(),
+  version: z.string(),
+  time,
+});
+/** The content of `runtime/nodes/<instance>.json`. */
+export type NodeFile = z.infer<typeof nodeFileSchema>;
+
+/** How many changes `changes.json` keeps; a reader that is further behind reads all clients again. */
+export const CHANGE_FEED_LIMIT = 1000;
+
+/** Problems of a value as one line, each with its field path; values are not repeated, they may be secrets. */
+export function describeIssues(error: z.ZodError): string {
+  return error.issues
+    .map((issue) =>
+      issue.path.length === 0 ? issue.message : `${issue.path.map(String).join(".")} ${issue.message}`,
+    )
+    .join("; ");
+}

@@ -1,0 +1,304 @@
+import { promises as fs } from "node:fs";
+import type { z } from "zod";
+import { freeAddresses, serverAddress } from "../wireguard/addresses";
+import { generateKeyPair } from "../wireguard/keys";
+import { RegistryError } from "./errors";
+import { createFile, readText, removeFile, replaceFile, toJson } from "./files";
+import { registryPaths } from "./layout";
+import { type HeldLock, type LockIntent, type LockOptions, takeLock } from "./lock";
+import { changesSince, readAllClients, readChanges, readClient, readCluster, readServerKeys } from "./reader";
+import {
+  CHANGE_FEED_LIMIT,
+  type ClientFile,
+  type ClusterFile,
+  clientFileSchema,
+  clusterFileSchema,
+  describeIssues,
+} from "./schema";
+
+/** What an operator says about a new client; the address is the registry's to give. */
+export interface NewClient {
+  readonly name: string;
+  readonly publicKey: string;
+  readonly presharedKey?: string;
+  readonly routes?: readonly string[];
+  readonly expiresAt?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+const SECRET = { mode: 0o600 } as const;
+const PUBLIC = { mode: 0o644 } as const;
+
+/**
+ * Makes the folder a registry: cluster description, server key pair, empty change feed. Safe to repeat, and safe when
+ * several servers do it at once: the key is linked into place, so exactly one wins and all others read the winner's.
+ */
+export async function initRegistry(
+  root: string,
+  cluster: ClusterFile,
+): Promise<{ publicKey: string; created: boolean }> {
+  const paths = registryPaths(root);
+  const wanted = checked(paths.cluster, clusterFileSchema, cluster);
+  serverAddress(wanted.tunnelIpv4); // throws when the range has no room
+  for (const folder of [paths.root, paths.clients, paths.addresses])
+    await fs.mkdir(folder, { recursive: true });
+  await fs.mkdir(paths.serverFolder, { recursive: true, mode: 0o700 });
+  if (!(await createFile(paths.cluster, toJson(wanted), PUBLIC))) await assertSameCluster(root, wanted);
+  const created =
+    (await readText(paths.privateKey)) === undefined &&
+    (await createFile(paths.privateKey, `${generateKeyPair().privateKey}\n`, SECRET));
+  const { publicKey } = await readServerKeys(root);
+  if ((await readText(paths.publicKey)) !== `${publicKey}\n`)
+    await replaceFile(paths.publicKey, `${publicKey}\n`, PUBLIC);
+  await createFile(paths.changes, toJson({ schema: 1, revision: 0, changes: [] }), PUBLIC);
+  return { publicKey, created };
+}
+
+/** Another cluster's folder, or another tunnel range than the one that addresses were given from, is never taken over. */
+async function assertSameCluster(root: string, wanted: ClusterFile): Promise<void> {
+  const there = await readCluster(root);
+  for (const field of ["cluster", "tunnelIpv4"] as const) {
+    if (there[field] === wanted[field]) continue;
+    const problem = `${field} is ${there[field]}, this server is configured with ${wanted[field]}; clients depend on it, so it cannot change`;
+    throw new RegistryError(registryPaths(root).cluster, problem, "conflict");
+  }
+}
+
+/** Adds a client and gives it an address. Adding the same client again (same name and key) returns the one that is there. */
+export function addClient(root: string, client: NewClient): Promise<ClientFile> {
+  return new RegistryWriter(root).add(client);
+}
+
+/** Takes a client's access away; it keeps its name and address. Safe to repeat. */
+export function revokeClient(root: string, name: string): Promise<ClientFile> {
+  return new RegistryWriter(root).revoke(name);
+}
+
+/** Gives a revoked client its access back. Safe to repeat. */
+export function restoreClient(root: string, name: string): Promise<ClientFile> {
+  return new RegistryWriter(root).restore(name);
+}
+
+/** Forgets a client and frees its address. Safe to repeat: a client that is not there is not an error. */
+export function removeClient(root: string, name: string): Promise<void> {
+  return new RegistryWriter(root).remove(name);
+}
+
+/**
+ * Writes to one registry. A writer that stays (the lab, an import) remembers the keys it has seen and re-reads only what the
+ * change feed names; the functions above make a new one each time.
+ *
+ * INVARIANTS: one change holds the lock from its first to its last write. The order is claim address, write client, append to
+ * the feed: a crash in between leaves at most an unused claim or a client that the feed has not announced, which the next
+ * writer mends because the dead holder's lock names the client. Nothing is acknowledged before the feed names it.
+ */
+export class RegistryWriter {
+  private readonly paths;
+  private known: { revision: number; names: Map<string, string>; keys: Map<string, string> } | undefined;
+
+  constructor(
+    private readonly root: string,
+    private readonly lockOptions: LockOptions = {},
+  ) {
+    this.paths = registryPaths(root);
+  }
+
+  /** See {@link addClient}. */
+  add(input: NewClient): Promise<ClientFile> {
+    return this.locked({ operation: "add", client: input.name }, async (lock) => {
+      const cluster = await readCluster(this.root);
+      const draft = this.draft(input, cluster);
+      const there = await readClient(this.root, input.name);
+      if (there !== undefined) {
+        if (there.publicKey === draft.publicKey) return this.announce(lock, there);
+        throw this.conflict(
+          draft.name,
+          "already exists with another public key; remove it first or choose another name",
+        );
+      }
+      const owner = await this.ownerOfKey(draft.publicKey);
+      if (owner !== undefined)
+        throw this.conflict(draft.name, `publicKey already belongs to client ${owner}`);
+      if (draft.publicKey === (await readServerKeys(this.root)).publicKey) {
+        throw this.conflict(draft.name, "publicKey is the server's own");
+      }
+      const address = await this.claimAddress(draft.name, cluster, lock);
+      return this.write(lock, { ...draft, addresses: [`${address}/32`] });
+    });
+  }
+
+  /** See {@link revokeClient}. */
+  revoke(name: string): Promise<ClientFile> {
+    return this.change("revoke", name, (client) =>
+      client.revokedAt === undefined ? { ...client, revokedAt: new Date().toISOString() } : client,
+    );
+  }
+
+  /** See {@link restoreClient}. */
+  restore(name: string): Promise<ClientFile> {
+    return this.change("restore", name, ({ revokedAt: _, ...client }) => client as ClientFile);
+  }
+
+  /** See {@link removeClient}. */
+  async remove(name: string): Promise<void> {
+    await this.locked({ operation: "remove", client: name }, async (lock) => {
+      const client = await readClient(this.root, name);
+      if (client === undefined) return;
+      await lock.assertHeld();
+      await removeFile(this.paths.client(name));
+      this.forget(name);
+      await this.append(lock, name);
+      // Only now may the address go to somebody else: every reader has been told that this client is gone.
+      await this.releaseClaims(name, client.addresses);
+    });
+  }
+
+  private change(
+    operation: string,
+    name: string,
+    edit: (client: ClientFile) => ClientFile,
+  ): Promise<ClientFile> {
+    return this.locked({ operation, client: name }, async (lock) => {
+      const client = await readClient(this.root, name);
+      if (client === undefined) {
+        throw new RegistryError(this.paths.client(name), `there is no client ${name}`, "unknown-client");
+      }
+      return this.write(lock, edit(client));
+    });
+  }
+
+  private async locked<T>(intent: LockIntent, work: (lock: HeldLock) => Promise<T>): Promise<T> {
+    if (intent.client !== undefined) checkedName(this.paths.root, intent.client);
+    await readCluster(this.root); // a folder that is no registry (or is not mounted) gets no lock file
+    const { lock, interrupted } = await takeLock(this.paths.lock, intent, this.lockOptions);
+    try {
+      for (const unfinished of interrupted) await this.mend(lock, unfinished);
+      return await work(lock);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** Puts right what a writer that died while holding the lock may have left: unused claims and an unannounced change. */
+  private async mend(lock: HeldLock, { client: name }: LockIntent): Promise<void> {
+    if (name === undefined) return;
+    const client = await readClient(this.root, name);
+    for (const ip of await fs.readdir(this.paths.addresses)) {
+      if ((await readText(this.paths.address(ip)))?.trim() !== name) continue;
+      if (client?.addresses.includes(`${ip}/32`) !== true) await removeFile(this.paths.address(ip));
+    }
+    this.known = undefined;
+    await this.append(lock, name);
+  }
+
+  private draft(input: NewClient, cluster: ClusterFile): ClientFile {
+    const { routes, presharedKey, expiresAt } = input;
+    const draft: ClientFile = {
+      schema: 1,
+      name: input.name,
+      publicKey: input.publicKey,
+      // A place holder inside the range until an address is claimed; it is checked with the rest and never written.
+      addresses: [`${serverAddress(cluster.tunnelIpv4).split("/")[0]}/32`],
+      ...(routes === undefined ? {} : { routes: [...routes] }),
+      ...(presharedKey === undefined ? {} : { presharedKey }),
+      createdAt: new Date().toISOString(),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      tags: { ...input.tags },
+    };
+    const path = this.paths.client(input.name);
+    const good = checked(path, clientFileSchema, draft);
+    if (good.expiresAt !== undefined && Date.parse(good.expiresAt) <= Date.now()) {
+      throw new RegistryError(path, "expiresAt is in the past", "invalid");
+    }
+    return good;
+  }
+
+  private async claimAddress(name: string, cluster: ClusterFile, lock: HeldLock): Promise<string> {
+    const taken = new Set(await fs.readdir(this.paths.addresses));
+    for (const address of freeAddresses(cluster.tunnelIpv4, taken)) {
+      await lock.assertHeld();
+      if (await createFile(this.paths.address(address), `${name}\n`, PUBLIC)) return address;
+    }
+    const problem = `no free address is left in ${cluster.tunnelIpv4}; remove clients that are no longer needed`;
+    throw new RegistryError(this.paths.addresses, problem, "full");
+  }
+
+  private async releaseClaims(name: string, addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) {
+      const path = this.paths.address(address.split("/")[0] ?? "");
+      if ((await readText(path))?.trim() === name) await removeFile(path);
+    }
+  }
+
+  private async write(lock: HeldLock, client: ClientFile): Promise<ClientFile> {
+    await lock.assertHeld();
+    await replaceFile(this.paths.client(client.name), toJson(client), SECRET);
+    return this.announce(lock, client);
+  }
+
+  /** Also done when nothing changed: an earlier attempt may have died before it announced what it wrote. */
+  private async announce(lock: HeldLock, client: ClientFile): Promise<ClientFile> {
+    this.remember(client);
+    await this.append(lock, client.name);
+    return client;
+  }
+
+  private async append(lock: HeldLock, name: string): Promise<void> {
+    const feed = await readChanges(this.root);
+    const revision = feed.revision + 1;
+    const changes = [...feed.changes, { revision, name }].slice(-CHANGE_FEED_LIMIT);
+    await lock.assertHeld();
+    await replaceFile(this.paths.changes, toJson({ ...feed, revision, changes }), PUBLIC);
+    if (this.known?.revision === feed.revision) this.known.revision = revision;
+  }
+
+  private async ownerOfKey(publicKey: string): Promise<string | undefined> {
+    const feed = await readChanges(this.root);
+    const since = this.known && changesSince(feed, this.known.revision);
+    if (this.known === undefined || since === undefined || since.kind === "everything") {
+      this.known = { revision: feed.revision, names: new Map(), keys: new Map() };
+      for (const client of await readAllClients(this.root)) this.remember(client);
+    } else if (since.kind === "clients") {
+      for (const name of since.names) {
+        this.forget(name);
+        const client = await readClient(this.root, name);
+        if (client !== undefined) this.remember(client);
+      }
+      this.known.revision = feed.revision;
+    }
+    return this.known.keys.get(publicKey);
+  }
+
+  private remember({ name, publicKey }: ClientFile): void {
+    this.forget(name);
+    this.known?.names.set(name, publicKey);
+    this.known?.keys.set(publicKey, name);
+  }
+
+  private forget(name: string): void {
+    const key = this.known?.names.get(name);
+    if (key !== undefined && this.known?.keys.get(key) === name) this.known.keys.delete(key);
+    this.known?.names.delete(name);
+  }
+
+  private conflict(name: string, problem: string): RegistryError {
+    return new RegistryError(this.paths.client(name), problem, "conflict");
+  }
+}
+
+function checked<T>(path: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new RegistryError(path, describeIssues(parsed.error), "invalid");
+  return parsed.data;
+}
+
+function checkedName(root: string, name: string): void {
+  const parsed = clientFileSchema.shape.name.safeParse(name);
+  if (!parsed.success) {
+    throw new RegistryError(
+      root,
+      `${JSON.stringify(name.slice(0, 80))} ${describeIssues(parsed.error)}`,
+      "invalid",
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { createPrivateKey, createPublicKey, diffieHellman, randomBytes } from "node:crypto";
+
+/** A WireGuard key pair; both halves are 32 bytes in base64, 44 characters, as `wg genkey` and `wg pubkey` print them. */
+export interface KeyPair {
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+/** Length of a key in bytes (Curve25519, RFC 7748; preshared keys are as long). */
+const KEY_BYTES = 32;
+
+/** Thirty-two zero bytes: `wg` reads this as "no key", so it can clear a preshared key but never be a peer. */
+export const ZERO_KEY = Buffer.alloc(KEY_BYTES).toString("base64");
+
+// node:crypto takes keys as DER only; these are the fixed headers for X25519 (RFC 8410 section 7).
+const PKCS8_HEADER = Buffer.from("302e020100300506032b656e04220420", "hex");
+const SPKI_HEADER = Buffer.from("302a300506032b656e032100", "hex");
+
+/** Whether the text is the canonical base64 of 32 bytes, the only form that `wg` takes. */
+export function isKey(text: string): boolean {
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) return false;
+  return Buffer.from(text, "base64").toString("base64") === text;
+}
+
+/**
+ * Whether the text is a key that a peer can be known by. Low-order points (all zero among them) make every shared secret
+ * zero (RFC 7748 section 6.1), so nobody who uses one can complete a handshake, and accepting one hides a mistake.
+ */
+export function isUsablePublicKey(text: string): boolean {
+  if (!isKey(text)) return false;
+  try {
+    const probe = privateKeyObject(Buffer.alloc(KEY_BYTES, 0x42));
+    const secret = diffieHellman({
+      privateKey: probe,
+      publicKey: publicKeyObject(Buffer.from(text, "base64")),
+    });
+    return secret.some((byte) => byte !== 0);
+  } catch {
+    return false; // OpenSSL refuses to derive from a low-order point
+  }
+}
+
+/** The public key of a private key: what `wg pubkey` prints. Throws a TypeError that does not repeat the key. */
+export function publicKeyOf(privateKey: string): string {
+  if (!isKey(privateKey)) throw new TypeError("a private key is 32 bytes in base64 (44 characters)");
+  const der = createPublicKey(privateKeyObject(Buffer.from(privateKey, "base64"))).export({
+    type: "spki",
+    format: "der",
+  });
+  return der.subarray(SPKI_HEADER.length).toString("base64");
+}
+
+/** A new key pair, clamped as `wg genkey` does it. */
+export function generateKeyPair(): KeyPair {
+  const bytes = randomBytes(KEY_BYTES);
+  // RFC 7748 section 5: clear the three low bits and the highest one, set the second highest.
+  bytes.writeUInt8(bytes.readUInt8(0) & 0xf8, 0);
+  bytes.writeUInt8((bytes.readUInt8(31) & 0x7f) | 0x40, 31);
+  const privateKey = bytes.toString("base64");
+  return { privateKey, publicKey: publicKeyOf(privateKey) };
+}
+
+/** A new preshared key: 32 random bytes, what `wg genpsk` prints. */
+export function generatePresharedKey(): string {
+  return randomBytes(KEY_BYTES).toString("base64");
+}
+
+function privateKeyObject(bytes: Buffer) {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_HEADER, bytes]), format: "der", type: "pkcs8" });
+}
+
+function publicKeyObject(bytes: Buffer) {
+  return createPublicKey({ key: Buffer.concat([SPKI_HEADER, bytes]), format: "der", type: "spki" });
+}

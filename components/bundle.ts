@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { buildSync } from "esbuild";
+import { UserError } from "../config/errors";
+
+/** The agent as one file, named by its content. */
+export interface Bundle {
+  readonly sha256: string;
+  /** Path of the file, relative to the working directory, so that state is the same on every machine. */
+  readonly file: string;
+}
+
+/**
+ * Bundles the agent into one CommonJS file and stores it as `<outputFolder>/<sha256>.js`. The same sources give the same bytes on
+ * every machine: no source map, no absolute path, no time.
+ * @throws UserError when the entry is missing or does not compile.
+ */
+export function bundleAgent(entry: string, outputFolder: string): Bundle {
+  if (!existsSync(entry))
+    throw new UserError(`the agent's source ${entry} is missing; is this checkout complete? (git status)`);
+  const content = compile(entry);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const file = join(outputFolder, `${sha256}.js`);
+  mkdirSync(outputFolder, { recursive: true });
+  // Two programs may bundle at once (a preview beside a test): write aside, then rename.
+  const aside = `${file}.${process.pid}`;
+  writeFileSync(aside, content);
+  renameSync(aside, file);
+  return { sha256, file: relative(process.cwd(), file) };
+}
+
+function compile(entry: string): Uint8Array {
+  try {
+    const result = buildSync({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      platform: "node",
+      target: "node24",
+      format: "cjs",
+      // Paths in the output's comments are relative to this folder.
+      absWorkingDir: dirname(dirname(entry)),
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: "none",
+      sourcemap: false,
+      charset: "utf8",
+      logLevel: "silent",
+    });
+    const output = result.outputFiles[0];
+    if (output === undefined) throw new Error("esbuild wrote nothing");
+    return output.contents;
+  } catch (cause) {
+    throw new UserError(
+      `the agent (${entry}) cannot be bundled: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import * as aws from "@pulumi/aws";
+import type * as pulumi from "@pulumi/pulumi";
+import { mergeTags, type Tags } from "./support";
+
+/** The ports and neighbours of a server. */
+export interface FirewallArgs {
+  readonly listenPort: number;
+  readonly healthPort: number;
+  /** Where servers send what clients send: the clients' routes. */
+  readonly clientRoutes: readonly string[];
+  readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
+  readonly fileSystemSecurityGroupId: pulumi.Input<string>;
+  readonly tags: Tags;
+}
+
+interface Flow {
+  readonly name: string;
+  readonly why: string;
+  readonly protocol: "udp" | "tcp";
+  readonly port: number;
+}
+
+const NFS = 2049;
+
+/**
+ * Everything that may pass between servers and their neighbours, both ends of each flow in one place. Servers take nothing from
+ * anywhere but the load balancer (its group may be named although client addresses are preserved:
+ * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html).
+ */
+export function connectServers(
+  name: string,
+  servers: aws.ec2.SecurityGroup,
+  args: FirewallArgs,
+  opts: pulumi.CustomResourceOptions,
+): readonly pulumi.Resource[] {
+  const tags = mergeTags(args.tags);
+  const pair = (flow: Flow, from: pulumi.Input<string>, to: pulumi.Input<string>) => {
+    const rule = {
+      description: flow.why,
+      ipProtocol: flow.protocol,
+      fromPort: flow.port,
+      toPort: flow.port,
+      tags,
+    };
+    return [
+      new aws.vpc.SecurityGroupEgressRule(
+        `${name}-${flow.name}-out`,
+        { ...rule, securityGroupId: from, referencedSecurityGroupId: to },
+        opts,
+      ),
+      new aws.vpc.SecurityGroupIngressRule(
+        `${name}-${flow.name}-in`,
+        { ...rule, securityGroupId: to, referencedSecurityGroupId: from },
+        opts,
+      ),
+    ];
+  };
+  const { loadBalancerSecurityGroupId: balancer, fileSystemSecurityGroupId: files } = args;
+  const tunnel: Flow = { name: "tunnel", why: "WireGuard", protocol: "udp", port: args.listenPort };
+  const health: Flow = { name: "health", why: "Health checks", protocol: "tcp", port: args.healthPort };
+  const storage: Flow = {
+    name: "storage",
+    why: "Shared file system (NFS in TLS)",
+    protocol: "tcp",
+    port: NFS,
+  };
+  return [
+    ...pair(tunnel, balancer, servers.id),
+    ...pair(health, balancer, servers.id),
+    ...pair(storage, servers.id, files),
+    // Packages, the agent from S3, SSM, CloudWatch. DNS, time and instance metadata are not subject to security groups.
+    new aws.vpc.SecurityGroupEgressRule(
+      `${name}-https`,
+      {
+        securityGroupId: servers.id,
+        description: "AWS APIs and package repositories",
+        cidrIpv4: "0.0.0.0/0",
+        ipProtocol: "tcp",
+        fromPort: 443,
+        toPort: 443,
+        tags,
+      },
+      opts,
+    ),
+    ...args.clientRoutes.map(
+      (cidrIpv4, index) =>
+        new aws.vpc.SecurityGroupEgressRule(
+          `${name}-clients-${index + 1}`,
+          {
+            securityGroupId: servers.id,
+            description: "Traffic of clients",
+            cidrIpv4,
+            ipProtocol: "-1",
+            tags,
+          },
+          opts,
+        ),
+    ),
+  ];
+}

@@ -1,0 +1,99 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { mergeTags, policy, type Tags, trust } from "./support";
+
+export interface ServerRoleArgs {
+  readonly clusterName: string;
+  /** ARN of the agent's bucket and the prefix of its objects. Example: `agent/`. */
+  readonly agentBucketArn: pulumi.Input<string>;
+  readonly agentKeyPrefix: string;
+  readonly fileSystemArn: pulumi.Input<string>;
+  readonly registryAccessPointArn: pulumi.Input<string>;
+  readonly runtimeAccessPointArn: pulumi.Input<string>;
+  readonly tags: Tags;
+}
+
+/** The CloudWatch namespace of the agent's metrics. */
+export const METRIC_NAMESPACE = "WGC";
+
+/** What a server may do in AWS: an instance role and its profile. **Cost**: none. */
+export class ServerRole extends pulumi.ComponentResource {
+  readonly roleArn: pulumi.Output<string>;
+  readonly profileArn: pulumi.Output<string>;
+  /** Servers wait for it: without the rights a boot fails. */
+  readonly rights: aws.iam.RolePolicy;
+
+  constructor(name: string, args: ServerRoleArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("wgc:index:ServerRole", name, { clusterName: args.clusterName }, opts);
+    const role = new aws.iam.Role(
+      `${name}-role`,
+      {
+        description: `wgc ${args.clusterName}: servers`,
+        assumeRolePolicy: trust("ec2.amazonaws.com"),
+        tags: mergeTags(args.tags, { Name: args.clusterName }),
+      },
+      { parent: this },
+    );
+    this.rights = new aws.iam.RolePolicy(
+      `${name}-policy`,
+      { role: role.name, policy: serverPolicy(args) },
+      { parent: this },
+    );
+    const profile = new aws.iam.InstanceProfile(
+      `${name}-profile`,
+      { role: role.name, tags: mergeTags(args.tags) },
+      { parent: this },
+    );
+    this.roleArn = role.arn;
+    this.profileArn = profile.arn;
+    this.registerOutputs({ roleArn: this.roleArn, profileArn: this.profileArn });
+  }
+}
+
+function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
+  return policy(
+    // Operators open sessions through SSM instead of SSH. These are the parts of AmazonSSMManagedInstanceCore that a session needs; the
+    // rest (reading every parameter, patching, run command) is left out. None of the actions knows a narrower resource
+    // (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html).
+    {
+      Sid: "OperatorSessions",
+      Effect: "Allow",
+      Action: [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ],
+      Resource: "*",
+    },
+    // The boot script fetches the agent, by name; there is nothing to list.
+    {
+      Sid: "FetchAgent",
+      Effect: "Allow",
+      Action: "s3:GetObject",
+      Resource: pulumi.interpolate`${args.agentBucketArn}/${args.agentKeyPrefix}*`,
+    },
+    // Servers read the registry and write session records. Writing the registry is needed as long as the first server to boot makes the
+    // server's key pair; a control function takes that over, and then ClientWrite is for the runtime access point alone.
+    {
+      Sid: "MountSharedStorage",
+      Effect: "Allow",
+      Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+      Resource: args.fileSystemArn,
+      Condition: {
+        StringEquals: {
+          "elasticfilesystem:AccessPointArn": [args.registryAccessPointArn, args.runtimeAccessPointArn],
+        },
+      },
+    },
+    // The agent's own metrics; PutMetricData knows no resource, so the namespace limits it.
+    {
+      Sid: "PublishMetrics",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": METRIC_NAMESPACE } },
+    },
+  );
+}

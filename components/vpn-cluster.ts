@@ -1,0 +1,158 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterSettings } from "../config/load";
+import { renderUserData } from "../userdata/render";
+import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { Endpoint } from "./endpoint";
+import { Network } from "./network";
+import { Scaling } from "./scaling";
+import { ServerRole } from "./server-role";
+import { Servers, WARMUP_SECONDS } from "./servers";
+import { Storage } from "./storage";
+import { mergeTags, type Place, type Tags } from "./support";
+
+/** A cluster's settings (each is described in config/schema.ts) and where the agent comes from. */
+export interface VpnClusterArgs extends ClusterSettings {
+  /** Absolute path of the agent's TypeScript entry. */
+  readonly agentEntry: string;
+  /** Absolute path of the folder that keeps bundled agents. */
+  readonly bundleFolder: string;
+}
+
+/**
+ * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
+ *
+ * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ */
+export class VpnCluster extends pulumi.ComponentResource {
+  readonly clientEndpoint: pulumi.Output<string>;
+  readonly staticIps: pulumi.Output<string[]>;
+  readonly groupName: pulumi.Output<string>;
+  readonly fileSystemId: pulumi.Output<string>;
+  readonly registryAccessPointId: pulumi.Output<string>;
+  readonly runtimeAccessPointId: pulumi.Output<string>;
+  readonly agentBucket: pulumi.Output<string>;
+  readonly vpcId: pulumi.Output<string>;
+  readonly launchTemplateId: pulumi.Output<string>;
+
+  constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
+    const { clusterName, protect } = args;
+    const tags: Tags = mergeTags(
+      { Project: "wgc", Cluster: clusterName, Stack: pulumi.getStack() },
+      args.tags,
+    );
+    const common = { clusterName, tags };
+    const inside = { parent: this };
+    const place = this.place(args.region);
+
+    const network = new Network(`${name}-network`, { ...args, ...common, place }, inside);
+    const { vpcId } = network;
+    const endpoint = new Endpoint(
+      `${name}-endpoint`,
+      { ...args, ...common, vpcId, subnetIds: network.publicSubnetIds },
+      inside,
+    );
+    const storage = new Storage(
+      `${name}-storage`,
+      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      inside,
+    );
+    const bundle = new AgentBundle(
+      `${name}-agent`,
+      { ...common, protect, entry: args.agentEntry, outputFolder: args.bundleFolder },
+      inside,
+    );
+    const role = new ServerRole(
+      `${name}-server`,
+      {
+        ...common,
+        agentBucketArn: bundle.bucketArn,
+        agentKeyPrefix: AGENT_PREFIX,
+        fileSystemArn: storage.fileSystemArn,
+        registryAccessPointArn: storage.registryAccessPoint.arn,
+        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+      },
+      inside,
+    );
+    const servers = new Servers(
+      `${name}-servers`,
+      {
+        ...args,
+        ...common,
+        vpcId,
+        subnetIds: args.nodeSubnets === "public" ? network.publicSubnetIds : network.privateSubnetIds,
+        publicAddress: args.nodeSubnets === "public",
+        loadBalancerSecurityGroupId: endpoint.securityGroupId,
+        fileSystemSecurityGroupId: storage.securityGroupId,
+        targetGroupArn: endpoint.targetGroupArn,
+        instanceProfileArn: role.profileArn,
+        userData: userData(args, endpoint, storage, bundle),
+        bootsAfter: [network.vpc, ...storage.ready, endpoint.listener, bundle.object, role.rights],
+      },
+      inside,
+    );
+    new Scaling(
+      `${name}-scaling`,
+      { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
+      inside,
+    );
+
+    this.clientEndpoint = endpoint.clientEndpoint;
+    this.staticIps = pulumi.all([...endpoint.staticIps]);
+    this.groupName = servers.groupName;
+    this.fileSystemId = storage.fileSystemId;
+    this.registryAccessPointId = storage.registryAccessPoint.id;
+    this.runtimeAccessPointId = storage.runtimeAccessPoint.id;
+    this.agentBucket = bundle.bucketName;
+    this.vpcId = vpcId;
+    this.launchTemplateId = servers.launchTemplateId;
+    this.registerOutputs({
+      clientEndpoint: this.clientEndpoint,
+      staticIps: this.staticIps,
+      groupName: this.groupName,
+      fileSystemId: this.fileSystemId,
+      registryAccessPointId: this.registryAccessPointId,
+      runtimeAccessPointId: this.runtimeAccessPointId,
+      agentBucket: this.agentBucket,
+      vpcId: this.vpcId,
+      launchTemplateId: this.launchTemplateId,
+    });
+  }
+
+  /** The account that is deployed to; its partition is the second part of the caller's ARN. */
+  private place(region: string): Place {
+    const caller = aws.getCallerIdentityOutput({}, { parent: this });
+    return {
+      region,
+      accountId: caller.accountId,
+      partition: caller.arn.apply((arn) => arn.split(":")[1] ?? "aws"),
+    };
+  }
+}
+
+function userData(
+  args: VpnClusterArgs,
+  endpoint: Endpoint,
+  storage: Storage,
+  bundle: AgentBundle,
+): pulumi.Output<string> {
+  const known = pulumi.all([
+    endpoint.clientEndpoint,
+    storage.fileSystemId,
+    storage.registryAccessPoint.id,
+    storage.runtimeAccessPoint.id,
+    bundle.bucketName,
+  ]);
+  return known.apply(([address, fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
+    renderUserData({
+      ...args,
+      cluster: args.clusterName,
+      endpoint: address,
+      fileSystemId,
+      registryAccessPointId,
+      runtimeAccessPointId,
+      agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
+    }),
+  );
+}

@@ -1,0 +1,198 @@
+import { z } from "zod";
+import { flag, integer, numberOf, oneOf, range, rangeList, tagMap, text, textList } from "./values";
+
+/** Retention times that CloudWatch Logs accepts (PutRetentionPolicy, retentionInDays). */
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+const ADDRESS = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
+const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * Every setting of a stack, with its default, its bounds and its description. This is the only place that knows them:
+ * `Pulumi.yaml` declares the same keys (a test compares the two) and the error messages are made from here.
+ */
+export const settingsSchema = z.strictObject({
+  clusterName: text(
+    /^[a-z][a-z0-9-]{0,22}[a-z0-9]$/,
+    "2 to 24 lower-case letters, digits and hyphens, starting with a letter",
+    {
+      default: "",
+      example: "wgc-dev",
+      description: "Name of the cluster in tags, log groups and the registry; empty means wgc-<stack>.",
+    },
+  ),
+  protect: flag({
+    default: "false",
+    example: "true",
+    description:
+      "Refuse to delete what cannot be made again: file system, key, static addresses, load balancer.",
+  }),
+  tags: tagMap({
+    default: "",
+    example: "Owner=network,Environment=dev",
+    description: "Tags for every resource.",
+  }),
+
+  vpcCidr: range(16, 24, {
+    default: "10.0.0.0/16",
+    example: "10.0.0.0/16",
+    description: "Address range of the VPC.",
+  }),
+  availabilityZoneCount: integer(2, 4, {
+    default: "3",
+    example: "3",
+    description:
+      "Availability zones to spread over, the first ones of the region; each costs one public IPv4 address ($3.65 a month).",
+  }),
+  availabilityZones: textList(/^[a-z]{2}(-[a-z]+)+-\d+[a-z]$/, "availability zone names like us-east-1a", {
+    default: "",
+    example: "us-east-1a,us-east-1b",
+    description:
+      "Names of the availability zones, where the first ones of the region are not wanted; as many as availabilityZoneCount.",
+  }),
+  nodeSubnets: oneOf(["public", "private"], {
+    default: "public",
+    example: "public",
+    description:
+      "Where servers stand; private needs natGateways, which add $0.045 per GB to all client traffic to the internet.",
+  }),
+  natGateways: oneOf(["none", "single", "onePerAz"], {
+    default: "none",
+    example: "none",
+    description:
+      "NAT gateways for the private subnets, $32.85 a month each and $0.045 per GB; single is a single point of failure.",
+  }),
+  flowLogRetentionDays: numberOf(RETENTION_DAYS, {
+    default: "30",
+    example: "30",
+    description: "Days to keep VPC flow logs.",
+  }),
+
+  listenPort: integer(1, 65535, {
+    default: "51820",
+    example: "51820",
+    description: "UDP port that clients connect to.",
+  }),
+  clientSourceRanges: rangeList({
+    default: "0.0.0.0/0",
+    example: "0.0.0.0/0",
+    description: "Where clients may connect from.",
+  }),
+  healthPort: integer(1, 65535, {
+    default: "8080",
+    example: "8080",
+    description: "TCP port of the agent's /healthz and /metrics, reachable from inside the VPC only.",
+  }),
+  crossZone: flag({
+    default: "true",
+    example: "true",
+    description:
+      "Let the load balancer use servers of every zone from every zone; off saves $0.02 per GB and needs a server in each zone.",
+  }),
+  deregistrationDelaySeconds: integer(0, 3600, {
+    default: "30",
+    example: "30",
+    description: "Seconds a leaving server keeps its flows, at least drainSeconds.",
+  }),
+  dnsName: text(DNS_NAME, "a DNS name like vpn.example.com", {
+    default: "",
+    example: "vpn.example.com",
+    description: "DNS name of the client endpoint, made as an alias in dnsZone.",
+  }),
+  dnsZone: text(DNS_NAME, "the name of a public Route 53 zone like example.com", {
+    default: "",
+    example: "example.com",
+    description: "Public Route 53 zone of dnsName; it must exist already.",
+  }),
+
+  tunnelCidr: range(8, 28, {
+    default: "10.100.0.0/16",
+    example: "10.100.0.0/16",
+    description: "Addresses inside the tunnel; the first one is the servers', each client gets one.",
+  }),
+  clientRoutes: rangeList({
+    default: "",
+    example: "10.0.0.0/16",
+    description: "What clients reach through the tunnel; empty means the VPC, 0.0.0.0/0 means everything.",
+  }),
+  clientDns: textList(ADDRESS, "IPv4 addresses", {
+    default: "",
+    example: "10.0.0.2",
+    description: "DNS servers for clients; empty leaves a client's own.",
+  }),
+  mtu: integer(1280, 1440, {
+    default: "1420",
+    example: "1420",
+    description: "MTU of the tunnel: 1500 less 80 bytes of WireGuard over IPv6, 60 over IPv4.",
+  }),
+  persistentKeepalive: integer(1, 119, {
+    default: "25",
+    example: "25",
+    description:
+      "Seconds between a silent client's keepalives; the load balancer forgets a UDP flow after 120.",
+  }),
+
+  instanceType: text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type like c7g.medium", {
+    default: "c7g.medium",
+    example: "c7g.medium",
+    description: "EC2 instance type of a server; Graviton types run the arm64 image.",
+  }),
+  amiId: text(/^ami-[0-9a-f]{8,17}$/, "an image id like ami-0123456789abcdef0", {
+    default: "",
+    example: "ami-0123456789abcdef0",
+    description: "Image to pin; empty means the newest Amazon Linux 2023 at each deployment.",
+  }),
+  diskGib: integer(8, 1000, {
+    default: "8",
+    example: "8",
+    description: "Size of a server's gp3 disk in GiB ($0.08 a GiB and month).",
+  }),
+  // 500 targets: the limit of a Network Load Balancer with cross-zone load balancing
+  // (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html).
+  minServers: integer(2, 500, { default: "3", example: "2", description: "Fewest servers." }),
+  maxServers: integer(2, 500, { default: "9", example: "9", description: "Most servers." }),
+  desiredServers: integer(
+    2,
+    500,
+    {
+      default: "0",
+      example: "3",
+      description: "Servers to start with (scaling changes it later); 0 means minServers.",
+    },
+    [0],
+  ),
+  drainSeconds: integer(10, 300, {
+    default: "20",
+    example: "20",
+    description:
+      "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
+  }),
+
+  scaleOutCpuPercent: integer(1, 100, {
+    default: "70",
+    example: "70",
+    description: "Add servers when average CPU use is above this.",
+  }),
+  scaleInCpuPercent: integer(1, 100, {
+    default: "30",
+    example: "30",
+    description: "Remove one when CPU use is below this and the network is quiet.",
+  }),
+  scaleOutNetworkMBps: integer(1, 100_000, {
+    default: "10",
+    example: "10",
+    description:
+      "Add servers when one carries more than this many MB/s (in and out together, 1 MB is 1,000,000 bytes).",
+  }),
+  scaleInNetworkMBps: integer(1, 100_000, {
+    default: "2",
+    example: "2",
+    description: "Remove one when servers carry less than this many MB/s and CPU use is low.",
+  }),
+});
+
+/** The settings as the schema parses them, before empty ones are filled in. */
+export type Settings = z.output<typeof settingsSchema>;
+/** The name of one setting. */
+export type SettingKey = keyof Settings;

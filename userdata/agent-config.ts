@@ -1,0 +1,25 @@
+import { INTERFACE, PATHS } from "./paths";
+import type { UserDataArgs } from "./types";
+
+/** Renders the agent's configuration file. */
+export function renderAgentConfig(args: UserDataArgs): string {
+  const config = {
+    version: 1,
+    cluster: args.cluster,
+    region: args.region,
+    interface: INTERFACE,
+    listenPort: args.listenPort,
+    healthPort: args.healthPort,
+    mtu: args.mtu,
+    endpoint: args.endpoint,
+    tunnelIpv4: args.tunnelCidr,
+    clientDns: args.clientDns,
+    clientRoutes: args.clientRoutes,
+    persistentKeepalive: args.persistentKeepalive,
+    registryPath: PATHS.registry,
+    runtimePath: PATHS.runtime,
+    statePath: PATHS.state,
+    drainSeconds: args.drainSeconds,
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}

@@ -1,0 +1,78 @@
+import { PATHS } from "./paths";
+import type { UserDataArgs } from "./types";
+
+/**
+ * Renders the script that turns a fresh instance into a server. POSIX sh; running it again is harmless.
+ * The values it contains come from the stack (bucket, key, hash), never from a client.
+ */
+export function renderBootScript(args: Pick<UserDataArgs, "agent" | "region">): string {
+  const { bucket, key, sha256 } = args.agent;
+  return `#!/bin/sh
+# Made by wgc. Turns a fresh instance into a VPN server; running it again is harmless.
+set -eu
+umask 022
+
+log() { printf '%s wgc-boot: %s\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$*"; }
+fail() { log "FAILED: $*" >&2; exit 1; }
+
+# retry TIMES COMMAND...: runs the command until it succeeds, with growing pauses.
+retry() {
+  left=$1; shift; pause=1
+  until "$@"; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || return 1
+    log "$1 did not succeed, $left attempts left; next in $pause s"
+    sleep "$pause"
+    if [ "$pause" -lt 16 ]; then pause=$((pause * 2)); fi
+  done
+}
+
+link_node() {
+  for name in node-24 node; do
+    found=$(command -v "$name" || true)
+    if [ -n "$found" ]; then
+      mkdir -p ${dir(PATHS.node)}
+      ln -sfn "$found" ${PATHS.node}
+      log "node is $found"
+      return
+    fi
+  done
+  fail "no Node.js on this image; was the package nodejs24 installed?"
+}
+
+# New mount targets resolve in DNS up to 90 s after they were made, so this tries for about two minutes.
+mount_share() {
+  mkdir -p "$1"
+  if mountpoint -q "$1"; then log "$1 is mounted"; return; fi
+  retry 10 mount "$1" || fail "$1 cannot be mounted; see /var/log/amazon/efs/mount.log"
+  log "$1 mounted"
+}
+
+fetch_agent() {
+  new=${PATHS.agent}.new
+  retry 6 aws s3 cp --only-show-errors s3://${bucket}/${key} "$new" || fail "the agent cannot be fetched from s3://${bucket}/${key}"
+  printf '%s  %s\\n' ${sha256} "$new" | sha256sum -c - >/dev/null 2>&1 ||
+    fail "the agent from s3://${bucket}/${key} is not the one that was deployed: its SHA-256 is $(sha256sum "$new" | cut -d ' ' -f 1)"
+  mv "$new" ${PATHS.agent}
+  log "agent ${sha256.slice(0, 12)} in place"
+}
+
+export AWS_DEFAULT_REGION=${args.region}
+install -d -m 0700 ${PATHS.state}
+link_node
+mount_share ${PATHS.registry}
+mount_share ${PATHS.runtime}
+fetch_agent
+sysctl -p ${PATHS.sysctls}
+log "kernel settings applied"
+${PATHS.node} ${PATHS.agent} init || fail "the registry could not be prepared"
+log "registry ready"
+systemctl daemon-reload
+systemctl enable --now wgc-network.service wgc-agent.service
+log "tunnel and agent started"
+`;
+}
+
+function dir(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

@@ -1,0 +1,78 @@
+import { INTERFACE } from "./paths";
+import type { UserDataArgs } from "./types";
+
+const TABLE = "inet wgc";
+
+interface Chain {
+  readonly name: string;
+  readonly hook: string;
+  readonly rules: readonly string[];
+}
+
+/**
+ * The firewall of a server as one table. Interfaces are matched by name (`iifname`), so the file loads before wg0 exists.
+ *
+ * INVARIANTS: loading it again gives the same ruleset (the table is added, deleted and made anew in one transaction, nft(8)
+ * "the whole file is applied atomically"); the instance metadata service is refused before anything from the tunnel is accepted.
+ */
+export function renderNftables(
+  args: Pick<UserDataArgs, "listenPort" | "healthPort" | "tunnelCidr" | "vpcCidr">,
+): string {
+  const chains = [forwardChain(args), inputChain(args), masqueradeChain(args)];
+  const body = chains.map(({ name, hook, rules }) =>
+    [`  chain ${name} {`, `    ${hook}`, ...rules.map((rule) => `    ${rule}`), "  }"].join("\n"),
+  );
+  return [
+    "#!/usr/sbin/nft -f",
+    "# Made by wgc; changes here are lost at the next boot.",
+    `add table ${TABLE}`,
+    `delete table ${TABLE}`,
+    `table ${TABLE} {`,
+    body.join("\n\n"),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
+  return {
+    name: "forward",
+    hook: "type filter hook forward priority filter; policy drop;",
+    rules: [
+      // The role's credentials live at these addresses (EC2 user guide, "Limit access to the IMDS"). All of link-local goes with them.
+      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"`,
+      `iifname "${INTERFACE}" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"`,
+      // The tunnel's MTU is below the path's; where "packet too big" is filtered, only the clamp keeps TCP going (RFC 4459, 3.2).
+      `iifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,
+      `oifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,
+      `iifname "${INTERFACE}" oifname "${INTERFACE}" counter drop comment "client to client"`,
+      `iifname "${INTERFACE}" ip saddr ${args.tunnelCidr} accept`,
+      `oifname "${INTERFACE}" ct state established,related accept`,
+    ],
+  };
+}
+
+function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcCidr">): Chain {
+  return {
+    name: "input",
+    hook: "type filter hook input priority filter; policy drop;",
+    rules: [
+      'iifname "lo" accept',
+      // A client has no business with the server itself; the rule stands before "established" so that it also ends old flows.
+      `iifname "${INTERFACE}" icmp type echo-request accept`,
+      `iifname "${INTERFACE}" counter drop comment "tunnel to server"`,
+      "ct state established,related accept",
+      "meta l4proto { icmp, ipv6-icmp } accept",
+      `udp dport ${args.listenPort} accept`,
+      `ip saddr ${args.vpcCidr} tcp dport ${args.healthPort} accept comment "health checks of the load balancer"`,
+    ],
+  };
+}
+
+function masqueradeChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
+  return {
+    name: "postrouting",
+    hook: "type nat hook postrouting priority srcnat; policy accept;",
+    rules: [`ip saddr ${args.tunnelCidr} oifname != "${INTERFACE}" masquerade`],
+  };
+}

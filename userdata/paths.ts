@@ -1,0 +1,17 @@
+/** Where things are on a server. Nothing is written below /usr, which belongs to the system's packages. */
+export const PATHS = {
+  agentConfig: "/etc/wgc/agent.json",
+  nftables: "/etc/wgc/nftables.nft",
+  sysctls: "/etc/sysctl.d/90-wgc.conf",
+  agent: "/opt/wgc/agent.js",
+  node: "/opt/wgc/bin/node",
+  boot: "/opt/wgc/boot.sh",
+  networkUnit: "/etc/systemd/system/wgc-network.service",
+  agentUnit: "/etc/systemd/system/wgc-agent.service",
+  state: "/var/lib/wgc",
+  registry: "/mnt/wgc/registry",
+  runtime: "/mnt/wgc/runtime",
+} as const;
+
+/** The WireGuard interface of a server. */
+export const INTERFACE = "wg0";

@@ -1,0 +1,62 @@
+import { UserError } from "../config/errors";
+import { renderAgentConfig } from "./agent-config";
+import { renderBootScript } from "./boot-script";
+import { type BootFile, renderCloudConfig } from "./cloud-config";
+import { renderNftables } from "./nftables";
+import { packageNames } from "./packages";
+import { PATHS } from "./paths";
+import { renderSysctls } from "./sysctls";
+import type { UserDataArgs } from "./types";
+import { renderAgentUnit, renderNetworkUnit } from "./units";
+
+/** EC2's limit for user data before base64 (RunInstances, UserData). */
+export const USER_DATA_LIMIT_BYTES = 16 * 1024;
+
+/** The files that a server gets at boot. */
+export function bootFiles(args: UserDataArgs): readonly BootFile[] {
+  const file = (path: string, permissions: string, content: string): BootFile => ({
+    path,
+    permissions,
+    content,
+  });
+  return [
+    file(PATHS.agentConfig, "0644", renderAgentConfig(args)),
+    file(PATHS.nftables, "0644", renderNftables(args)),
+    file(PATHS.sysctls, "0644", renderSysctls()),
+    file(PATHS.networkUnit, "0644", renderNetworkUnit()),
+    file(PATHS.agentUnit, "0644", renderAgentUnit(args)),
+    file(PATHS.boot, "0755", renderBootScript(args)),
+  ];
+}
+
+/**
+ * Renders what an instance runs at its first boot.
+ * @throws UserError when the result does not fit into EC2's user data.
+ */
+export function renderUserData(args: UserDataArgs): string {
+  const mount = (accessPointId: string, path: string) => ({
+    fileSystemId: args.fileSystemId,
+    accessPointId,
+    path,
+  });
+  const text = renderCloudConfig({
+    packages: packageNames,
+    files: bootFiles(args),
+    mounts: [
+      mount(args.registryAccessPointId, PATHS.registry),
+      mount(args.runtimeAccessPointId, PATHS.runtime),
+    ],
+    run: [[PATHS.boot]],
+  });
+  return withinLimit(text);
+}
+
+/** Returns the text unless it is larger than EC2 takes. */
+export function withinLimit(text: string): string {
+  const size = Buffer.byteLength(text);
+  if (size <= USER_DATA_LIMIT_BYTES) return text;
+  throw new UserError(
+    `a server's user data is ${size} bytes and EC2 takes ${USER_DATA_LIMIT_BYTES}; ` +
+      "make wgc:clientRoutes or wgc:clientDns shorter, the only parts of it that grow",
+  );
+}

@@ -1,0 +1,25 @@
+/** Everything a server must know at boot. There is no secret in it: user data is readable by every process on the instance. */
+export interface UserDataArgs {
+  readonly cluster: string;
+  readonly region: string;
+  /** `host:port` that clients connect to. */
+  readonly endpoint: string;
+  readonly listenPort: number;
+  readonly healthPort: number;
+  readonly mtu: number;
+  readonly tunnelCidr: string;
+  readonly vpcCidr: string;
+  readonly clientDns: readonly string[];
+  readonly clientRoutes: readonly string[];
+  readonly persistentKeepalive: number;
+  readonly drainSeconds: number;
+  readonly fileSystemId: string;
+  readonly registryAccessPointId: string;
+  readonly runtimeAccessPointId: string;
+  readonly agent: {
+    readonly bucket: string;
+    readonly key: string;
+    /** SHA-256 of the agent bundle, 64 hexadecimal digits. */
+    readonly sha256: string;
+  };
+}

@@ -1,0 +1,100 @@
+import { PATHS } from "./paths";
+import type { UserDataArgs } from "./types";
+
+type Section = readonly (readonly [key: string, value: string])[];
+
+function renderUnit(sections: Readonly<Record<string, Section>>): string {
+  const blocks = Object.entries(sections).map(([name, lines]) =>
+    [`[${name}]`, ...lines.map(([key, value]) => `${key}=${value}`)].join("\n"),
+  );
+  return `${blocks.join("\n\n")}\n`;
+}
+
+/**
+ * The unit that brings the tunnel interface and the firewall up. It has no ExecStop and is separate from the agent, so that
+ * restarting or updating the agent never touches a session.
+ */
+export function renderNetworkUnit(): string {
+  return renderUnit({
+    Unit: [
+      ["Description", "wgc tunnel interface and firewall"],
+      ["Wants", "network-online.target"],
+      // Without the mounts (a reboot while EFS is away) the interface comes up from the local copy of the key.
+      ["After", "network-online.target remote-fs.target"],
+      ["Before", "wgc-agent.service"],
+    ],
+    Service: [
+      ["Type", "oneshot"],
+      ["RemainAfterExit", "yes"],
+      ["UMask", "0077"],
+      ["ExecStart", `${PATHS.node} ${PATHS.agent} network-up`],
+      ["ExecStart", `/usr/sbin/nft -f ${PATHS.nftables}`],
+    ],
+    Install: [["WantedBy", "multi-user.target"]],
+  });
+}
+
+/** Seconds that the agent gets beyond its drain to write its last records. */
+const STOP_MARGIN_SECONDS = 15;
+
+/**
+ * What the agent may do: change the tunnel interface and the firewall, write its own state and its session records.
+ * MemoryDenyWriteExecute is missing on purpose: Node's compiler writes code at run time.
+ */
+const SANDBOX: Section = [
+  ["NoNewPrivileges", "yes"],
+  // NET_ADMIN for wg and nft, NET_RAW for the probe's ping.
+  ["CapabilityBoundingSet", "CAP_NET_ADMIN CAP_NET_RAW"],
+  ["AmbientCapabilities", ""],
+  ["ProtectSystem", "strict"],
+  ["StateDirectory", "wgc"],
+  ["StateDirectoryMode", "0700"],
+  ["ReadWritePaths", `${PATHS.state} -${PATHS.runtime}`],
+  ["ProtectHome", "yes"],
+  ["PrivateTmp", "yes"],
+  ["PrivateDevices", "yes"],
+  ["ProtectProc", "invisible"],
+  ["ProtectClock", "yes"],
+  ["ProtectHostname", "yes"],
+  ["ProtectKernelLogs", "yes"],
+  ["ProtectKernelModules", "yes"],
+  ["ProtectKernelTunables", "yes"],
+  ["ProtectControlGroups", "yes"],
+  ["RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK"],
+  ["RestrictNamespaces", "yes"],
+  ["RestrictRealtime", "yes"],
+  ["RestrictSUIDSGID", "yes"],
+  ["LockPersonality", "yes"],
+  ["KeyringMode", "private"],
+  ["RemoveIPC", "yes"],
+  ["SystemCallArchitectures", "native"],
+  ["SystemCallFilter", "@system-service"],
+  ["SystemCallFilter", "~@privileged @resources"],
+  ["SystemCallErrorNumber", "EPERM"],
+  ["UMask", "0077"],
+];
+
+/** The unit of the agent. */
+export function renderAgentUnit(args: Pick<UserDataArgs, "drainSeconds">): string {
+  return renderUnit({
+    Unit: [
+      ["Description", "wgc agent"],
+      // Weak on purpose: a failed start of the network unit must not keep the agent from reporting itself unhealthy.
+      ["Wants", "wgc-network.service"],
+      ["After", "wgc-network.service"],
+      ["StartLimitIntervalSec", "0"],
+    ],
+    Service: [
+      ["Type", "exec"],
+      ["ExecStart", `${PATHS.node} ${PATHS.agent} run`],
+      ["Environment", `WGC_AGENT_CONFIG=${PATHS.agentConfig}`],
+      ["Restart", "always"],
+      ["RestartSec", "2"],
+      // The main process drains and then ends its workers itself; "mixed" keeps systemd from stopping them first.
+      ["KillMode", "mixed"],
+      ["TimeoutStopSec", String(args.drainSeconds + STOP_MARGIN_SECONDS)],
+      ...SANDBOX,
+    ],
+    Install: [["WantedBy", "multi-user.target"]],
+  });
+}

@@ -76,7 +76,8 @@ async function publicKeyOfInterface(name: string, exec: Exec): Promise<string | 
     return (await exec("wg", ["show", name, "public-key"], { timeoutMs: TOOL_LIMIT_MS })).trim();
   } catch (error) {
     // Without the kernel's module `wg` says "Protocol not supported" about every interface that it finds no socket for.
-    if (error instanceof ExecError && /No such device|Protocol not supported/i.test(error.message)) return undefined;
+    if (error instanceof ExecError && /No such device|Protocol not supported/i.test(error.message))
+      return undefined;
     throw error;
   }
 }

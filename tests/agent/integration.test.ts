@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { bundle, inNamespace, namespaceTest, temporaryFolder } from "./namespace";
+
+const folder = temporaryFolder();
+
+async function steps(program: string, args: readonly string[] = []): Promise<string[]> {
+  const file = bundle(`tests/agent/programs/${program}.ts`, join(folder, `${program}.js`));
+  const { code, out, err } = await inNamespace(file, args);
+  if (code !== 0) throw new Error(`${program} ended with ${code}\n${out}\n${err}`);
+  return out
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line).step);
+}
+
+namespaceTest(
+  "a server's life: boot, clients, faults, restart without the registry, drain",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    expect(await steps("life", [agent])).toEqual([
+      "boot",
+      "healthy",
+      "added",
+      "revoked",
+      "expired",
+      "drift mended",
+      "corrupt client file",
+      "hung storage",
+      "served without the registry",
+      "registry back",
+      "interface down and up",
+      "drained",
+      "no secret in the log",
+    ]);
+  },
+  90_000,
+);
+
+namespaceTest(
+  "the model of peer changes agrees with the real wg, and 10,000 clients go in with one call",
+  async () => {
+    expect(await steps("wg-model")).toEqual(["model", "scale"]);
+  },
+  90_000,
+);

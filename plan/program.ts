@@ -56,10 +56,13 @@ export function runProgram(project: Project, mode: PlanMode, address: string): P
   });
 }
 
-/** The caller's environment without what could reach an account, or load this process's own TypeScript hooks into the program. */
+/**
+ * The caller's environment without what could reach an account, or load this process's own TypeScript hooks into the program.
+ * PULUMI_NODEJS_TSCONFIG_PATH stays: it is how an operator points Pulumi at another tsconfig.
+ */
 function environment(project: Project): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(AWS_|PULUMI_|NODE_OPTIONS$|NODE_ENV$|JEST_)/.test(name),
+    ([name]) => !/^(AWS_|PULUMI_(?!NODEJS_TSCONFIG_PATH)|NODE_OPTIONS$|NODE_ENV$|JEST_)/.test(name),
   );
   return {
     ...Object.fromEntries(kept),

@@ -1,0 +1,160 @@
+import { numberOf, objects, ofType, type ServerGroup, serverGroups, types } from "./lookup";
+import { HOURS_PER_MONTH, type PriceTable, prices } from "./prices";
+import type { Plan, PlannedResource } from "./types";
+
+/** One line of the estimate. */
+export interface CostItem {
+  readonly what: string;
+  readonly quantity: number;
+  /** US dollars a month for one. */
+  readonly each: number;
+  readonly monthly: number;
+}
+
+/** What a plan costs a month without traffic; `problem` says why there is no figure, or what it leaves out. */
+export interface CostEstimate {
+  readonly region: string;
+  readonly currency: "USD";
+  readonly items: readonly CostItem[];
+  readonly monthly: number | null;
+  /** What is billed by use and therefore not in the sum. */
+  readonly usage: readonly string[];
+  readonly problem?: string;
+  readonly source?: string;
+}
+
+/** Estimates the fixed monthly cost of a plan from its resources. */
+export function estimateCost(plan: Plan): CostEstimate {
+  const { region } = plan;
+  const table = prices[region];
+  const none = { region, currency: "USD" as const, items: [], monthly: null, usage: [] };
+  if (table === undefined) {
+    const known = Object.keys(prices).join(", ");
+    return { ...none, problem: `no price table for region "${region}" (plan/prices.ts has ${known})` };
+  }
+  const unpriced = new Set<string>();
+  const items = fixedItems(plan, table, unpriced)
+    .filter((item) => item.quantity > 0)
+    .map((item) => ({ ...item, each: cents(item.each), monthly: cents(item.quantity * item.each) }));
+  const monthly = cents(items.reduce((sum, item) => sum + item.monthly, 0));
+  const usage = usageItems(plan, table);
+  const source = `${table.source}, collected ${table.date}`;
+  if (unpriced.size === 0) return { ...none, items, monthly, usage, source };
+  return {
+    ...none,
+    items,
+    monthly,
+    usage,
+    source,
+    problem: `no price for ${[...unpriced].sort().join(", ")}: not in the sum`,
+  };
+}
+
+function fixedItems(
+  plan: Plan,
+  { perHour, perMonth }: PriceTable,
+  unpriced: Set<string>,
+): Omit<CostItem, "monthly">[] {
+  const count = (type: string): number => ofType(plan, type).length;
+  const groups = serverGroups(plan);
+  const hourly = (what: string, quantity: number, price: number) => ({
+    what,
+    quantity,
+    each: price * HOURS_PER_MONTH,
+  });
+  return [
+    hourly("Network Load Balancer", networkBalancers(plan).length, perHour.networkLoadBalancer),
+    hourly("public IPv4 address (Elastic IP)", count(types.eip), perHour.publicIpv4),
+    hourly("public IPv4 address (server)", publicServers(groups), perHour.publicIpv4),
+    hourly("NAT gateway", count(types.natGateway), perHour.natGateway),
+    hourly("interface endpoint, per zone", interfaceEndpoints(plan), perHour.interfaceEndpoint),
+    ...groups.flatMap((group) => serverItems(group, perHour.instances, perMonth, unpriced)),
+    { what: "KMS key", quantity: count(types.key), each: perMonth.kmsKey },
+    ...alarmItems(plan, perMonth),
+    { what: "dashboard", quantity: count(types.dashboard), each: perMonth.dashboard },
+  ];
+}
+
+function serverItems(
+  { desired, instanceType, template }: ServerGroup,
+  instances: Readonly<Record<string, number>>,
+  perMonth: PriceTable["perMonth"],
+  unpriced: Set<string>,
+): Omit<CostItem, "monthly">[] {
+  const price = instances[instanceType];
+  if (price === undefined) unpriced.add(instanceType);
+  const gigabytes = objects(template?.inputs["blockDeviceMappings"])
+    .flatMap((mapping) => objects(mapping["ebs"]))
+    .reduce((sum, disk) => sum + numberOf(disk["volumeSize"], 0), 0);
+  const detailed = objects(template?.inputs["monitoring"])[0]?.["enabled"] === true;
+  return [
+    {
+      what: `server ${instanceType}`,
+      quantity: price === undefined ? 0 : desired,
+      each: (price ?? 0) * HOURS_PER_MONTH,
+    },
+    {
+      what: `gp3 disk, ${gigabytes} GB`,
+      quantity: gigabytes === 0 ? 0 : desired,
+      each: gigabytes * perMonth.gp3PerGb,
+    },
+    {
+      what: "detailed monitoring",
+      quantity: detailed ? desired : 0,
+      each: perMonth.detailedMonitoringPerInstance,
+    },
+  ];
+}
+
+/** CloudWatch bills every metric of an alarm's expression, more when the period is below a minute. */
+function alarmItems(plan: Plan, perMonth: PriceTable["perMonth"]): Omit<CostItem, "monthly">[] {
+  let standard = 0;
+  let fast = 0;
+  for (const alarm of ofType(plan, types.alarm)) {
+    const metrics = objects(alarm.inputs["metricQueries"]).flatMap((query) => objects(query["metric"]));
+    const periods = metrics.length > 0 ? metrics.map((metric) => metric["period"]) : [alarm.inputs["period"]];
+    for (const period of periods) numberOf(period, 300) < 60 ? fast++ : standard++;
+  }
+  return [
+    { what: "alarm metric", quantity: standard, each: perMonth.alarmMetric },
+    { what: "high-resolution alarm metric", quantity: fast, each: perMonth.highResolutionAlarmMetric },
+  ];
+}
+
+function networkBalancers(plan: Plan): PlannedResource[] {
+  return ofType(plan, types.loadBalancer).filter(
+    (balancer) => balancer.inputs["loadBalancerType"] === "network",
+  );
+}
+
+function publicServers(groups: readonly ServerGroup[]): number {
+  return groups.reduce((sum, group) => sum + (group.publicAddresses ? group.desired : 0), 0);
+}
+
+function interfaceEndpoints(plan: Plan): number {
+  return ofType(plan, types.vpcEndpoint)
+    .filter((endpoint) => endpoint.inputs["vpcEndpointType"] === "Interface")
+    .reduce((sum, endpoint) => sum + Math.max(1, objectsOrTexts(endpoint)), 0);
+}
+
+function objectsOrTexts(endpoint: PlannedResource): number {
+  const subnets = endpoint.inputs["subnetIds"];
+  return Array.isArray(subnets) ? subnets.length : 1;
+}
+
+function usageItems(plan: Plan, { usage }: PriceTable): string[] {
+  const has = (type: string): boolean => ofType(plan, type).length > 0;
+  const lines: string[] = [];
+  if (networkBalancers(plan).length > 0)
+    lines.push(`load balancer traffic: ${usage.networkLoadBalancer}`, `data out: ${usage.dataOut}`);
+  if (has(types.natGateway)) lines.push(`NAT traffic: ${usage.natGateway}`);
+  if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
+  if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
+  else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);
+  if (has(types.bucket)) lines.push(`S3: ${usage.s3}`);
+  return lines;
+}
+
+function cents(dollars: number): number {
+  return Math.round(dollars * 100) / 100;
+}

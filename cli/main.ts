@@ -1,1 +1,56 @@
-console.log("hi", process.version)
+/** The command line of wgc. Each command lives in its own file; this one only puts them together and reports errors. */
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { UserError } from "../config/errors";
+import { addDemoCommand } from "./demo-command";
+import { addLabCommand } from "./lab-command";
+import { addPlanCommand } from "./plan-command";
+import { addSetupCommand } from "./setup-command";
+import { addTestCommand } from "./test-command";
+
+const project = join(__dirname, "..");
+
+function build(): Command {
+  const program = new Command("wgc");
+  program
+    .description(
+      "A highly available WireGuard cluster on AWS, and a lab that runs all of it on one Linux machine",
+    )
+    .option("--debug", "show stack traces of errors")
+    .showSuggestionAfterError()
+    .showHelpAfterError("(see: ./wgc --help)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc demo\n  $ ./wgc plan --stack prod\n  $ ./wgc lab up\n  $ ./wgc test",
+    );
+  addDemoCommand(program, project);
+  addPlanCommand(program);
+  addLabCommand(program, project);
+  addTestCommand(program, project);
+  addSetupCommand(program, project);
+  program.exitOverride();
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+function report(error: unknown, debug: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode; // commander has printed it
+  const known = error instanceof Error ? error : new Error(String(error));
+  const kind = known instanceof UserError ? "" : " (unexpected)";
+  process.stderr.write(`${pc.red(`wgc: error${kind}:`)} ${known.message}\n`);
+  if (debug) process.stderr.write(`${known.stack}\n`);
+  else if (kind) process.stderr.write(`${pc.dim("wgc: add --debug to see where this comes from")}\n`);
+  return known instanceof UserError ? known.exitCode : 1;
+}
+
+async function main(): Promise<void> {
+  const program = build();
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    process.exitCode = report(error, process.argv.includes("--debug"));
+  }
+}
+
+void main();

@@ -1,0 +1,187 @@
+/** `wgc lab`: a cluster that keeps running in the background, for hand work. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import Table from "cli-table3";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { UserError } from "../config/errors";
+import { enterLab, runFolder } from "../lab/enter";
+import { FAULTS, parseFault } from "../lab/faults";
+import type { Finished } from "../lab/process";
+import { RpcClient } from "../lab/rpc";
+import type { LabEvent, LabStatus } from "../lab/status";
+import { runPlan } from "../plan";
+import { duration, print, printJson, say } from "./output";
+import { ensurePrograms } from "./system-packages";
+
+const NAME = "default";
+
+/** Connects to the lab that `lab up` started. */
+async function connect(project: string): Promise<RpcClient> {
+  const socket = join(runFolder(project, NAME), "socket");
+  try {
+    return await RpcClient.connect(socket);
+  } catch {
+    throw new UserError("no lab is running; start one with: ./wgc lab up");
+  }
+}
+
+async function up(
+  project: string,
+  options: { stack: string; yes?: boolean; replace?: boolean },
+): Promise<void> {
+  const socket = join(runFolder(project, NAME), "socket");
+  const running = existsSync(socket) && (await RpcClient.connect(socket).catch(() => undefined));
+  if (running) {
+    running.close();
+    throw new UserError(
+      "a lab is running already; see it with './wgc lab status', end it with './wgc lab down'",
+    );
+  }
+  const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
+  say(`planning stack ${options.stack} ...`);
+  const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved" });
+  const lab = await enterLab(NAME, plan, {
+    project,
+    detached: true,
+    replaceUnhealthy: options.replace === true,
+    ...(tools ? { tools } : {}),
+  });
+  lab.client.on<LabEvent>("log", (event) => say(event.text));
+  try {
+    await lab.client.call("up");
+  } catch (error) {
+    await lab.end();
+    throw error;
+  }
+  print(renderStatus(await lab.client.call<LabStatus>("status")));
+  lab.client.close();
+  lab.process.unref();
+  (lab.process.stdout as unknown as { unref(): void }).unref();
+  (lab.process.stdin as unknown as { unref(): void }).unref();
+}
+
+/** The lab's state as two tables. */
+export function renderStatus(status: LabStatus): string {
+  const servers = new Table({
+    head: ["server", "zone", "address", "state", "health", "flows"],
+    style: { head: [] },
+  });
+  for (const server of status.servers) {
+    const state = server.cut ? `${server.state} (cut off)` : server.state;
+    const health = server.health === "healthy" ? pc.green(server.health) : pc.yellow(server.health);
+    servers.push([server.name, server.zone, server.address, state, health, server.flows]);
+  }
+  const clients = new Table({
+    head: ["client", "tunnel address", "via", "server", "round trip", "last answer"],
+    style: { head: [] },
+  });
+  for (const client of status.clients) {
+    clients.push([
+      client.name,
+      client.tunnelAddress,
+      client.via,
+      client.server ?? "-",
+      client.rtt === undefined ? "-" : `${client.rtt.toFixed(1)} ms`,
+      client.silent === undefined ? "never" : `${duration(client.silent)} ago`,
+    ]);
+  }
+  const head = `stack ${status.stack} · ${status.endpoint} · WireGuard: ${status.wireguard} · up ${duration(status.uptime)}`;
+  const nobody = "no clients yet; add one with: ./wgc lab join alice";
+  return [head, servers.toString(), status.clients.length > 0 ? clients.toString() : nobody].join("\n");
+}
+
+async function down(project: string): Promise<void> {
+  const client = await connect(project);
+  await client.call("down");
+  client.close();
+  say("the lab is gone, with everything in it");
+}
+
+/** Runs a program in a lab machine; this process ends with the program's exit code. */
+async function execute(project: string, machine: string, command: string[]): Promise<void> {
+  const client = await connect(project);
+  const result = await client.call<Finished>("exec", { machine, command });
+  process.stdout.write(result.stdout);
+  process.stderr.write(result.stderr);
+  process.exitCode = result.code;
+  client.close();
+}
+
+/** Calls one method of the running lab, prints its story meanwhile, and shows what came back. */
+async function act(project: string, method: string, params: unknown, json: boolean): Promise<void> {
+  const client = await connect(project);
+  client.on<LabEvent>("log", (event) => say(event.text));
+  const result = await client.call(method, params);
+  if (json) printJson(result);
+  client.close();
+}
+
+const faultHelp = (): string =>
+  Object.entries(FAULTS)
+    .map(
+      ([kind, { argument, what }]) => `  ${`${kind}${argument ? ` <${argument}>` : ""}`.padEnd(20)} ${what}`,
+    )
+    .join("\n");
+
+/** Adds `wgc lab` and its subcommands. */
+export function addLabCommand(program: Command, project: string): void {
+  const lab = program
+    .command("lab")
+    .description("keep a whole cluster running on this machine, for hand work");
+  lab
+    .command("up")
+    .description("plan a stack and start it in the background")
+    .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--replace", "let the group replace unhealthy servers, as on AWS")
+    .option("-y, --yes", "install missing system packages without asking")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace")
+    .action((options) => up(project, options));
+  lab
+    .command("status")
+    .description("show servers and clients")
+    .option("--json", "print as JSON")
+    .action(async (options: { json?: boolean }) => {
+      const client = await connect(project);
+      const status = await client.call<LabStatus>("status");
+      client.close();
+      options.json ? printJson(status) : print(renderStatus(status));
+    });
+  lab
+    .command("exec <machine> <command...>")
+    .description("run a program in a machine of the lab: a server, a client, 'backend' or 'internet'")
+    .allowUnknownOption()
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab exec s1 wg show\n  $ ./wgc lab exec alice ping -c 3 10.100.0.1",
+    )
+    .action((machine: string, command: string[]) => execute(project, machine, command));
+  lab
+    .command("fault <kind> [argument]")
+    .description("make something go wrong, or end it")
+    .addHelpText(
+      "after",
+      `\nFaults:\n${faultHelp()}\n\nExamples:\n  $ ./wgc lab fault crash s1\n  $ ./wgc lab fault start s1`,
+    )
+    .action((kind: string, argument?: string) =>
+      act(project, "fault", parseFault(argument === undefined ? [kind] : [kind, argument]), false),
+    );
+  lab
+    .command("join <client>")
+    .description("add a client to the registry and connect it")
+    .option("--json", "print what it took as JSON")
+    .action((name: string, options: { json?: boolean }) =>
+      act(project, "join", { name }, options.json === true),
+    );
+  lab
+    .command("revoke <client>")
+    .description("revoke a client")
+    .option("--json", "print what it took as JSON")
+    .action((name: string, options: { json?: boolean }) =>
+      act(project, "revoke", { name }, options.json === true),
+    );
+  lab
+    .command("down")
+    .description("end the lab and everything in it")
+    .action(() => down(project));
+}

@@ -1,0 +1,141 @@
+/** `wgc test`: everything that shows the project to be sound, in one run with one summary line. */
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { z } from "zod";
+import { UserError } from "../config/errors";
+import { duration, print, printJson, say } from "./output";
+import { ensurePrograms } from "./system-packages";
+
+interface StepResult {
+  name: string;
+  passed: number;
+  failed: number;
+  /** Names of skipped tests; each says why. */
+  skipped: string[];
+  milliseconds: number;
+}
+
+const jestReportSchema = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numRuntimeErrorTestSuites: z.number(),
+  testResults: z.array(
+    z.object({ assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })) }),
+  ),
+});
+
+/** Checks that are one program each: they pass or fail as a whole. */
+const CHECKS = [
+  { name: "types", command: ["tsc", "--noEmit", "-p", "."] },
+  { name: "lint and format", command: ["biome", "ci", "."] },
+] as const;
+
+/** Rooms of tests/, in the order of a run: quick ones first. */
+const ROOMS = ["config", "wireguard", "registry", "userdata", "components", "plan", "agent", "cli", "lab"];
+
+function start(project: string, command: readonly string[]): Promise<number> {
+  const [program = "", ...args] = command;
+  const node = process.execPath;
+  const bin = join(project, "node_modules/.bin", program);
+  return new Promise((resolve, reject) => {
+    const child = spawn(node, [bin, ...args], { cwd: project, stdio: ["ignore", "inherit", "inherit"] });
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  });
+}
+
+async function check(project: string, name: string, command: readonly string[]): Promise<StepResult> {
+  const began = performance.now();
+  const failed = (await start(project, command)) === 0 ? 0 : 1;
+  return { name, passed: 1 - failed, failed, skipped: [], milliseconds: performance.now() - began };
+}
+
+async function jest(project: string, rooms: readonly string[]): Promise<StepResult> {
+  const began = performance.now();
+  const folder = join(project, ".wgc", "test");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "jest.json");
+  writeFileSync(file, "");
+  const paths = rooms.map((room) => `tests/${room}/`);
+  await start(project, ["jest", "--json", `--outputFile=${file}`, "--testPathPatterns", ...paths]);
+  const text = readFileSync(file, "utf8");
+  if (text === "")
+    return {
+      name: rooms.join(", "),
+      passed: 0,
+      failed: 1,
+      skipped: [],
+      milliseconds: performance.now() - began,
+    };
+  const report = jestReportSchema.parse(JSON.parse(text));
+  const skipped = report.testResults
+    .flatMap((suite) => suite.assertionResults)
+    .filter((test) => test.status === "pending" || test.status === "todo")
+    .map((test) => test.fullName);
+  const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
+  return {
+    name: rooms.join(", "),
+    passed: report.numPassedTests,
+    failed,
+    skipped,
+    milliseconds: performance.now() - began,
+  };
+}
+
+function summarise(results: readonly StepResult[], json: boolean): number {
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  const skipped = results.flatMap((result) => result.skipped);
+  if (json) {
+    printJson({ passed, failed, skipped, steps: results });
+    return failed;
+  }
+  for (const result of results) {
+    const mark = result.failed === 0 ? pc.green("✓") : pc.red("✗");
+    print(
+      `${mark} ${result.name}: ${result.passed} passed, ${result.failed} failed (${duration(result.milliseconds)})`,
+    );
+  }
+  for (const name of skipped) print(`${pc.yellow("-")} skipped: ${name}`);
+  print(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
+  return failed;
+}
+
+interface TestOptions {
+  yes?: boolean;
+  json?: boolean;
+}
+
+async function test(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
+  const unknown = chosen.filter((room) => !ROOMS.includes(room));
+  if (unknown.length > 0) {
+    throw new UserError(`no tests called '${unknown.join("', '")}'; there are: ${ROOMS.join(", ")}`);
+  }
+  await ensurePrograms({ project, yes: options.yes === true, optional: true });
+  const results: StepResult[] = [];
+  if (chosen.length === 0) {
+    for (const { name, command } of CHECKS) {
+      say(`checking ${name} ...`);
+      results.push(await check(project, name, command));
+    }
+  }
+  results.push(await jest(project, chosen.length > 0 ? chosen : ROOMS));
+  if (summarise(results, options.json === true) > 0) process.exitCode = 1;
+}
+
+/** Adds `wgc test`. */
+export function addTestCommand(program: Command, project: string): void {
+  program
+    .command("test [rooms...]")
+    .description("run all checks: types, lint and format, unit, components, plan, user data, agent, lab")
+    .option("-y, --yes", "install missing system packages without asking")
+    .option("--json", "print the summary as JSON")
+    .addHelpText(
+      "after",
+      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry`,
+    )
+    .action((rooms: string[], options: TestOptions) => test(project, rooms, options));
+}

@@ -1,0 +1,35 @@
+/**
+ * Where things live in the lab. The VPC's ranges come from the plan; the public ones are documentation ranges
+ * (RFC 5737), which exist nowhere outside the lab's own namespaces.
+ */
+import { Address4 } from "ip-address";
+
+/** Network that stands for the internet: clients, and one host that they reach through the tunnel. */
+export const INTERNET = { cidr: "198.51.100.0/24", bridge: "internet", host: "198.51.100.200" } as const;
+
+/** First public address of the servers, as the internet gateway translates them; the load balancer's come from the plan. */
+const SERVER_PUBLIC_BASE = "203.0.113.10";
+
+/** The n-th address of a range, counted from its network address (0). */
+export function hostOf(cidr: string, n: number): string {
+  const range = new Address4(cidr);
+  return Address4.fromBigInt(range.startAddress().bigInt() + BigInt(n)).correctForm();
+}
+
+/** `10.0.32.10/20` for the n-th host of 10.0.32.0/20. */
+export function hostWithPrefix(cidr: string, n: number): string {
+  return `${hostOf(cidr, n)}/${new Address4(cidr).subnetMask}`;
+}
+
+export const ROUTER_HOST = 1; // AWS gives the VPC router the first address of every subnet as well
+const BALANCER_HOST = 5; // the first address that AWS hands out in a subnet: 1-3 are reserved
+const FIRST_SERVER_HOST = 10;
+const BACKEND_HOST = 200;
+const FIRST_CLIENT_HOST = 10;
+
+export const balancerAddress = (subnet: string): string => hostOf(subnet, BALANCER_HOST);
+export const serverAddress = (subnet: string, index: number): string =>
+  hostOf(subnet, FIRST_SERVER_HOST + index);
+export const backendAddress = (subnet: string): string => hostOf(subnet, BACKEND_HOST);
+export const clientAddress = (index: number): string => hostOf(INTERNET.cidr, FIRST_CLIENT_HOST + index);
+export const serverPublicAddress = (index: number): string => hostOf(`${SERVER_PUBLIC_BASE}/32`, index);

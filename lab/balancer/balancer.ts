@@ -1,0 +1,201 @@
+/**
+ * The lab's Network Load Balancer: checks its targets over HTTP with the plan's own numbers, and keeps the kernel's
+ * rules and flow table as an NLB would.
+ *
+ * INVARIANTS: a flow stays with its target until 120 s without packets (the kernel's connection tracking), until the
+ * target turns unhealthy, or until its deregistration delay is over. Nothing else moves a flow, so adding targets never
+ * does. Rules are loaded before flows are forgotten: a moved flow's next packet finds the new choice.
+ */
+import { balancerAddress } from "../addresses";
+import type { LabModel, LabZone } from "../model";
+import { attempt, run } from "../process";
+import { afterCheck, checkOnce, INITIAL_HEALTH, type TargetHealth } from "./health";
+import { decideRouting, type RoutingTarget } from "./routing";
+import { renderRuleset } from "./ruleset";
+
+export interface Target {
+  name: string;
+  address: string;
+  publicAddress: string;
+  zone: string;
+}
+
+interface Registered extends Target {
+  health: TargetHealth;
+  draining: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+export interface TargetStatus {
+  name: string;
+  health: TargetHealth["state"] | "draining";
+  reason: string;
+}
+
+/** What the balancer tells of itself: for the live view, and for whoever waits for a change. */
+export type BalancerEvent =
+  | { kind: "health"; target: string; state: TargetHealth["state"]; reason: string }
+  | { kind: "rerouted"; target: string; flows: number }
+  | { kind: "failOpen"; zones: string[] };
+
+export class Balancer {
+  private readonly targets = new Map<string, Registered>();
+  private readonly cut = new Set<string>();
+  private seed = 1;
+  private failOpen: string[] = [];
+  private applying: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(
+    private readonly model: LabModel,
+    private readonly tell: (event: BalancerEvent) => void,
+  ) {}
+
+  /** Adds a target; it gets flows once it passed enough health checks. */
+  async register(target: Target): Promise<void> {
+    const registered: Registered = { ...target, health: INITIAL_HEALTH, draining: false, timer: undefined };
+    this.targets.set(target.name, registered);
+    await this.apply();
+    void this.checkLoop(registered);
+  }
+
+  /** Takes a target out: no new flows at once, its flows end after the deregistration delay. */
+  async deregister(name: string): Promise<void> {
+    const target = this.targets.get(name);
+    if (!target || target.draining) return;
+    target.draining = true;
+    clearTimeout(target.timer);
+    await this.apply();
+    const finish = async (): Promise<void> => {
+      if (this.closed || this.targets.get(name) !== target) return;
+      this.targets.delete(name);
+      await this.apply();
+      if (this.model.targets.terminateOnDeregistration) await this.forgetFlows(target);
+    };
+    target.timer = setTimeout(() => void finish(), this.model.targets.deregistrationDelay * 1000);
+  }
+
+  /** Makes all packets from and to these addresses vanish, or no longer. */
+  async setCut(addresses: string[], cut: boolean): Promise<void> {
+    for (const address of addresses) cut ? this.cut.add(address) : this.cut.delete(address);
+    await this.apply();
+  }
+
+  status(): { targets: TargetStatus[]; failOpen: string[] } {
+    const targets = [...this.targets.values()].map((target) => ({
+      name: target.name,
+      health: target.draining ? ("draining" as const) : target.health.state,
+      reason: target.health.reason,
+    }));
+    return { targets, failOpen: this.failOpen };
+  }
+
+  /** Number of flows that the flow table holds for each target address. */
+  async flows(): Promise<Map<string, number>> {
+    const { stdout } = await attempt([
+      "conntrack",
+      "-L",
+      "-p",
+      "udp",
+      "--orig-port-dst",
+      String(this.model.endpoint.port),
+    ]);
+    const counts = new Map<string, number>();
+    for (const line of stdout.split("\n")) {
+      const sources = [...line.matchAll(/src=(\S+)/g)].map((match) => match[1] ?? "");
+      const [, target] = sources; // the reply direction's source is the target
+      if (target) counts.set(target, (counts.get(target) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const target of this.targets.values()) clearTimeout(target.timer);
+  }
+
+  private zoneOf(name: string): LabZone {
+    const zone = this.model.zones.find((candidate) => candidate.name === name);
+    if (!zone) throw new Error(`no zone ${name}`);
+    return zone;
+  }
+
+  private async checkLoop(target: Registered): Promise<void> {
+    const { health } = this.model.targets;
+    if (this.closed || target.draining || this.targets.get(target.name) !== target) return;
+    const began = performance.now();
+    const from = balancerAddress(this.zoneOf(target.zone).balancerCidr);
+    const result = await checkOnce({ address: target.address, ...health, from });
+    if (this.closed || target.draining || this.targets.get(target.name) !== target) return;
+    const before = target.health.state;
+    target.health = afterCheck(target.health, result, health);
+    if (target.health.state !== before) await this.healthChanged(target);
+    const pause = Math.max(0, health.interval * 1000 - (performance.now() - began));
+    target.timer = setTimeout(() => void this.checkLoop(target), pause);
+  }
+
+  private async healthChanged(target: Registered): Promise<void> {
+    this.seed += 1;
+    await this.apply();
+    this.tell({
+      kind: "health",
+      target: target.name,
+      state: target.health.state,
+      reason: target.health.reason,
+    });
+    // Failing open leaves no better target, so flows stay where they are.
+    const moved = target.health.state === "unhealthy" && !this.failOpen.includes(target.zone);
+    if (moved) this.tell({ kind: "rerouted", target: target.name, flows: await this.forgetFlows(target) });
+  }
+
+  /** Loads the rules for what is known now; calls run one after the other. */
+  private apply(): Promise<void> {
+    this.applying = this.applying.then(() => this.load());
+    return this.applying;
+  }
+
+  private async load(): Promise<void> {
+    if (this.closed) return;
+    const { zones, endpoint, targets, allowedFromBalancer } = this.model;
+    const registered = [...this.targets.values()];
+    const routing: RoutingTarget[] = registered.map((target) => ({
+      address: target.address,
+      zone: target.zone,
+      health: target.health.state,
+      draining: target.draining,
+    }));
+    const decision = decideRouting(
+      zones.map((zone) => zone.name),
+      routing,
+      endpoint.crossZone,
+    );
+    const ruleset = renderRuleset({
+      listenPort: endpoint.port,
+      targetPort: targets.port,
+      frontends: zones.map((zone) => ({
+        publicIp: zone.publicIp,
+        targets: decision.byZone[zone.name] ?? [],
+      })),
+      seed: this.seed,
+      publicAddresses: Object.fromEntries(registered.map((target) => [target.address, target.publicAddress])),
+      allowed: allowedFromBalancer,
+      cut: [...this.cut],
+    });
+    await run(["nft", "-f", "-"], { input: ruleset });
+    if (decision.failOpen.join() !== this.failOpen.join()) {
+      this.failOpen = decision.failOpen;
+      this.tell({ kind: "failOpen", zones: this.failOpen });
+    }
+  }
+
+  /** Deletes the target's flows, so that each one's next packet is hashed anew; returns how many there were. */
+  private async forgetFlows(target: Target): Promise<number> {
+    let count = 0;
+    for (const zone of this.model.zones) {
+      const flow = ["-p", "udp", "--orig-dst", zone.publicIp, "--reply-src", target.address];
+      const { stderr } = await attempt(["conntrack", "-D", ...flow]);
+      count += Number(/(\d+) flow entries have been deleted/.exec(stderr)?.[1] ?? 0);
+    }
+    return count;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The process that runs a lab, inside the lab's own namespaces: `daemon.ts RUN_DIR`. It answers the control protocol on
+ * RUN_DIR/socket and ends when its standard input is closed; everything in the lab ends with it.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { z } from "zod";
+import { UserError } from "../config/errors";
+import type { Plan } from "../plan";
+import { faultSchema } from "./faults";
+import { Lab } from "./lab";
+import { readModel } from "./model";
+import { run } from "./process";
+import { RpcServer } from "./rpc";
+
+/** What the daemon is started with: RUN_DIR/options.json, beside RUN_DIR/plan.json. */
+export const daemonOptionsSchema = z.strictObject({
+  project: z.string(),
+  /** Folder with unpacked system packages, when they are not installed. */
+  tools: z.string().optional(),
+  replaceUnhealthy: z.boolean(),
+  /** Whether the lab outlives the process that started it; otherwise it ends when its standard input closes. */
+  detached: z.boolean(),
+});
+
+export type DaemonOptions = z.infer<typeof daemonOptionsSchema>;
+
+const LAB = "/run/lab";
+const STATUS_INTERVAL_MS = 250;
+
+const named = z.object({ name: z.string().min(1) });
+const execParams = z.object({ machine: z.string(), command: z.array(z.string()).min(1) });
+const gapParams = z.object({ name: z.string(), from: z.number(), to: z.number().optional() });
+const waitParams = z.object({ name: z.string(), limit: z.number(), notVia: z.string().optional() });
+
+async function prepareFolders(project: string): Promise<string> {
+  // Host programs look into /run; the lab's own is empty, so nothing of the host's shows and nothing of the lab's stays.
+  await run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
+  await run(["mkdir", "-p", LAB]);
+  const echoProgram = join(LAB, "echo.js");
+  buildSync({
+    entryPoints: [join(project, "lab/guest/echo.ts")],
+    bundle: true,
+    platform: "node",
+    outfile: echoProgram,
+    logLevel: "silent",
+  });
+  return echoProgram;
+}
+
+/** Starts the lab of a run folder and serves it until standard input closes. */
+async function main(runDir: string): Promise<void> {
+  const options = daemonOptionsSchema.parse(JSON.parse(readFileSync(join(runDir, "options.json"), "utf8")));
+  const model = readModel(JSON.parse(readFileSync(join(runDir, "plan.json"), "utf8")) as Plan);
+  const echoProgram = await prepareFolders(options.project);
+  const site = {
+    lab: LAB,
+    guest: join(options.project, "lab/guest"),
+    node: process.execPath,
+    ...(options.tools ? { tools: options.tools } : {}),
+  };
+  const lab = new Lab(model, site, { replaceUnhealthy: options.replaceUnhealthy, echoProgram }, (event) =>
+    server.publish("log", event),
+  );
+  const server = new RpcServer((method, params) =>
+    method === "down" ? down(end) : answer(lab, method, params),
+  );
+  await server.listen(join(runDir, "socket"));
+  process.stdout.write("ready\n");
+  const publishing = setInterval(() => {
+    void lab.status().then((status) => server.publish("status", status));
+  }, STATUS_INTERVAL_MS);
+  const end = (): void => {
+    clearInterval(publishing);
+    lab.close();
+    process.exit(0);
+  };
+  if (!options.detached) process.stdin.resume().on("end", end);
+}
+
+/** Ends the lab after the answer to this request has left. */
+async function down(end: () => void): Promise<null> {
+  setTimeout(end, 50);
+  return null;
+}
+
+async function answer(lab: Lab, method: string, params: unknown): Promise<unknown> {
+  switch (method) {
+    case "up":
+      return lab.up();
+    case "status":
+      return lab.status();
+    case "fault":
+      return lab.fault(faultSchema.parse(params));
+    case "join":
+      return lab.join(named.parse(params).name);
+    case "revoke":
+      return lab.revoke(named.parse(params).name);
+    case "exec": {
+      const { machine, command } = execParams.parse(params);
+      return lab.machine(machine).attempt(command, { timeout: 600_000 });
+    }
+    case "now":
+      return lab.now();
+    case "gap": {
+      const { name, from, to } = gapParams.parse(params);
+      return lab.client(name).traffic.longestGap(from, to ?? lab.now());
+    }
+    case "nextAnswer": {
+      const { name, limit, notVia } = waitParams.parse(params);
+      return (await lab.client(name).traffic.next((answer) => answer.via !== notVia, limit)) ?? null;
+    }
+    default:
+      throw new UserError(
+        `the lab knows no method '${method}'; is it from another version of wgc? stop it with: ./wgc lab down`,
+      );
+  }
+}
+
+main(process.argv[2] ?? "").catch((error: unknown) => {
+  // The one who started the lab reads this from standard output and reports it.
+  const known = error instanceof Error ? error : new Error(String(error));
+  writeFileSync(
+    1,
+    `${JSON.stringify({ error: known.message, user: known instanceof UserError, stack: known.stack })}\n`,
+  );
+  process.exit(1);
+});

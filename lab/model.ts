@@ -1,0 +1,240 @@
+/**
+ * What the lab needs to know of a plan: a plain description of the cluster, read from the resolved resources.
+ * Everything that the lab realises comes from here, so what runs on one machine is what gets deployed.
+ */
+import { createHash } from "node:crypto";
+import { UserError } from "../config/errors";
+import type { Plan, PlannedResource } from "../plan";
+
+/** One Availability Zone with its subnets and the load balancer's static address in it. */
+export interface LabZone {
+  name: string;
+  /** Range of the subnet that the servers of this zone live in. */
+  serverCidr: string;
+  /** Range of the subnet that the load balancer's node of this zone lives in. */
+  balancerCidr: string;
+  /** Static public address of the load balancer in this zone. */
+  publicIp: string;
+}
+
+/** The target group's numbers, as the load balancer uses them; times in seconds. */
+export interface LabTargetGroup {
+  port: number;
+  deregistrationDelay: number;
+  /** Whether flows end when the deregistration delay is over. */
+  terminateOnDeregistration: boolean;
+  health: {
+    port: number;
+    path: string;
+    interval: number;
+    timeout: number;
+    healthy: number;
+    unhealthy: number;
+  };
+}
+
+/** One rule of the servers' security group, reduced to what may come from the load balancer. */
+export interface LabPortRule {
+  protocol: string;
+  from: number;
+  to: number;
+}
+
+export interface LabModel {
+  stack: string;
+  region: string;
+  endpoint: { dnsName: string; port: number; crossZone: boolean };
+  zones: LabZone[];
+  vpcCidr: string;
+  /** Subnet that the lab's backend lives in: one without servers where the plan has one. */
+  backendCidr: string;
+  group: { name: string; min: number; max: number; desired: number; gracePeriod: number };
+  targets: LabTargetGroup;
+  allowedFromBalancer: LabPortRule[];
+  userData: string;
+  objects: { bucket: string; key: string; path: string; sha256: string }[];
+  fileSystems: { id: string; accessPoints: { id: string; path: string }[] }[];
+}
+
+class PlanView {
+  constructor(private readonly plan: Plan) {}
+
+  all(type: string): PlannedResource[] {
+    return this.plan.resources.filter((resource) => resource.type === type);
+  }
+
+  one(type: string): PlannedResource {
+    const found = this.all(type);
+    const [first] = found;
+    if (!first || found.length !== 1) {
+      throw new UserError(
+        `the lab needs exactly one ${type} in the plan of stack ${this.plan.stack}, found ${found.length}; ` +
+          "compare with: ./wgc plan",
+      );
+    }
+    return first;
+  }
+}
+
+function text(resource: PlannedResource, property: string): string {
+  const value = resource.inputs[property] ?? resource.outputs[property];
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new UserError(
+      `${resource.urn}: the lab needs a plain value of ${property}, the plan has ${JSON.stringify(value)}`,
+    );
+  }
+  return String(value);
+}
+
+function number(resource: PlannedResource, property: string): number {
+  const value = Number(text(resource, property));
+  if (!Number.isFinite(value)) {
+    throw new UserError(`${resource.urn}: ${property} must be a number for the lab`);
+  }
+  return value;
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function readZones(view: PlanView): LabZone[] {
+  const subnets = new Map(view.all("aws:ec2/subnet:Subnet").map((subnet) => [subnet.id, subnet]));
+  const addresses = new Map(view.all("aws:ec2/eip:Eip").map((eip) => [eip.id, text(eip, "publicIp")]));
+  const groupSubnets = view.one("aws:autoscaling/group:Group").inputs["vpcZoneIdentifiers"] as string[];
+  const mappings = view.one("aws:lb/loadBalancer:LoadBalancer").inputs["subnetMappings"] as {
+    subnetId: string;
+    allocationId: string;
+  }[];
+  const zoneOf = (id: string): string => text(subnets.get(id) as PlannedResource, "availabilityZone");
+  return mappings.map((mapping) => {
+    const balancer = subnets.get(mapping.subnetId);
+    const publicIp = addresses.get(mapping.allocationId);
+    const name = zoneOf(mapping.subnetId);
+    const servers = subnets.get(groupSubnets.find((id) => zoneOf(id) === name) ?? "");
+    if (!balancer || !publicIp || !servers) {
+      throw new UserError(
+        `zone ${name}: the load balancer's subnet, its static address or the servers' subnet is not in the plan`,
+      );
+    }
+    return {
+      name,
+      serverCidr: text(servers, "cidrBlock"),
+      balancerCidr: text(balancer, "cidrBlock"),
+      publicIp,
+    };
+  });
+}
+
+function readTargets(view: PlanView): LabTargetGroup {
+  const group = view.one("aws:lb/targetGroup:TargetGroup");
+  const health = record(group.inputs["healthCheck"]);
+  return {
+    port: number(group, "port"),
+    deregistrationDelay: number(group, "deregistrationDelay"),
+    terminateOnDeregistration: group.inputs["connectionTermination"] === true,
+    health: {
+      port: Number(health["port"]),
+      path: String(health["path"] ?? "/"),
+      interval: Number(health["interval"] ?? 30),
+      timeout: Number(health["timeout"] ?? 6),
+      healthy: Number(health["healthyThreshold"] ?? 5),
+      unhealthy: Number(health["unhealthyThreshold"] ?? 2),
+    },
+  };
+}
+
+/** The ports that the servers' security groups open to the load balancer's security groups. */
+function readAllowedPorts(view: PlanView): LabPortRule[] {
+  const balancerGroups = view.one("aws:lb/loadBalancer:LoadBalancer").inputs["securityGroups"] as string[];
+  const template = view.one("aws:ec2/launchTemplate:LaunchTemplate");
+  const interfaces = (template.inputs["networkInterfaces"] ?? []) as { securityGroups?: string[] }[];
+  const serverGroups = [
+    ...((template.inputs["vpcSecurityGroupIds"] ?? []) as string[]),
+    ...interfaces.flatMap((entry) => entry.securityGroups ?? []),
+  ];
+  return view
+    .all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    .filter((rule) => serverGroups.includes(String(rule.inputs["securityGroupId"])))
+    .filter((rule) => balancerGroups.includes(String(rule.inputs["referencedSecurityGroupId"])))
+    .filter((rule) => ["udp", "tcp"].includes(String(rule.inputs["ipProtocol"])))
+    .map((rule) => ({
+      protocol: text(rule, "ipProtocol"),
+      from: number(rule, "fromPort"),
+      to: number(rule, "toPort"),
+    }));
+}
+
+function readObjects(view: PlanView): LabModel["objects"] {
+  const types = ["aws:s3/bucketObject:BucketObject", "aws:s3/bucketObjectv2:BucketObjectv2"];
+  return types
+    .flatMap((type) => view.all(type))
+    .map((object) => {
+      const asset = record(record(object.inputs["source"])["$asset"]);
+      return {
+        bucket: text(object, "bucket"),
+        key: text(object, "key"),
+        path: String(asset["path"]),
+        sha256: String(asset["sha256"] ?? ""),
+      };
+    });
+}
+
+function readFileSystems(view: PlanView): LabModel["fileSystems"] {
+  const points = view.all("aws:efs/accessPoint:AccessPoint");
+  return view.all("aws:efs/fileSystem:FileSystem").map((system) => ({
+    id: system.id,
+    accessPoints: points
+      .filter((point) => point.inputs["fileSystemId"] === system.id)
+      .map((point) => ({ id: point.id, path: String(record(point.inputs["rootDirectory"])["path"] ?? "/") })),
+  }));
+}
+
+/**
+ * Reads the lab's description of the cluster from a plan made in resolved mode.
+ *
+ * @throws UserError when the plan lacks a resource that the lab must realise; the message names it.
+ */
+export function readModel(plan: Plan): LabModel {
+  const view = new PlanView(plan);
+  const zones = readZones(view);
+  const balancer = view.one("aws:lb/loadBalancer:LoadBalancer");
+  const group = view.one("aws:autoscaling/group:Group");
+  const used = new Set(zones.flatMap((zone) => [zone.serverCidr, zone.balancerCidr]));
+  const free = view.all("aws:ec2/subnet:Subnet").map((subnet) => text(subnet, "cidrBlock"));
+  const backendCidr = free.find((cidr) => !used.has(cidr)) ?? zones.at(-1)?.serverCidr;
+  if (!backendCidr)
+    throw new UserError("the plan's load balancer has no subnets; the lab needs at least one zone");
+  return {
+    stack: plan.stack,
+    region: (zones[0]?.name ?? "").replace(/[a-z]$/, ""),
+    endpoint: {
+      dnsName: text(balancer, "dnsName"),
+      port: number(view.one("aws:lb/listener:Listener"), "port"),
+      crossZone: balancer.inputs["enableCrossZoneLoadBalancing"] === true,
+    },
+    zones,
+    vpcCidr: text(view.one("aws:ec2/vpc:Vpc"), "cidrBlock"),
+    backendCidr,
+    group: {
+      name: text(group, "name"),
+      min: number(group, "minSize"),
+      max: number(group, "maxSize"),
+      desired: number(group, "desiredCapacity"),
+      gracePeriod: number(group, "healthCheckGracePeriod"),
+    },
+    targets: readTargets(view),
+    allowedFromBalancer: readAllowedPorts(view),
+    userData: Buffer.from(
+      text(view.one("aws:ec2/launchTemplate:LaunchTemplate"), "userData"),
+      "base64",
+    ).toString(),
+    objects: readObjects(view),
+    fileSystems: readFileSystems(view),
+  };
+}
+
+/** A short, stable EC2-like id for the lab's n-th server: `i-` and 17 hexadecimal digits. */
+export function instanceId(group: string, number: number): string {
+  return `i-${createHash("sha256").update(`${group}/${number}`).digest("hex").slice(0, 17)}`;
+}

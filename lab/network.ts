@@ -1,0 +1,72 @@
+/**
+ * The lab's network: the lab's own namespace is the VPC's router, its internet gateway and the load balancer; every
+ * subnet is a bridge in it, and so is the internet. Machines hang on these bridges by veth pairs.
+ */
+import { Address4 } from "ip-address";
+import { balancerAddress, hostWithPrefix, INTERNET, ROUTER_HOST } from "./addresses";
+import type { Machine } from "./machine";
+import type { LabModel } from "./model";
+import { run } from "./process";
+
+export class Network {
+  private readonly bridges = new Map<string, string>();
+
+  /** Makes the bridges of all subnets that the model uses, and the router's settings. */
+  static async create(model: LabModel): Promise<Network> {
+    const network = new Network();
+    // An NLB keeps a UDP flow for 120 s without packets, in both directions:
+    // https://docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html#connection-idle-timeout
+    await run([
+      ...["sysctl", "-qw", "net.ipv4.ip_forward=1"],
+      ...["net.netfilter.nf_conntrack_udp_timeout=120", "net.netfilter.nf_conntrack_udp_timeout_stream=120"],
+    ]);
+    await run(["ip", "link", "set", "lo", "up"]);
+    await network.bridge(INTERNET.cidr, INTERNET.bridge);
+    for (const zone of model.zones) {
+      await network.bridge(zone.serverCidr);
+      await network.bridge(zone.balancerCidr);
+      const node = `${balancerAddress(zone.balancerCidr)}/32`;
+      await run(["ip", "address", "add", node, "dev", network.bridgeOf(zone.balancerCidr)]);
+    }
+    await network.bridge(model.backendCidr);
+    return network;
+  }
+
+  private async bridge(cidr: string, name = `subnet${this.bridges.size}`): Promise<void> {
+    if (this.bridges.has(cidr)) return;
+    this.bridges.set(cidr, name);
+    await run(["ip", "link", "add", name, "type", "bridge"]);
+    await run(["ip", "address", "add", hostWithPrefix(cidr, ROUTER_HOST), "dev", name]);
+    await run(["ip", "link", "set", name, "up"]);
+  }
+
+  private bridgeOf(cidr: string): string {
+    const name = this.bridges.get(cidr);
+    if (!name) throw new Error(`no bridge for ${cidr}`);
+    return name;
+  }
+
+  /** Gives the machine an eth0 in the subnet, with the router as its default gateway. */
+  async attach(machine: Machine, cidr: string, address: string): Promise<void> {
+    const port = `v-${machine.name}`;
+    const prefix = new Address4(cidr).subnetMask;
+    await run([
+      "ip",
+      "link",
+      "add",
+      port,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      String(machine.pid),
+    ]);
+    await run(["ip", "link", "set", port, "master", this.bridgeOf(cidr), "up"]);
+    await machine.run(["ip", "address", "add", `${address}/${prefix}`, "dev", "eth0"]);
+    await machine.run(["ip", "link", "set", "eth0", "up"]);
+    const gateway = hostWithPrefix(cidr, ROUTER_HOST).split("/")[0] ?? "";
+    await machine.run(["ip", "route", "add", "default", "via", gateway]);
+  }
+}

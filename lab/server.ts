@@ -1,0 +1,96 @@
+/** A VPN server of the lab: a machine that boots from the launch template's user data. */
+import { bootSteps, takeStep } from "./cloud-config";
+import type { Machine } from "./machine";
+import type { Network } from "./network";
+
+export type ServerState = "booting" | "running" | "stopping" | "stopped" | "crashed" | "failed";
+
+export interface ServerPlace {
+  name: string;
+  instance: string;
+  zone: string;
+  subnet: string;
+  address: string;
+  publicAddress: string;
+}
+
+export class Server {
+  state: ServerState = "stopped";
+  /** Milliseconds from the start of user data to its end; of the last boot. */
+  bootTime = 0;
+  /** Names of what the boot did, in order: shown by `lab status --json`. */
+  readonly bootLog: string[] = [];
+  private booted = false;
+
+  constructor(
+    readonly place: ServerPlace,
+    readonly machine: Machine,
+    private readonly network: Network,
+    private readonly userData: string,
+  ) {}
+
+  get name(): string {
+    return this.place.name;
+  }
+
+  /**
+   * Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it only mounts what
+   * /etc/fstab names and starts the enabled units, as a reboot does.
+   */
+  async start(): Promise<void> {
+    if (this.machine.running) return;
+    this.state = "booting";
+    const began = performance.now();
+    try {
+      await this.machine.start();
+      await this.network.attach(this.machine, this.place.subnet, this.place.address);
+      if (this.booted) await this.restart();
+      else await this.firstBoot();
+    } catch (error) {
+      this.state = "failed";
+      throw error;
+    }
+    this.booted = true;
+    this.bootTime = performance.now() - began;
+    this.state = "running";
+  }
+
+  private async firstBoot(): Promise<void> {
+    for (const step of bootSteps(this.userData)) {
+      const began = performance.now();
+      await takeStep(this.machine, step);
+      this.bootLog.push(`${describe(step)} (${Math.round(performance.now() - began)} ms)`);
+    }
+  }
+
+  private async restart(): Promise<void> {
+    await this.machine.run(["sh", "-c", "mount -a && systemctl boot"], { timeout: 60_000 });
+  }
+
+  /** The plug is pulled: everything in the machine ends at once. */
+  async crash(): Promise<void> {
+    this.state = "crashed";
+    await this.machine.kill();
+  }
+
+  /** An orderly stop: the agent drains as it does on an instance that is about to go, then the machine ends. */
+  async stop(): Promise<void> {
+    this.state = "stopping";
+    await this.machine.run(["systemctl", "stop", "wgc-agent.service"], { timeout: 120_000 });
+    await this.machine.kill();
+    this.state = "stopped";
+  }
+}
+
+function describe(step: ReturnType<typeof bootSteps>[number]): string {
+  switch (step.kind) {
+    case "file":
+      return `write ${step.path}`;
+    case "mount":
+      return `fstab ${step.entry[1] ?? ""}`;
+    case "packages":
+      return `packages ${step.names.join(" ")}`;
+    case "command":
+      return `run ${step.command.join(" ")}`;
+  }
+}

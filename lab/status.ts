@@ -1,0 +1,55 @@
+/** What a running lab tells about itself: the live view, `lab status --json` and the tests read this. */
+import type { ServerState } from "./server";
+
+export interface ServerStatus {
+  name: string;
+  instance: string;
+  zone: string;
+  address: string;
+  state: ServerState;
+  /** As the load balancer sees it; "unused" when it is not registered. */
+  health: "initial" | "healthy" | "unhealthy" | "draining" | "unused";
+  /** What the last health check saw. */
+  reason: string;
+  /** Flows that the load balancer's flow table holds for it. */
+  flows: number;
+  /** Milliseconds from the start of user data to its end. */
+  bootTime: number;
+  /** Whether its packets vanish (black hole, lost zone). */
+  cut: boolean;
+}
+
+export interface ClientStatus {
+  name: string;
+  tunnelAddress: string;
+  /** The load balancer's address that this client's DNS answer named. */
+  via: string;
+  /** Server that carried the last answer. */
+  server: string | undefined;
+  sent: number;
+  received: number;
+  /** Round trip of the last answer, milliseconds. */
+  rtt: number | undefined;
+  /** Milliseconds since the last answer. */
+  silent: number | undefined;
+}
+
+export interface LabStatus {
+  stack: string;
+  /** Milliseconds since the lab was asked to start. */
+  uptime: number;
+  wireguard: "kernel" | "wireguard-go";
+  endpoint: string;
+  zones: { name: string; publicIp: string }[];
+  group: { min: number; max: number; desired: number };
+  failOpen: string[];
+  servers: ServerStatus[];
+  clients: ClientStatus[];
+}
+
+/** One line of the lab's story: what happened, and when (milliseconds since the start). */
+export interface LabEvent {
+  at: number;
+  text: string;
+  level: "info" | "good" | "bad";
+}

@@ -69,7 +69,7 @@ const SANDBOX: Section = [
   ["RemoveIPC", "yes"],
   ["SystemCallArchitectures", "native"],
   ["SystemCallFilter", "@system-service"],
-  ["SystemCallFilter", "~@privileged @resources"],
+  ["SystemCallFilter", "~@privileged"],
   ["SystemCallErrorNumber", "EPERM"],
   ["UMask", "0077"],
 ];

@@ -1,0 +1,21 @@
+import type { UserDataArgs } from "../../userdata/types";
+
+/** Arguments of a plausible server, for tests of what it boots with. */
+export const USER_DATA: UserDataArgs = {
+  cluster: "wgc-test",
+  region: "eu-central-1",
+  endpoint: "vpn.example.com:51820",
+  listenPort: 51820,
+  healthPort: 8080,
+  mtu: 1420,
+  tunnelCidr: "10.100.0.0/16",
+  vpcCidr: "10.0.0.0/16",
+  clientDns: ["10.0.0.2"],
+  clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
+  persistentKeepalive: 25,
+  drainSeconds: 20,
+  fileSystemId: "fs-0123456789abcdef0",
+  registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
+  runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",
+  agent: { bucket: "wgc-test-agent-0badcafe", key: `agent/${"ab".repeat(32)}.js`, sha256: "ab".repeat(32) },
+};

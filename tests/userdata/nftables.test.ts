@@ -1,0 +1,69 @@
+import { renderNftables } from "../../userdata/nftables";
+import { NFT, runTool, testWith } from "../support/tool";
+import { USER_DATA } from "../support/user-data";
+
+const text = renderNftables(USER_DATA);
+
+/** The rules of one chain, in order. */
+function chain(name: string): string[] {
+  const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n  \\}`).exec(text)?.[1] ?? "";
+  return body.split("\n").map((line) => line.trim());
+}
+
+test("forwards from the tunnel and back, and nothing else", () => {
+  expect(chain("forward")).toEqual([
+    "type filter hook forward priority filter; policy drop;",
+    'iifname "wg0" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"',
+    'iifname "wg0" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"',
+    'iifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
+    'oifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
+    'iifname "wg0" oifname "wg0" counter drop comment "client to client"',
+    'iifname "wg0" ip saddr 10.100.0.0/16 accept',
+    'oifname "wg0" ct state established,related accept',
+  ]);
+});
+
+test("lets in WireGuard, health checks from the VPC and pings; a client gets nothing but the ping", () => {
+  expect(chain("input")).toEqual([
+    "type filter hook input priority filter; policy drop;",
+    'iifname "lo" accept',
+    'iifname "wg0" icmp type echo-request accept',
+    'iifname "wg0" counter drop comment "tunnel to server"',
+    "ct state established,related accept",
+    "meta l4proto { icmp, ipv6-icmp } accept",
+    "udp dport 51820 accept",
+    'ip saddr 10.0.0.0/16 tcp dport 8080 accept comment "health checks of the load balancer"',
+  ]);
+});
+
+test("hides clients behind the server's address on every way out", () => {
+  expect(chain("postrouting")).toEqual([
+    "type nat hook postrouting priority srcnat; policy accept;",
+    'ip saddr 10.100.0.0/16 oifname != "wg0" masquerade',
+  ]);
+});
+
+test("ports and ranges come from the arguments", () => {
+  const other = renderNftables({
+    listenPort: 4500,
+    healthPort: 9000,
+    tunnelCidr: "172.30.0.0/20",
+    vpcCidr: "10.8.0.0/16",
+  });
+  expect(other).toContain("udp dport 4500 accept");
+  expect(other).toContain("ip saddr 10.8.0.0/16 tcp dport 9000 accept");
+  expect(other).toContain('ip saddr 172.30.0.0/20 oifname != "wg0" masquerade');
+  expect(other).not.toMatch(/51820|8080|10\.100|10\.0\.0\.0/);
+});
+
+testWith(NFT, "nft accepts the file without wg0 being there", () => {
+  expect(runTool("unshare", ["-rn", "nft", "-c", "-f", "-"], text)).toEqual({ code: 0, text: "" });
+});
+
+testWith(NFT, "loading it twice gives the ruleset of loading it once", () => {
+  const script =
+    "cat >/dev/shm/wgc-$$; f=/dev/shm/wgc-$$; nft -f $f && nft list ruleset >$f.1 && nft -f $f && nft list ruleset >$f.2; r=$?; wc -l <$f.1; cmp $f.1 $f.2 || r=1; rm -f $f $f.1 $f.2; exit $r";
+  const result = runTool("unshare", ["-rn", "sh", "-c", script], text);
+  expect(result.code).toBe(0);
+  expect(Number(result.text)).toBeGreaterThan(20);
+});

@@ -1,0 +1,69 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { renderAgentUnit, renderNetworkUnit } from "../../userdata/units";
+import { runTool, SYSTEMD_ANALYZE, testWith } from "../support/tool";
+
+const agent = renderAgentUnit({ drainSeconds: 20 });
+const network = renderNetworkUnit();
+
+/** All values of a key, in order. */
+function values(unit: string, key: string): string[] {
+  return unit.split("\n").flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
+}
+
+/** A folder with both units. The programs that they start exist on servers only, so `verify` gets one that exists everywhere. */
+function unitFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "wgc-units-"));
+  const runnable = (unit: string) => unit.replaceAll(/^ExecStart=\S+/gm, "ExecStart=/bin/true");
+  writeFileSync(join(folder, "wgc-agent.service"), runnable(agent));
+  writeFileSync(join(folder, "wgc-network.service"), runnable(network));
+  return folder;
+}
+
+test("the network unit brings the interface up, then the firewall, and never takes them down", () => {
+  expect(values(network, "ExecStart")).toEqual([
+    "/opt/wgc/bin/node /opt/wgc/agent.js network-up",
+    "/usr/sbin/nft -f /etc/wgc/nftables.nft",
+  ]);
+  expect(values(network, "RemainAfterExit")).toEqual(["yes"]);
+  expect(network).not.toMatch(/ExecStop|PartOf|BindsTo/);
+});
+
+test("a restart of the agent touches nothing else, and it has longer than the drain to stop", () => {
+  expect(values(agent, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js run"]);
+  expect(values(agent, "Restart")).toEqual(["always"]);
+  expect(values(agent, "KillMode")).toEqual(["mixed"]);
+  expect(values(agent, "TimeoutStopSec")).toEqual(["35"]);
+  expect(values(renderAgentUnit({ drainSeconds: 60 }), "TimeoutStopSec")).toEqual(["75"]);
+  expect(agent).not.toMatch(/Requires=|PartOf|BindsTo/);
+});
+
+test("the agent may change the network and write two folders, and nothing more", () => {
+  expect(values(agent, "CapabilityBoundingSet")).toEqual(["CAP_NET_ADMIN CAP_NET_RAW"]);
+  expect(values(agent, "ReadWritePaths")).toEqual(["/var/lib/wgc -/mnt/wgc/runtime"]);
+  expect(values(agent, "ProtectSystem")).toEqual(["strict"]);
+  expect(values(agent, "NoNewPrivileges")).toEqual(["yes"]);
+  expect(values(agent, "RestrictAddressFamilies")).toEqual(["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]);
+  expect(values(agent, "SystemCallFilter")).toEqual(["@system-service", "~@privileged"]);
+});
+
+testWith(SYSTEMD_ANALYZE, "systemd finds nothing wrong with the units", () => {
+  const folder = unitFolder();
+  const paths = ["wgc-agent.service", "wgc-network.service"].map((name) => join(folder, name));
+  const result = runTool("systemd-analyze", ["verify", "--man=no", "--recursive-errors=no", ...paths]);
+  expect(result).toEqual({ code: 0, text: "" });
+});
+
+testWith(SYSTEMD_ANALYZE, "systemd rates the agent's exposure 2.5 of 10 or less", () => {
+  const path = join(unitFolder(), "wgc-agent.service");
+  const result = runTool("systemd-analyze", [
+    "security",
+    "--offline=true",
+    "--threshold=25",
+    "--no-pager",
+    path,
+  ]);
+  expect(result.text).toMatch(/Overall exposure level for wgc-agent\.service: [0-2]\.\d/);
+  expect(result.code).toBe(0);
+});

@@ -25,6 +25,6 @@ export class RegistryError extends Error {
 
 /** The `code` of a Node system error (ENOENT, EEXIST, ...), or undefined. */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }

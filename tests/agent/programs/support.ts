@@ -61,9 +61,7 @@ export function startAgent(bundle: string, env: NodeJS.ProcessEnv): RunningAgent
 }
 
 /** What `/healthz` says, with its status. */
-export async function health(
-  port: number,
-): Promise<{
+export async function health(port: number): Promise<{
   status: number;
   body: {
     status: string;

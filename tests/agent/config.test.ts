@@ -1,0 +1,48 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { agentConfigPath, agentConfigSchema, loadAgentConfig } from "../../agent/config";
+import { UserError } from "../../config/errors";
+import { CONFIG } from "./fixtures";
+import { temporaryFolder } from "./namespace";
+
+const folder = temporaryFolder();
+
+test("the configuration is read from its file, or from where the environment says", () => {
+  const path = join(folder, "agent.json");
+  writeFileSync(path, JSON.stringify(CONFIG));
+  expect(loadAgentConfig(path)).toEqual(CONFIG);
+  expect(agentConfigPath({})).toBe("/etc/wgc/agent.json");
+  expect(agentConfigPath({ WGC_AGENT_CONFIG: path })).toBe(path);
+});
+
+test("every fault is named at once, and unknown fields are faults", () => {
+  const path = join(folder, "bad.json");
+  writeFileSync(
+    path,
+    JSON.stringify({ ...CONFIG, listenPort: 0, tunnelIpv4: "10.0.0.1", statePath: "x", colour: "red" }),
+  );
+  expect(() => loadAgentConfig(path)).toThrow(UserError);
+  for (const part of [
+    "bad.json is wrong",
+    "listenPort",
+    "tunnelIpv4 is not an address range",
+    "statePath is not an absolute path",
+    '"colour"',
+  ]) {
+    expect(() => loadAgentConfig(path)).toThrow(part);
+  }
+});
+
+test("a missing or cut-off file is an error that names it", () => {
+  expect(() => loadAgentConfig(join(folder, "none.json"))).toThrow(
+    /cannot read the agent's configuration .*none\.json: .*ENOENT/,
+  );
+  const path = join(folder, "cut.json");
+  writeFileSync(path, '{"version": 1,');
+  expect(() => loadAgentConfig(path)).toThrow(/cannot read the agent's configuration .*cut\.json/);
+});
+
+test.each(Object.keys(CONFIG))("%s is required", (field) => {
+  const { [field as keyof typeof CONFIG]: _, ...rest } = CONFIG;
+  expect(agentConfigSchema.safeParse(rest).success).toBe(false);
+});

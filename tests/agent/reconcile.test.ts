@@ -1,0 +1,162 @@
+import type { Device } from "../../agent/device";
+import { decide, Reconciler } from "../../agent/reconcile";
+import type { WgCommand } from "../../wireguard/commands";
+import type { PeerSpec } from "../../wireguard/diff";
+import { FakeClock, settle } from "./fake-clock";
+import { device, key, silent } from "./fixtures";
+
+const peer = (byte: number): PeerSpec => ({
+  publicKey: key(byte),
+  presharedKey: undefined,
+  allowedIps: [`10.100.0.${byte}/32`],
+});
+
+/** An interface that keeps what it is told, and can be slow or broken. */
+class FakeDevice implements Device {
+  readonly peers = new Map<string, PeerSpec>();
+  readonly calls: string[] = [];
+  gate: Promise<void> = Promise.resolve();
+  broken: string | undefined;
+  active = 0;
+  most = 0;
+
+  async observe() {
+    return this.call("observe", () => device(this.peers.values()));
+  }
+
+  async apply(commands: readonly WgCommand[]) {
+    await this.call("apply", () => {
+      for (const { args, stdin } of commands) {
+        for (const [i, arg] of args.entries()) if (arg === "remove") this.peers.delete(args[i - 1] ?? "");
+        for (const section of stdin?.split("[Peer]").slice(1) ?? []) {
+          const publicKey = /PublicKey = (\S+)/.exec(section)?.[1] ?? "";
+          this.peers.set(publicKey, {
+            publicKey,
+            allowedIps: [/AllowedIPs = (\S+)/.exec(section)?.[1] ?? ""],
+          });
+        }
+      }
+    });
+  }
+
+  private async call<T>(name: string, work: () => T): Promise<T> {
+    this.calls.push(name);
+    this.most = Math.max(this.most, ++this.active);
+    try {
+      await this.gate;
+      if (this.broken !== undefined) throw new Error(this.broken);
+      return work();
+    } finally {
+      this.active--;
+    }
+  }
+}
+
+function setup(desired: Map<string, PeerSpec> | undefined) {
+  const clock = new FakeClock();
+  const fake = new FakeDevice();
+  const state = { desired, revision: 1 };
+  const reconciler = new Reconciler({
+    interface: "wg0",
+    device: fake,
+    clock,
+    log: silent,
+    desired: () => state.desired,
+    revision: () => state.revision,
+  });
+  return { clock, fake, state, reconciler };
+}
+const map = (...peers: PeerSpec[]) => new Map(peers.map((p) => [p.publicKey, p]));
+
+test("a narrow decision looks at the named peers only", () => {
+  expect(decide(new Set([key(3)]), map(peer(2), peer(3)), map(peer(4)))).toEqual([
+    { kind: "set", publicKey: key(3), allowedIps: ["10.100.0.3/32"] },
+  ]);
+  expect(decide("everything", map(peer(2)), map(peer(2), peer(4)))).toEqual([
+    { kind: "remove", publicKey: key(4) },
+  ]);
+});
+
+test("nothing is applied while nothing is known, and nothing when nothing differs", async () => {
+  const { clock, fake, state, reconciler } = setup(undefined);
+  fake.peers.set(key(2), peer(2));
+  reconciler.request("everything");
+  await settle();
+  expect([fake.calls, reconciler.appliedRevision]).toEqual([["observe"], undefined]);
+  state.desired = map(peer(2));
+  await clock.advance(2000);
+  expect(fake.calls).toEqual(["observe", "observe"]);
+  expect(reconciler.appliedRevision).toBe(1);
+});
+
+test("a change of one client neither asks the kernel nor names any other peer", async () => {
+  const { fake, state, reconciler } = setup(map(peer(2), peer(3)));
+  reconciler.request("everything");
+  await settle();
+  state.desired = map(peer(2), peer(4));
+  state.revision = 2;
+  fake.calls.length = 0;
+  reconciler.request(new Set([key(3), key(4)]));
+  await settle();
+  expect(fake.calls).toEqual(["apply"]);
+  expect([...fake.peers.keys()].sort()).toEqual([key(2), key(4)].sort());
+  expect([reconciler.appliedRevision, reconciler.peerCount]).toEqual([2, 2]);
+});
+
+test("triggers while a pass runs join into one more pass; never two at a time", async () => {
+  const { fake, state, reconciler } = setup(map(peer(2)));
+  let open: () => void = () => {};
+  fake.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  reconciler.request("everything");
+  state.desired = map(peer(2), peer(3), peer(4), peer(5));
+  for (const byte of [3, 4, 5]) reconciler.request(new Set([key(byte)]));
+  state.revision = 9;
+  open();
+  await settle();
+  expect(fake.most).toBe(1);
+  expect(reconciler.stats.passes).toBe(2);
+  expect([...fake.peers.keys()]).toHaveLength(4);
+  expect(reconciler.appliedRevision).toBe(9);
+});
+
+test("after a failure the kernel is asked again, with growing pauses, until it works", async () => {
+  const { clock, fake, reconciler } = setup(map(peer(2)));
+  fake.broken = "wg is away";
+  reconciler.request("everything");
+  await settle();
+  expect([reconciler.error, reconciler.stats.errors, reconciler.appliedRevision]).toEqual([
+    "wg is away",
+    1,
+    undefined,
+  ]);
+  await clock.advance(500);
+  expect(reconciler.stats.errors).toBe(2);
+  await clock.advance(999);
+  expect(reconciler.stats.errors).toBe(2);
+  fake.broken = undefined;
+  await clock.advance(1);
+  expect([reconciler.error, fake.peers.size, reconciler.appliedRevision]).toEqual([undefined, 1, 1]);
+});
+
+test("a peer that somebody else removed or added is put right at the next look", async () => {
+  const { clock, fake, reconciler } = setup(map(peer(2)));
+  reconciler.request("everything");
+  await settle();
+  fake.peers.clear();
+  fake.peers.set(key(9), peer(9));
+  await clock.advance(2000);
+  expect([...fake.peers.keys()]).toEqual([key(2)]);
+});
+
+test("after stop nothing runs any more", async () => {
+  const { clock, fake, reconciler } = setup(map(peer(2)));
+  reconciler.request("everything");
+  await settle();
+  await reconciler.stop();
+  const calls = fake.calls.length;
+  reconciler.request("everything");
+  await clock.advance(60_000);
+  expect(fake.calls).toHaveLength(calls);
+});

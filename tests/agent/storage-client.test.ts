@@ -1,0 +1,159 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { EventEmitter } from "node:events";
+import { join } from "node:path";
+import { systemClock } from "../../agent/clock";
+import { StorageAnswerError, StorageClient, StorageUnavailableError } from "../../agent/storage-client";
+import type { StorageRequest } from "../../agent/storage-protocol";
+import { CLUSTER } from "../registry/cluster";
+import { FakeClock, settle } from "./fake-clock";
+import { silent } from "./fixtures";
+import { bundle, temporaryFolder } from "./namespace";
+
+const folder = temporaryFolder();
+
+/** A child process that never answers by itself. */
+class FakeChild extends EventEmitter {
+  exitCode: number | null = null;
+  signalCode: string | null = null;
+  readonly sent: StorageRequest[] = [];
+  readonly signals: string[] = [];
+
+  send(request: StorageRequest, done: (error: Error | null) => void) {
+    this.sent.push(request);
+    done(null);
+    return true;
+  }
+
+  kill(signal: string) {
+    this.signals.push(signal);
+    return true;
+  }
+}
+
+function setup() {
+  const clock = new FakeClock();
+  const made: FakeChild[] = [];
+  const client = new StorageClient({
+    clock,
+    log: silent,
+    limitMs: 3000,
+    startWorker: () => {
+      const child = new FakeChild();
+      made.push(child);
+      return child as unknown as ChildProcess;
+    },
+  });
+  const ask = () => client.request("follow", { root: "/r", revision: 1 });
+  return { clock, made, client, ask };
+}
+
+test("an answer settles the request it belongs to", async () => {
+  const { made, client, ask } = setup();
+  const [first, second] = [ask(), ask()];
+  const child = made[0];
+  child?.emit("message", { id: child.sent[1]?.id, kind: "answer", value: "two" });
+  child?.emit("message", {
+    id: child.sent[0]?.id,
+    kind: "error",
+    message: "changes.json: broken",
+    errorKind: "corrupt",
+  });
+  await expect(second).resolves.toBe("two");
+  await expect(first).rejects.toEqual(new StorageAnswerError("changes.json: broken", "corrupt"));
+  expect([made.length, client.state, client.restarts]).toEqual([1, "ok", 0]);
+});
+
+test("a worker that is silent for 3 s is killed; all its requests fail; the next one starts after a pause that doubles", async () => {
+  const { clock, made, client, ask } = setup();
+  const both = Promise.allSettled([ask(), ask()]);
+  await clock.advance(2999);
+  expect([made[0]?.signals, client.state]).toEqual([[], "starting"]);
+  await clock.advance(1);
+  const results = await both;
+  expect(
+    results.map((result) => result.status === "rejected" && result.reason instanceof StorageUnavailableError),
+  ).toEqual([true, true]);
+  expect([made[0]?.signals, client.state, client.restarts]).toEqual([["SIGKILL"], "stuck", 1]);
+  await expect(ask()).rejects.toThrow("does not answer; the next attempt is pending");
+  await clock.advance(250);
+  const third = ask();
+  expect(made).toHaveLength(2);
+  await Promise.all([
+    expect(third).rejects.toThrow("gave no answer to follow within 3000 ms"),
+    clock.advance(3000),
+  ]);
+  await clock.advance(499);
+  await expect(ask()).rejects.toThrow("pending");
+  await clock.advance(1);
+  const fourth = ask();
+  made[2]?.emit("message", { id: made[2].sent[0]?.id, kind: "answer", value: "well" });
+  await expect(fourth).resolves.toBe("well");
+  expect(client.state).toBe("ok");
+});
+
+test("parts prolong the limit, and late messages of a killed worker are ignored", async () => {
+  const { clock, made, client } = setup();
+  const names: string[] = [];
+  const read = client.request(
+    "readAll",
+    { root: "/r" },
+    { onPart: (part) => names.push(...part.map((file) => file.name)) },
+  );
+  const failed = expect(read).rejects.toThrow("gave no answer to readAll");
+  for (const name of ["a", "b"]) {
+    await clock.advance(2000);
+    made[0]?.emit("message", { id: made[0].sent[0]?.id, kind: "part", clients: [{ name }] });
+  }
+  await clock.advance(2999);
+  expect(client.state).toBe("ok");
+  await clock.advance(1);
+  await failed;
+  made[0]?.emit("message", { id: made[0].sent[0]?.id, kind: "part", clients: [{ name: "late" }] });
+  expect([names, client.state]).toEqual([["a", "b"], "stuck"]);
+});
+
+test("workers that cannot be killed do not pile up", async () => {
+  const { clock, made, ask } = setup();
+  for (let i = 0; i < 8; i++) {
+    const asked = ask().catch(() => {});
+    await clock.advance(20_000);
+    await asked;
+  }
+  expect(made).toHaveLength(4);
+  made[0]?.emit("exit", null, "SIGKILL");
+  void ask().catch(() => {});
+  await settle();
+  expect(made).toHaveLength(5);
+});
+
+test("the real worker: init, read, a worker that dies is replaced", async () => {
+  const program = bundle("agent/main.ts", join(folder, "agent.js"));
+  const children: ChildProcess[] = [];
+  const client = new StorageClient({
+    clock: systemClock,
+    log: silent,
+    startWorker: () => {
+      const child = fork(program, ["storage-worker"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+      children.push(child);
+      return child;
+    },
+  });
+  const root = join(folder, "registry");
+  await expect(client.request("identity", { root })).rejects.toThrow(`${root}/cluster.json: does not exist`);
+  const { publicKey } = await client.request("init", { root, cluster: CLUSTER });
+  expect((await client.request("identity", { root })).keys.publicKey).toBe(publicKey);
+  expect(await client.request("follow", { root, revision: 0 })).toEqual({ kind: "none", revision: 0 });
+  const gone = new Promise((resolve) => children[0]?.once("exit", resolve));
+  children[0]?.kill("SIGKILL");
+  await gone;
+  expect(client.state).toBe("stuck");
+  for (;;) {
+    const answer = await client.request("follow", { root, revision: 0 }).catch(() => undefined);
+    if (answer !== undefined) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect([client.state, children.length]).toEqual(["ok", 2]);
+  const ended = new Promise((resolve) => children[1]?.once("exit", resolve));
+  client.stop();
+  await ended;
+}, 20_000);

@@ -36,7 +36,7 @@ export const NFT: Tool = {
  * A test that needs a real tool. Where the tool is missing or does not work, the test is reported as skipped, with the reason in
  * its title: it never passes without having run.
  */
-export function testWith(tool: Tool, title: string, body: () => void | Promise<void>): void {
+export function testWith(tool: Tool, title: string, body: () => void): void {
   const [command, ...args] = tool.probe;
   const probe = runTool(command, args);
   if (probe.code === 0) {

@@ -1,0 +1,103 @@
+import { Network, type NetworkArgs } from "../../components/network";
+import { census, document, make, only } from "./harness";
+
+const ARGS: NetworkArgs = {
+  clusterName: "wgc-test",
+  place: { region: "eu-central-1", accountId: "123456789012", partition: "aws" },
+  vpcCidr: "10.0.0.0/16",
+  availabilityZoneCount: 2,
+  availabilityZones: [],
+  natGateways: "none",
+  flowLogRetentionDays: 30,
+  tags: { Owner: "net" },
+};
+const build = (args: Partial<NetworkArgs> = {}) => make(() => void new Network("n", { ...ARGS, ...args }));
+
+test("asks awsx for explicit subnets, public and private, one each a zone", async () => {
+  expect(only(await build(), "awsx:ec2:Vpc").inputs).toEqual({
+    cidrBlock: "10.0.0.0/16",
+    numberOfAvailabilityZones: 2,
+    enableDnsHostnames: true,
+    enableDnsSupport: true,
+    natGateways: { strategy: "None" },
+    subnetStrategy: "Auto",
+    subnetSpecs: [
+      { type: "Public", cidrBlocks: ["10.0.32.0/20", "10.0.96.0/20"] },
+      { type: "Private", cidrBlocks: ["10.0.0.0/19", "10.0.64.0/19"] },
+    ],
+    tags: { Owner: "net", Name: "wgc-test" },
+  });
+});
+
+test.each([
+  ["none", "None"],
+  ["single", "Single"],
+  ["onePerAz", "OnePerAz"],
+] as const)("NAT %s", async (natGateways, strategy) => {
+  expect(only(await build({ natGateways }), "awsx:ec2:Vpc").inputs.natGateways).toEqual({ strategy });
+});
+
+test("named zones take the place of their number", async () => {
+  const { inputs } = only(
+    await build({ availabilityZones: ["eu-central-1b", "eu-central-1c"] }),
+    "awsx:ec2:Vpc",
+  );
+  expect([inputs.availabilityZoneNames, inputs.numberOfAvailabilityZones]).toEqual([
+    ["eu-central-1b", "eu-central-1c"],
+    undefined,
+  ]);
+});
+
+test("S3 is reached through a gateway endpoint from every route table", async () => {
+  expect(only(await build(), "aws:ec2/vpcEndpoint:VpcEndpoint").inputs).toEqual({
+    vpcId: "vpc-1",
+    serviceName: "com.amazonaws.eu-central-1.s3",
+    vpcEndpointType: "Gateway",
+    routeTableIds: ["rtb-1", "rtb-2", "rtb-3", "rtb-4"],
+    tags: { Owner: "net", Name: "wgc-test-s3" },
+  });
+});
+
+test("flow logs of the whole VPC, kept as long as asked, written by a role that can do nothing else", async () => {
+  const made = await build();
+  expect(census(made)).toEqual({
+    "awsx:ec2:Vpc": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 1,
+    "aws:ec2/flowLog:FlowLog": 1,
+    "aws:ec2/vpcEndpoint:VpcEndpoint": 1,
+    "aws:iam/role:Role": 1,
+    "aws:iam/rolePolicy:RolePolicy": 1,
+  });
+  expect(only(made, "aws:ec2/flowLog:FlowLog").inputs).toMatchObject({
+    vpcId: "vpc-1",
+    trafficType: "ALL",
+    logDestinationType: "cloud-watch-logs",
+    logDestination: "arn:test:n-flow-logs",
+    iamRoleArn: "arn:test:n-flow-logs-role",
+  });
+  expect(only(made, "aws:cloudwatch/logGroup:LogGroup").inputs).toMatchObject({
+    name: "/wgc/wgc-test/flow-logs",
+    retentionInDays: 30,
+  });
+  expect(document(only(made, "aws:iam/rolePolicy:RolePolicy").inputs.policy).Statement).toEqual([
+    {
+      Sid: "WriteRecords",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: "arn:test:n-flow-logs:*",
+    },
+    { Sid: "FindLogGroup", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+  ]);
+  expect(document(only(made, "aws:iam/role:Role").inputs.assumeRolePolicy).Statement).toEqual([
+    {
+      Sid: "ServiceTakesRole",
+      Effect: "Allow",
+      Principal: { Service: "vpc-flow-logs.amazonaws.com" },
+      Action: "sts:AssumeRole",
+      Condition: {
+        StringEquals: { "aws:SourceAccount": "123456789012" },
+        ArnLike: { "aws:SourceArn": "arn:aws:ec2:eu-central-1:123456789012:vpc-flow-log/*" },
+      },
+    },
+  ]);
+});

@@ -1,0 +1,119 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { VpnCluster } from "../../components/vpn-cluster";
+import { loadSettings } from "../../config/load";
+import { all, make, only } from "./harness";
+
+const folder = mkdtempSync(join(tmpdir(), "wgc-cluster-"));
+writeFileSync(join(folder, "main.ts"), "console.log(1);\n");
+
+function build(values: Record<string, string> = {}, preview = false) {
+  const own = Object.entries(values).map(([key, value]) => [`wgc:${key}`, value]);
+  const { settings } = loadSettings({
+    stack: "test",
+    values: { "aws:region": "eu-central-1", ...Object.fromEntries(own) },
+  });
+  const args = { ...settings, agentEntry: join(folder, "main.ts"), bundleFolder: join(folder, "out") };
+  return make(() => void new VpnCluster("wgc", args), preview);
+}
+
+test("one component a concern, all inside the root", async () => {
+  const components = (await build()).filter(({ type }) => type.startsWith("wgc:"));
+  expect(Object.fromEntries(components.map(({ type, parent }) => [type, parent]))).toEqual({
+    "wgc:index:VpnCluster": "",
+    "wgc:index:Network": "wgc",
+    "wgc:index:Endpoint": "wgc",
+    "wgc:index:Storage": "wgc",
+    "wgc:index:AgentBundle": "wgc",
+    "wgc:index:ServerRole": "wgc",
+    "wgc:index:Servers": "wgc",
+    "wgc:index:Scaling": "wgc",
+  });
+});
+
+test("a preview shows the same resources as a deployment: none is made inside an apply", async () => {
+  const names = (made: readonly { type: string; name: string }[]) =>
+    made.map(({ type, name }) => `${type} ${name}`);
+  expect(names(await build({}, true))).toEqual(names(await build()));
+});
+
+test("every resource has a component for its parent, and its name starts with the component's", async () => {
+  const made = (await build()).filter(
+    ({ type }) => !type.startsWith("pulumi:") && type !== "wgc:index:VpnCluster",
+  );
+  for (const { name, parent } of made) expect(name === parent || name.startsWith(`${parent}-`)).toBe(true);
+});
+
+test("servers boot with what was made: addresses, file system, agent by its hash", async () => {
+  const made = await build({ clientDns: "10.0.0.2", dnsName: "vpn.example.com", dnsZone: "example.com" });
+  const template = only(made, "aws:ec2/launchTemplate:LaunchTemplate");
+  const data = parse(Buffer.from(template.inputs.userData, "base64").toString());
+  const agentConfig = JSON.parse(data.write_files[0].content);
+  expect(agentConfig).toMatchObject({
+    cluster: "wgc-test",
+    endpoint: "vpn.example.com:51820",
+    clientDns: ["10.0.0.2"],
+  });
+  expect(data.mounts.map((mount: string[]) => [mount[0], mount[1], mount[3]])).toEqual([
+    [
+      "wgc-storage-efs-id:/",
+      "/mnt/wgc/registry",
+      "_netdev,nofail,tls,iam,accesspoint=wgc-storage-registry-id",
+    ],
+    ["wgc-storage-efs-id:/", "/mnt/wgc/runtime", "_netdev,nofail,tls,iam,accesspoint=wgc-storage-runtime-id"],
+  ]);
+  const { key } = only(made, "aws:s3/bucketObjectv2:BucketObjectv2").inputs;
+  expect(data.write_files[5].content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
+});
+
+test("no server boots before its mounts, rights, agent, listener and routes are there", async () => {
+  const { dependencies } = only(await build(), "aws:autoscaling/group:Group");
+  expect(dependencies).toEqual(
+    expect.arrayContaining([
+      "wgc-storage-mount-1",
+      "wgc-storage-mount-2",
+      "wgc-storage-mount-3",
+      "wgc-storage-policy",
+      "wgc-server-policy",
+      "wgc-agent-object",
+      "wgc-endpoint-listener",
+      "wgc-network",
+    ]),
+  );
+});
+
+test("servers stand where the settings say; the load balancer is always public, the file system always private", async () => {
+  const made = await build({ nodeSubnets: "private", natGateways: "onePerAz" });
+  expect(only(made, "aws:autoscaling/group:Group").inputs.vpcZoneIdentifiers).toEqual([
+    "priv-1",
+    "priv-2",
+    "priv-3",
+  ]);
+  const template = only(made, "aws:ec2/launchTemplate:LaunchTemplate").inputs;
+  expect(template.networkInterfaces[0].associatePublicIpAddress).toBe("false");
+  const mapped = only(made, "aws:lb/loadBalancer:LoadBalancer").inputs.subnetMappings;
+  expect(mapped.map((mapping: { subnetId: string }) => mapping.subnetId)).toEqual([
+    "pub-1",
+    "pub-2",
+    "pub-3",
+  ]);
+  const mounts = all(made, "aws:efs/mountTarget:MountTarget");
+  expect(mounts.map(({ inputs }) => inputs.subnetId)).toEqual(["priv-1", "priv-2", "priv-3"]);
+  expect(only(await build(), "aws:autoscaling/group:Group").inputs.vpcZoneIdentifiers).toEqual([
+    "pub-1",
+    "pub-2",
+    "pub-3",
+  ]);
+});
+
+test("the stack's tags are on every resource that takes tags, and the account's partition is in ARNs", async () => {
+  const made = await build({ tags: "Owner=net" });
+  const tagged = made.filter(({ inputs }) => inputs.tags !== undefined && !Array.isArray(inputs.tags));
+  expect(tagged.length).toBeGreaterThan(30);
+  for (const { inputs } of tagged) {
+    expect(inputs.tags).toMatchObject({ Project: "wgc", Cluster: "wgc-test", Stack: "test", Owner: "net" });
+  }
+  expect(only(made, "aws:kms/key:Key").inputs.policy).toContain("arn:aws-cn:iam::123456789012:root");
+});

@@ -118,10 +118,15 @@ class Picture {
   }
 
   private subnet(subnet: ZoneSubnet, place: Box): string[] {
-    const right = place.x + place.width - 12;
     const parts = [
       box(place, "plain"),
-      write(right, place.y + place.height - 10, `${subnet.type} ${subnet.cidr}`, "small", "end"),
+      write(
+        place.x + place.width / 2,
+        place.y + place.height - 10,
+        `${subnet.type} ${subnet.cidr}`,
+        "small",
+        "middle",
+      ),
     ];
     if (subnet.mountTarget) {
       const target = mountTargetBox(place);

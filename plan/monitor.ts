@@ -123,7 +123,11 @@ export class Monitor {
 
   /** What was registered, after a last look for values that stayed unknown or never were values. */
   finish(): { resources: PlannedResource[]; outputs: JsonObject; region: string } {
-    for (const [urn, made] of this.wire) this.refuseAll(outputTextFaults(urn, made.outputs));
+    for (const [urn, { outputs }] of this.wire) {
+      // tagsAll repeats tags; one fault is enough.
+      const { tagsAll: _, ...rest } = outputs;
+      this.refuseAll(outputTextFaults(urn, rest));
+    }
     if (this.mode === "resolved") this.refuseAll(stackOutputFaults(this.stackOutputs));
     return {
       resources: [...this.resources.values()].filter((resource) => resource.type !== STACK_TYPE).sort(byUrn),

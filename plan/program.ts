@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { UserError } from "../config/errors";
@@ -115,25 +116,44 @@ function explain(project: Project, message: string): string {
   const said = (frame ? thrown.slice(0, frame.index) : thrown).trim();
   const userError = /^UserError(?: \[[^\]]*\])?: /.exec(said);
   if (userError) return said.slice(userError[0].length);
-  const missing = /Missing required property '(\w+)'/.exec(said);
   const place = ownFrame(project, thrown);
-  if (missing) return `${createdType(thrown)}${place}: missing required input "${missing[1]}"`;
-  return `the Pulumi program failed${place}: ${said.replace(/^Error: /, "")}`;
+  const at = place === undefined ? "" : ` at ${place.file}:${place.line}`;
+  const missing = /Missing required property '(\w+)'/.exec(said);
+  if (missing)
+    return `${createdResource(project, thrown, place)}${at}: missing required input "${missing[1]}"`;
+  return `the Pulumi program failed${at}: ${said.replace(/^Error: /, "")}`;
 }
 
-/** The innermost stack frame that is the project's own code, such as ` at components/endpoint.ts:57`. */
-function ownFrame(project: Project, trace: string): string {
-  for (const [, file = "", line = ""] of trace.matchAll(/\(?((?:file:\/\/)?\/[^\s():]+):(\d+):\d+\)?/g)) {
-    const path = relative(project.dir, file.replace(/^file:\/\//, ""));
-    if (!path.startsWith("..") && !path.includes("node_modules")) return ` at ${path}:${line}`;
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** The innermost stack frame that is the project's own code. */
+function ownFrame(project: Project, trace: string): Place | undefined {
+  for (const [, path = "", line = ""] of trace.matchAll(/\(?((?:file:\/\/)?\/[^\s():]+):(\d+):\d+\)?/g)) {
+    const file = relative(project.dir, path.replace(/^file:\/\//, ""));
+    if (!file.startsWith("..") && !file.includes("node_modules")) return { file, line: Number(line) };
   }
-  return "";
+  return undefined;
 }
 
-/** The type whose constructor threw, from the SDK's frame: `at new TargetGroup (…/@pulumi/aws/lb/targetGroup.ts:…)`. */
-function createdType(trace: string): string {
-  const frame = /at new (\w+) \(.*@pulumi\/(\w+)\/([^:)]+)\.[jt]s/.exec(trace);
-  return frame ? `${frame[2]}:${frame[3]?.replace(/^lib\//, "")}:${frame[1]}` : "a resource";
+/** Lines that a formatter may put between `new X(` and the resource's name. */
+const NAME_WITHIN_LINES = 3;
+
+/**
+ * The resource whose constructor in the SDK threw: its class from the SDK's own frame (`at new Subnet (…/ec2/subnet.ts:…)`), its
+ * name from the program's source, because the SDK's message has neither.
+ */
+function createdResource(project: Project, trace: string, place: Place | undefined): string {
+  const [, className = "a resource", module = ""] =
+    /at new (\w+) \(.*\/([^/]+)\/[^/]+\.[jt]s:/.exec(trace) ?? [];
+  const type = module === "" ? className : `${module}.${className}`;
+  if (place === undefined) return type;
+  const lines = readFileSync(join(project.dir, place.file), "utf8").split("\n");
+  const source = lines.slice(place.line - 1, place.line - 1 + NAME_WITHIN_LINES).join(" ");
+  const name = new RegExp(`new [\\w.]*${className}\\(\\s*(["\`'][^"\`']*["\`'])`).exec(source)?.[1];
+  return name === undefined ? type : `${type} ${name}`;
 }
 
 function tail(end: ProgramEnd): string {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import * as grpc from "@grpc/grpc-js";
 import { EngineService, type IEngineServer } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import * as engine from "@pulumi/pulumi/proto/engine_pb";
@@ -121,7 +122,9 @@ function log(monitor: Monitor, request: engine.LogRequest): void {
   const severity = ([undefined, "info", "warning", "error"] as const)[request.getSeverity()];
   if (severity === undefined || request.getEphemeral()) return;
   const urn = request.getUrn();
-  monitor.diagnostics.push({ severity, message: request.getMessage(), ...(urn === "" ? {} : { urn }) });
+  // Pulumi's runner colours what it inspects when the environment says FORCE_COLOR.
+  const message = stripVTControlCharacters(request.getMessage());
+  monitor.diagnostics.push({ severity, message, ...(urn === "" ? {} : { urn }) });
 }
 
 function deploymentInfo(project: Project, mode: PlanMode): proto.DeploymentInfo {

@@ -1,7 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { exec } from "../../agent/exec";
 import { redactLine } from "../../agent/log";
 import { generateKeyPair } from "../../wireguard/keys";
+import { bundle, temporaryFolder } from "./namespace";
+
+const folder = temporaryFolder();
 
 test("keys are taken out of log lines wherever they are, except public ones that are named so", () => {
   const { privateKey, publicKey } = generateKeyPair();
@@ -49,4 +54,21 @@ test("a failed tool says which call it was and why, without keys", async () => {
   const aborted = exec("sleep", ["60"], { timeoutMs: 60_000, signal: controller.signal });
   controller.abort();
   await expect(aborted).rejects.toThrow("sleep 60: called off");
+});
+
+test("the logger itself redacts, whatever the field is called, and writes one JSON line each", () => {
+  const { privateKey, publicKey } = generateKeyPair();
+  const library = bundle("agent/log.ts", join(folder, "log.js"));
+  const program = `const log = require(${JSON.stringify(library)}).createLog(1, { instance: "i-1" });
+    log.info({ privateKey: process.argv[1], publicKey: process.argv[2], err: new Error(process.argv[1]) }, "key " + process.argv[1]);`;
+  const out = execFileSync(process.execPath, ["-e", program, privateKey, publicKey], { encoding: "utf8" });
+  expect(out).not.toContain(privateKey);
+  expect(out.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(out)).toMatchObject({
+    level: "info",
+    instance: "i-1",
+    privateKey: "[redacted]",
+    publicKey,
+    msg: "key [redacted]",
+  });
 });

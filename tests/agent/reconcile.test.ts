@@ -160,3 +160,20 @@ test("after stop nothing runs any more", async () => {
   await clock.advance(60_000);
   expect(fake.calls).toHaveLength(calls);
 });
+
+test("after a change that failed half-way, even a narrow request asks the kernel first", async () => {
+  const { fake, state, reconciler } = setup(map(peer(2)));
+  reconciler.request("everything");
+  await settle();
+  state.desired = map(peer(3));
+  fake.broken = "killed after its first half";
+  fake.peers.delete(key(2)); // the half that was done
+  reconciler.request(new Set([key(2), key(3)]));
+  await settle();
+  fake.broken = undefined;
+  fake.calls.length = 0;
+  reconciler.request(new Set([key(4)]));
+  await settle();
+  expect(fake.calls).toEqual(["observe", "apply"]);
+  expect([...fake.peers.keys()]).toEqual([key(3)]);
+});

@@ -77,6 +77,10 @@ test("a writer killed before any of its file system calls loses nothing, and the
     const child = startChild(program, ["churn", root, "c", "3"], { WGC_CRASH_AT: String(at) });
     expect((await child.ended).signal).toBe("SIGKILL");
     await checkAfterCrash(root, child.lines);
+    // What the feed announces can be read; only c2 is removed again.
+    const written = new Set((await readAllClients(root)).map((client) => client.name));
+    const early = (await readChanges(root)).changes.filter(({ name }) => !written.has(name) && name !== "c2");
+    expect({ at, early }).toEqual({ at, early: [] });
     const unacknowledged = (await readAllClients(root)).map((client) => client.name);
     const after = await addClient(root, { name: "after", publicKey: generateKeyPair().publicKey });
     const clients = await readAllClients(root);
@@ -127,3 +131,26 @@ test("an init killed before any of its calls leaves something that the next init
     }
   }
 }, 120_000);
+
+test("a reader beside a busy writer never sees a part of anything, and finds what the feed has announced", async () => {
+  const root = folder();
+  await initRegistry(root, CLUSTER);
+  const child = startChild(program, ["churn", root, "c", "60"]);
+  let over = false;
+  void child.ended.then(() => {
+    over = true;
+  });
+  let reads = 0;
+  let seen = 0;
+  while (!over) {
+    const feed = await readChanges(root);
+    const clients = new Set((await readAllClients(root)).map((client) => client.name));
+    const missing = feed.changes.filter(({ name }) => !clients.has(name) && Number(name.slice(1)) % 3 !== 2);
+    expect(missing).toEqual([]);
+    expect(feed.revision).toBeGreaterThanOrEqual(seen);
+    seen = feed.revision;
+    reads++;
+  }
+  expect((await child.ended).code).toBe(0);
+  expect(reads).toBeGreaterThan(10);
+}, 60_000);

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createPublicKey, diffieHellman, generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import {
   generateKeyPair,
@@ -61,6 +62,27 @@ test.each([
   const key = Buffer.from(hex, "hex").toString("base64");
   expect(isKey(key)).toBe(true);
   expect(isUsablePublicKey(key)).toBe(false);
+  expect(derives(key)).toBe(false);
+  const bytes = Buffer.from(hex, "hex");
+  bytes.writeUInt8(bytes.readUInt8(31) | 0x80, 31); // the highest bit is ignored, so this is the same point
+  expect(isUsablePublicKey(bytes.toString("base64"))).toBe(false);
+});
+
+/** Whether node:crypto finds a shared secret with this public key: OpenSSL refuses one that is all zero. */
+function derives(key: string): boolean {
+  const der = Buffer.concat([Buffer.from("302a300506032b656e032100", "hex"), Buffer.from(key, "base64")]);
+  const publicKey = createPublicKey({ key: der, format: "der", type: "spki" });
+  try {
+    return diffieHellman({ privateKey: generateKeyPairSync("x25519").privateKey, publicKey }).some(
+      (byte) => byte !== 0,
+    );
+  } catch {
+    return false;
+  }
+}
+
+test("any other key is usable, as node:crypto says too", () => {
+  fc.assert(fc.property(anyKey, (key) => isUsablePublicKey(key) === derives(key)));
 });
 
 test("generated keys are usable and preshared keys are keys", () => {

@@ -151,7 +151,9 @@ class Picture {
       `health ${balancer.health}`,
       balancer.crossZone ? "cross-zone" : "zonal",
     ];
-    const caption = `Network Load Balancer  ·  ${facts.join("  ·  ")}`;
+    const full = `Network Load Balancer  ·  ${facts.join("  ·  ")}`;
+    // Two zones have no room for the long name.
+    const caption = textWidth(full, 13) > bar.width ? `NLB  ·  ${facts.join("  ·  ")}` : full;
     const parts = [box(bar, "edge"), write(this.middle, bar.y + 20, caption, "head", "middle")];
     for (const [index, zone] of zones.entries()) {
       const center = this.columnX(index) + COLUMN.width / 2;

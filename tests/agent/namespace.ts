@@ -34,8 +34,13 @@ export function namespaceProblem(): string | undefined {
 /** A test that needs namespaces: where there are none it is reported as skipped, with the reason in its name. */
 export function namespaceTest(name: string, body: () => Promise<void>, timeoutMs: number): void {
   const problem = namespaceProblem();
-  if (problem === undefined) test(name, body, timeoutMs);
-  else test.skip(`${name} (skipped: ${problem})`, body);
+  if (problem === undefined) {
+    test(name, body, timeoutMs);
+    return;
+  }
+  // jest leaves the names of a wholly skipped file out of its report, so the reason is written here as well.
+  process.stderr.write(`SKIPPED: ${name}: ${problem}\n`);
+  test.skip(`${name} (skipped: ${problem})`, body);
 }
 
 /** A folder that is removed at the end of the test file. */

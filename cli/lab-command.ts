@@ -1,7 +1,6 @@
 /** `wgc lab`: a cluster that keeps running in the background, for hand work. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import Table from "cli-table3";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
@@ -11,7 +10,7 @@ import type { Finished } from "../lab/process";
 import { RpcClient } from "../lab/rpc";
 import type { LabEvent, LabStatus } from "../lab/status";
 import { runPlan } from "../plan";
-import { duration, print, printJson, say } from "./output";
+import { duration, print, printJson, say, table } from "./output";
 import { ensurePrograms } from "./system-packages";
 
 const NAME = "default";
@@ -50,6 +49,8 @@ async function up(
   lab.client.on<LabEvent>("log", (event) => say(event.text));
   try {
     await lab.client.call("up");
+    say("waiting for the load balancer's health checks ...");
+    await lab.client.call("healthy");
   } catch (error) {
     await lab.end();
     throw error;
@@ -63,58 +64,62 @@ async function up(
 
 /** The lab's state as two tables. */
 export function renderStatus(status: LabStatus): string {
-  const servers = new Table({
-    head: ["server", "zone", "address", "state", "health", "flows"],
-    style: { head: [] },
-  });
-  for (const server of status.servers) {
+  const servers = status.servers.map((server) => {
     const state = server.cut ? `${server.state} (cut off)` : server.state;
     const health = server.health === "healthy" ? pc.green(server.health) : pc.yellow(server.health);
-    servers.push([server.name, server.zone, server.address, state, health, server.flows]);
-  }
-  const clients = new Table({
-    head: ["client", "tunnel address", "via", "server", "round trip", "last answer"],
-    style: { head: [] },
+    return [server.name, server.zone, server.address, state, health, server.reason, server.flows];
   });
-  for (const client of status.clients) {
-    clients.push([
-      client.name,
-      client.tunnelAddress,
-      client.via,
-      client.server ?? "-",
-      client.rtt === undefined ? "-" : `${client.rtt.toFixed(1)} ms`,
-      client.silent === undefined ? "never" : `${duration(client.silent)} ago`,
-    ]);
-  }
+  const clients = status.clients.map((client) => [
+    client.name,
+    client.tunnelAddress,
+    client.via,
+    client.server ?? "-",
+    client.rtt === undefined ? "-" : `${client.rtt.toFixed(1)} ms`,
+    client.silent === undefined ? "never" : `${duration(client.silent)} ago`,
+  ]);
   const head = `stack ${status.stack} · ${status.endpoint} · WireGuard: ${status.wireguard} · up ${duration(status.uptime)}`;
   const nobody = "no clients yet; add one with: ./wgc lab join alice";
-  return [head, servers.toString(), status.clients.length > 0 ? clients.toString() : nobody].join("\n");
+  return [
+    head,
+    "",
+    table(["server", "zone", "address", "state", "health", "last check", "flows"], servers),
+    "",
+    clients.length === 0
+      ? nobody
+      : table(["client", "tunnel address", "via", "server", "round trip", "last answer"], clients),
+  ].join("\n");
+}
+
+/** Talks to the running lab and lets go of it afterwards, whatever happened. */
+async function withLab<T>(project: string, talk: (lab: RpcClient) => Promise<T>): Promise<T> {
+  const lab = await connect(project);
+  try {
+    return await talk(lab);
+  } finally {
+    lab.close();
+  }
 }
 
 async function down(project: string): Promise<void> {
-  const client = await connect(project);
-  await client.call("down");
-  client.close();
+  await withLab(project, (lab) => lab.call("down"));
   say("the lab is gone, with everything in it");
 }
 
 /** Runs a program in a lab machine; this process ends with the program's exit code. */
 async function execute(project: string, machine: string, command: string[]): Promise<void> {
-  const client = await connect(project);
-  const result = await client.call<Finished>("exec", { machine, command });
+  const result = await withLab(project, (lab) => lab.call<Finished>("exec", { machine, command }));
   process.stdout.write(result.stdout);
   process.stderr.write(result.stderr);
   process.exitCode = result.code;
-  client.close();
 }
 
 /** Calls one method of the running lab, prints its story meanwhile, and shows what came back. */
 async function act(project: string, method: string, params: unknown, json: boolean): Promise<void> {
-  const client = await connect(project);
-  client.on<LabEvent>("log", (event) => say(event.text));
-  const result = await client.call(method, params);
+  const result = await withLab(project, (lab) => {
+    lab.on<LabEvent>("log", (event) => say(event.text));
+    return lab.call(method, params);
+  });
   if (json) printJson(result);
-  client.close();
 }
 
 const faultHelp = (): string =>
@@ -142,9 +147,7 @@ export function addLabCommand(program: Command, project: string): void {
     .description("show servers and clients")
     .option("--json", "print as JSON")
     .action(async (options: { json?: boolean }) => {
-      const client = await connect(project);
-      const status = await client.call<LabStatus>("status");
-      client.close();
+      const status = await withLab(project, (lab) => lab.call<LabStatus>("status"));
       options.json ? printJson(status) : print(renderStatus(status));
     });
   lab

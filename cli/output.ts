@@ -1,4 +1,5 @@
 /** What the command line prints: results on standard output, everything about progress on standard error. */
+import Table from "cli-table3";
 import pc from "picocolors";
 
 /** Prints a line of progress. */
@@ -19,4 +20,23 @@ export function printJson(value: unknown): void {
 /** `1.2 s` or `340 ms`. */
 export function duration(milliseconds: number): string {
   return milliseconds >= 1000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
+}
+
+const NO_LINES = Object.fromEntries(
+  ["top", "bottom", "left", "right", "mid"].flatMap((side) =>
+    ["", "-mid", "-left", "-right", "-mid-mid"].map((part) => [`${side}${part}`, ""]),
+  ),
+);
+
+/** A plain table: a dim head, columns two spaces apart, no lines. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const lines = new Table({
+    chars: { ...NO_LINES, middle: "  " },
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+  });
+  lines.push(
+    head.map((title) => pc.dim(title)),
+    ...rows.map((row) => [...row]),
+  );
+  return lines.toString();
 }

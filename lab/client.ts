@@ -21,6 +21,8 @@ export class Client {
     readonly name: string,
     /** Address on the lab's internet. */
     readonly address: string,
+    /** The load balancer's address that this client's DNS answer named. */
+    readonly via: string,
     readonly machine: Machine,
   ) {}
 

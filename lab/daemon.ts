@@ -13,6 +13,7 @@ import { Lab } from "./lab";
 import { readModel } from "./model";
 import { run } from "./process";
 import { RpcServer } from "./rpc";
+import type { LabEvent } from "./status";
 
 /** What the daemon is started with: RUN_DIR/options.json, beside RUN_DIR/plan.json. */
 export const daemonOptionsSchema = z.strictObject({
@@ -28,6 +29,7 @@ export type DaemonOptions = z.infer<typeof daemonOptionsSchema>;
 
 const LAB = "/run/lab";
 const STATUS_INTERVAL_MS = 250;
+const HEALTHY_LIMIT_MS = 60_000;
 
 const named = z.object({ name: z.string().min(1) });
 const execParams = z.object({ machine: z.string(), command: z.array(z.string()).min(1) });
@@ -60,8 +62,12 @@ async function main(runDir: string): Promise<void> {
     node: process.execPath,
     ...(options.tools ? { tools: options.tools } : {}),
   };
-  const lab = new Lab(model, site, { replaceUnhealthy: options.replaceUnhealthy, echoProgram }, (event) =>
-    server.publish("log", event),
+  const tell = (event: LabEvent): void => server.publish("log", event);
+  const lab = await Lab.create(
+    model,
+    site,
+    { replaceUnhealthy: options.replaceUnhealthy, echoProgram },
+    tell,
   );
   const server = new RpcServer((method, params) =>
     method === "down" ? down(end) : answer(lab, method, params),
@@ -89,23 +95,25 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
   switch (method) {
     case "up":
       return lab.up();
+    case "healthy":
+      return lab.whenHealthy(HEALTHY_LIMIT_MS);
     case "status":
       return lab.status();
     case "fault":
       return lab.fault(faultSchema.parse(params));
     case "join":
-      return lab.join(named.parse(params).name);
+      return lab.members.join(named.parse(params).name);
     case "revoke":
-      return lab.revoke(named.parse(params).name);
+      return lab.members.revoke(named.parse(params).name);
     case "exec": {
       const { machine, command } = execParams.parse(params);
       return lab.machine(machine).attempt(command, { timeout: 600_000 });
     }
     case "now":
-      return lab.now();
+      return performance.now();
     case "gap": {
       const { name, from, to } = gapParams.parse(params);
-      return lab.client(name).traffic.longestGap(from, to ?? lab.now());
+      return lab.client(name).traffic.longestGap(from, to ?? performance.now());
     }
     case "nextAnswer": {
       const { name, limit, notVia } = waitParams.parse(params);

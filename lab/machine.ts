@@ -94,7 +94,7 @@ export class Machine {
       ? [`LD_LIBRARY_PATH=/lab/tools/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`]
       : [];
     const environment = Object.entries(this.environment).map(([name, value]) => `${name}=${value}`);
-    const namespaces = ["--net", "--mount", "--uts", "--pid", "--root", "--wd=/"];
+    const namespaces = ["--net", "--mount", "--uts", "--pid", "--root"];
     return [
       ...["nsenter", "--target", String(this.pid), ...namespaces, "--", "env", "-i"],
       ...[path, "HOME=/root", "LANG=C.UTF-8", ...libraries, ...environment],

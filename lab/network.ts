@@ -6,10 +6,12 @@ import { Address4 } from "ip-address";
 import { balancerAddress, hostWithPrefix, INTERNET, ROUTER_HOST } from "./addresses";
 import type { Machine } from "./machine";
 import type { LabModel } from "./model";
-import { run } from "./process";
+import { attempt, run } from "./process";
 
 export class Network {
   private readonly bridges = new Map<string, string>();
+  /** Machine → its end of the veth pair here; numbered, because interface names end at 15 characters. */
+  private readonly ports = new Map<string, string>();
 
   /** Makes the bridges of all subnets that the model uses, and the router's settings. */
   static async create(model: LabModel): Promise<Network> {
@@ -46,9 +48,15 @@ export class Network {
     return name;
   }
 
+  private portOf(machine: string): string {
+    const port = this.ports.get(machine) ?? `port${this.ports.size}`;
+    this.ports.set(machine, port);
+    return port;
+  }
+
   /** Gives the machine an eth0 in the subnet, with the router as its default gateway. */
   async attach(machine: Machine, cidr: string, address: string): Promise<void> {
-    const port = `v-${machine.name}`;
+    const port = this.portOf(machine.name);
     const prefix = new Address4(cidr).subnetMask;
     await run([
       "ip",

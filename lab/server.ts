@@ -38,6 +38,7 @@ export class Server {
    * /etc/fstab names and starts the enabled units, as a reboot does.
    */
   async start(): Promise<void> {
+    if (this.state === "failed") await this.machine.kill(); // it was left running to be looked at
     if (this.machine.running) return;
     this.state = "booting";
     const began = performance.now();

@@ -15,6 +15,8 @@ export interface ServerStatus {
   flows: number;
   /** Milliseconds from the start of user data to its end. */
   bootTime: number;
+  /** What its first boot did, step by step. */
+  boot: string[];
   /** Whether its packets vanish (black hole, lost zone). */
   cut: boolean;
 }

@@ -184,7 +184,9 @@ export class Balancer {
     await run(["nft", "-f", "-"], { input: ruleset });
     if (decision.failOpen.join() !== this.failOpen.join()) {
       this.failOpen = decision.failOpen;
-      this.tell({ kind: "failOpen", zones: this.failOpen });
+      // New targets are not healthy yet, which is no reason for alarm; targets that failed their checks are.
+      const failed = registered.some((target) => target.health.state === "unhealthy");
+      if (failed) this.tell({ kind: "failOpen", zones: this.failOpen });
     }
   }
 

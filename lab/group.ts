@@ -1,0 +1,126 @@
+/**
+ * The lab's Auto Scaling group: launches servers into the emptiest zone, keeps them registered with the load balancer,
+ * replaces unhealthy ones, and scales.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { UserError } from "../config/errors";
+import { serverAddress, serverPublicAddress } from "./addresses";
+import type { Balancer } from "./balancer/balancer";
+import { Machine, type Site } from "./machine";
+import { instanceId, type LabModel } from "./model";
+import type { Network } from "./network";
+import { Server } from "./server";
+import type { LabEvent } from "./status";
+
+export type Log = (text: string, level?: LabEvent["level"]) => void;
+
+export class Group {
+  readonly servers = new Map<string, Server>();
+  desired: number;
+  private launched = 0;
+
+  constructor(
+    private readonly model: LabModel,
+    private readonly site: Site,
+    private readonly network: Network,
+    private readonly balancer: Balancer,
+    private readonly log: Log,
+  ) {
+    this.desired = model.group.desired;
+  }
+
+  /**
+   * The server of that name.
+   *
+   * @throws UserError that lists the servers there are.
+   */
+  server(name: string): Server {
+    const server = this.servers.get(name);
+    if (!server)
+      throw new UserError(`no server '${name}'; there are: ${[...this.servers.keys()].join(", ")}`);
+    return server;
+  }
+
+  /** Launches servers until the group has its desired number; all boot side by side. */
+  async fill(): Promise<void> {
+    const boots: Promise<void>[] = [];
+    while (this.servers.size < this.desired) boots.push(this.boot(this.launch()));
+    await Promise.all(boots);
+  }
+
+  /** What the Auto Scaling group does with an unhealthy server: a new one first, then the old one goes. */
+  async replace(name: string): Promise<void> {
+    const old = this.servers.get(name);
+    if (!old) return;
+    const replacement = this.launch();
+    this.log(`the group replaces ${name} with ${replacement.name}`);
+    try {
+      await this.boot(replacement);
+      await this.balancer.deregister(name);
+      await old.crash();
+      this.servers.delete(name);
+    } catch (error) {
+      this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
+    }
+  }
+
+  /**
+   * Changes the desired capacity; resolves when surplus servers are gone and new ones have booted.
+   *
+   * @throws UserError when the capacity is outside the group's limits.
+   */
+  async scale(capacity: number): Promise<void> {
+    const { min, max } = this.model.group;
+    if (capacity < min || capacity > max) {
+      throw new UserError(
+        `capacity ${capacity} is outside the group's limits ${min}-${max}; they are set by wgc:minServers and wgc:maxServers`,
+      );
+    }
+    this.desired = capacity;
+    await this.fill();
+    const surplus = [...this.servers.values()].slice(capacity);
+    await Promise.all(surplus.map((server) => this.retire(server)));
+  }
+
+  private launch(): Server {
+    const index = this.launched++;
+    const count = (zone: string): number =>
+      [...this.servers.values()].filter((s) => s.place.zone === zone).length;
+    const [zone] = [...this.model.zones].sort((a, b) => count(a.name) - count(b.name));
+    if (!zone) throw new Error("the model has no zones");
+    const place = {
+      name: `s${index + 1}`,
+      instance: instanceId(this.model.group.name, index + 1),
+      zone: zone.name,
+      subnet: zone.serverCidr,
+      address: serverAddress(zone.serverCidr, index),
+      publicAddress: serverPublicAddress(index),
+    };
+    const machine = new Machine(place.name, this.site, { WGC_INSTANCE_ID: place.instance });
+    const server = new Server(place, machine, this.network, this.model.userData);
+    this.servers.set(server.name, server);
+    return server;
+  }
+
+  private async boot(server: Server): Promise<void> {
+    this.log(`${server.name} boots in ${server.place.zone}`);
+    await server.start();
+    this.log(`${server.name} ran its user data in ${(server.bootTime / 1000).toFixed(1)} s`);
+    const { name, address, publicAddress, zone } = server.place;
+    await this.balancer.register({ name, address, publicAddress, zone });
+  }
+
+  /**
+   * Scale-in in the order of AWS: out of the load balancer first, then its delay, then the instance ends.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html
+   */
+  private async retire(server: Server): Promise<void> {
+    const delay = this.model.targets.deregistrationDelay;
+    this.log(`${server.name} is deregistered; its flows end in ${delay} s`);
+    await this.balancer.deregister(server.name);
+    await pause(delay * 1000);
+    if (server.machine.running) await server.stop();
+    this.servers.delete(server.name);
+    this.log(`${server.name} is gone`);
+  }
+}

@@ -1,0 +1,186 @@
+/** The lab's VPN clients and the operator who adds and revokes them: through the registry, as on AWS. */
+import { copyFileSync } from "node:fs";
+import { get } from "node:http";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { UserError } from "../config/errors";
+import { readChanges, readCluster, readServerKeys } from "../registry/reader";
+import { addClient, revokeClient } from "../registry/writer";
+import { renderClientConfig } from "../wireguard/config";
+import { generateKeyPair } from "../wireguard/keys";
+import { backendAddress, clientAddress, INTERNET } from "./addresses";
+import { Client } from "./client";
+import type { Log } from "./group";
+import { Machine, type Site } from "./machine";
+import type { LabModel, LabZone } from "./model";
+import type { Network } from "./network";
+import type { Server } from "./server";
+import type { ClientStatus } from "./status";
+
+/** How long a change may take to reach every server before the lab calls it an error. */
+const APPLY_LIMIT_MS = 15_000;
+const FIRST_ANSWER_LIMIT_MS = 20_000;
+
+export interface MembersContext {
+  model: LabModel;
+  site: Site;
+  network: Network;
+  echoProgram: string;
+  log: Log;
+  /** Servers that run and can be reached now. */
+  reachable(): Server[];
+}
+
+export class Members {
+  readonly clients = new Map<string, Client>();
+  private joined = 0;
+
+  constructor(private readonly context: MembersContext) {}
+
+  /**
+   * The client of that name.
+   *
+   * @throws UserError that lists the clients there are.
+   */
+  client(name: string): Client {
+    const client = this.clients.get(name);
+    if (!client)
+      throw new UserError(`no client '${name}'; there are: ${[...this.clients.keys()].join(", ") || "none"}`);
+    return client;
+  }
+
+  /** Folder of the registry's access point. */
+  get registryPath(): string {
+    const { model, site } = this.context;
+    for (const system of model.fileSystems) {
+      const point = system.accessPoints.find((candidate) => candidate.path === "/registry");
+      if (point) return join(site.lab, "efs", system.id, point.id);
+    }
+    throw new UserError("the plan has no EFS access point with the path /registry");
+  }
+
+  /**
+   * Adds a client and connects it; resolves with what it took, in milliseconds since the registry had it: `applied`
+   * until every server that can be reached knows it, `firstAnswer` until the backend answered it.
+   */
+  async join(name: string): Promise<{ applied: number; firstAnswer: number }> {
+    const { model, log } = this.context;
+    if (this.clients.has(name))
+      throw new UserError(`client '${name}' is in the lab already; choose another name`);
+    const { config, revision } = await this.enrol(name);
+    const began = performance.now();
+    const client = await this.startMachine(name);
+    await this.whenApplied(revision);
+    const applied = performance.now() - began;
+    this.clients.set(name, client);
+    const hosts = `127.0.0.1 localhost\n${client.via} ${model.endpoint.dnsName}\n`;
+    const first = client.traffic.next(() => true, FIRST_ANSWER_LIMIT_MS);
+    await client.connect(config, hosts, backendAddress(model.backendCidr));
+    if (!(await first)) {
+      throw new Error(
+        `${name} got no answer from the backend within ${FIRST_ANSWER_LIMIT_MS / 1000} s (${client.problem})`,
+      );
+    }
+    const firstAnswer = performance.now() - began;
+    log(`${name} is connected ${Math.round(firstAnswer)} ms after it was added`, "good");
+    return { applied, firstAnswer };
+  }
+
+  /** Revokes a client; resolves when every server that can be reached has removed it, with the milliseconds it took. */
+  async revoke(name: string): Promise<{ applied: number }> {
+    this.client(name);
+    await revokeClient(this.registryPath, name);
+    const began = performance.now();
+    const { revision } = await readChanges(this.registryPath);
+    await this.whenApplied(revision);
+    const applied = performance.now() - began;
+    this.context.log(`${name} is revoked on every server after ${Math.round(applied)} ms`);
+    return { applied };
+  }
+
+  /** What each client sees. @param servers names by address, to tell who carried the last answer */
+  status(servers: ReadonlyMap<string, string>): ClientStatus[] {
+    return [...this.clients.values()].map((client) => {
+      const { sent, received, last } = client.traffic.report();
+      return {
+        name: client.name,
+        tunnelAddress: client.tunnelAddress,
+        via: client.via,
+        server: last && servers.get(last.via),
+        sent,
+        received,
+        rtt: last?.rtt,
+        silent: last && performance.now() - last.at,
+      };
+    });
+  }
+
+  private async startMachine(name: string): Promise<Client> {
+    const { model, site, network, echoProgram } = this.context;
+    const index = this.joined++;
+    const address = clientAddress(index);
+    const zone = model.zones[index % model.zones.length] as LabZone; // a DNS answer names the zones in turn
+    const client = new Client(name, address, zone.publicIp, new Machine(name, site));
+    await client.machine.start();
+    await network.attach(client.machine, INTERNET.cidr, address);
+    copyFileSync(echoProgram, join(client.machine.disk, "lab", "echo.js"));
+    return client;
+  }
+
+  /** Adds a client to the registry; returns its wg-quick file, and the revision that the change made. */
+  private async enrol(name: string): Promise<{ config: string; revision: number }> {
+    const root = this.registryPath;
+    const pair = generateKeyPair();
+    const client = await addClient(root, { name, publicKey: pair.publicKey });
+    const cluster = await readCluster(root);
+    const server = await readServerKeys(root);
+    const { revision } = await readChanges(root);
+    const config = renderClientConfig({
+      privateKey: pair.privateKey,
+      addresses: client.addresses,
+      mtu: cluster.mtu,
+      serverPublicKey: server.publicKey,
+      endpoint: cluster.endpoint,
+      allowedIps: client.routes ?? cluster.routes,
+      persistentKeepalive: cluster.persistentKeepalive,
+    });
+    return { config, revision };
+  }
+
+  /** Resolves when every server that can be reached reports at least this revision. */
+  private async whenApplied(revision: number): Promise<void> {
+    const late = performance.now() + APPLY_LIMIT_MS;
+    for (;;) {
+      const servers = this.context.reachable();
+      const revisions = await Promise.all(servers.map((server) => this.appliedRevision(server)));
+      const behind = servers.filter((_, index) => (revisions[index] ?? -1) < revision);
+      if (behind.length === 0) return;
+      if (performance.now() > late) {
+        const names = behind.map((server) => server.name).join(", ");
+        throw new Error(`revision ${revision} was not applied by ${names} within ${APPLY_LIMIT_MS / 1000} s`);
+      }
+      await pause(20);
+    }
+  }
+
+  /** The revision that a server's agent says it applied; -1 when it does not answer. */
+  private appliedRevision(server: Server): Promise<number> {
+    const { port, path } = this.context.model.targets.health;
+    return new Promise((resolve) => {
+      const request = get(
+        { host: server.place.address, port, path, agent: false, timeout: 1000 },
+        (response) => {
+          let body = "";
+          response.on("data", (chunk) => {
+            body += String(chunk);
+          });
+          response.on("end", () =>
+            resolve(Number((JSON.parse(body) as { revision?: number }).revision ?? -1)),
+          );
+        },
+      );
+      request.on("timeout", () => request.destroy());
+      request.on("error", () => resolve(-1));
+    });
+  }
+}

@@ -49,8 +49,9 @@ export class Lab {
     this.group = new Group(model, site, network, this.balancer, log);
     const reachable = (): Server[] =>
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.cut.has(s.place.address));
+    const isTaken = (name: string): boolean => this.machines().has(name);
     const { echoProgram } = options;
-    this.members = new Members({ model, site, network, echoProgram, log, reachable });
+    this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable });
   }
 
   /** Lays the network and the shared folders; servers come with {@link up}. */
@@ -178,16 +179,17 @@ export class Lab {
    * @throws UserError that lists the machines there are, or says how to start this one.
    */
   machine(name: string): Machine {
-    const { servers } = this.group;
-    const { clients } = this.members;
-    const found = servers.get(name)?.machine ?? clients.get(name)?.machine ?? this.hosts.get(name);
-    if (!found) {
-      const names = [...servers.keys(), ...clients.keys(), ...this.hosts.keys()];
-      throw new UserError(`no machine '${name}'; there are: ${names.join(", ")}`);
-    }
+    const machines = this.machines();
+    const found = machines.get(name);
+    if (!found) throw new UserError(`no machine '${name}'; there are: ${[...machines.keys()].join(", ")}`);
     if (!found.running)
       throw new UserError(`machine ${name} is not running; start it with: ./wgc lab fault start ${name}`);
     return found;
+  }
+
+  private machines(): Map<string, Machine> {
+    const owners = [...this.group.servers.values(), ...this.members.clients.values()];
+    return new Map([...owners.map((owner) => [owner.name, owner.machine] as const), ...this.hosts]);
   }
 
   client(name: string): Client {

@@ -4,6 +4,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
+import { isClientName } from "../registry/layout";
 import { readChanges, readCluster, readServerKeys } from "../registry/reader";
 import { addClient, revokeClient } from "../registry/writer";
 import { renderClientConfig } from "../wireguard/config";
@@ -27,6 +28,8 @@ export interface MembersContext {
   network: Network;
   echoProgram: string;
   log: Log;
+  /** Whether a machine of the lab has that name. */
+  isTaken(name: string): boolean;
   /** Servers that run and can be reached now. */
   reachable(): Server[];
 }
@@ -65,8 +68,7 @@ export class Members {
    */
   async join(name: string): Promise<{ applied: number; firstAnswer: number }> {
     const { model, log } = this.context;
-    if (this.clients.has(name))
-      throw new UserError(`client '${name}' is in the lab already; choose another name`);
+    this.checkName(name);
     const { config, revision } = await this.enrol(name);
     const began = performance.now();
     const client = await this.startMachine(name);
@@ -113,6 +115,15 @@ export class Members {
         silent: last && performance.now() - last.at,
       };
     });
+  }
+
+  private checkName(name: string): void {
+    if (!isClientName(name)) {
+      const allowed = "lower-case letters, digits, '.', '_' and '-', at most 63, first a letter or digit";
+      throw new UserError(`'${name}' is no client name: allowed are ${allowed}, as in: ./wgc lab join alice`);
+    }
+    if (this.context.isTaken(name))
+      throw new UserError(`the lab has a machine '${name}' already; choose another name`);
   }
 
   private async startMachine(name: string): Promise<Client> {

@@ -58,19 +58,10 @@ export class Network {
   async attach(machine: Machine, cidr: string, address: string): Promise<void> {
     const port = this.portOf(machine.name);
     const prefix = new Address4(cidr).subnetMask;
-    await run([
-      "ip",
-      "link",
-      "add",
-      port,
-      "type",
-      "veth",
-      "peer",
-      "name",
-      "eth0",
-      "netns",
-      String(machine.pid),
-    ]);
+    // The kernel takes a dead machine's namespace down a moment later, and its cable with it.
+    await attempt(["ip", "link", "delete", port]);
+    const peer = ["peer", "name", "eth0", "netns", String(machine.pid)];
+    await run(["ip", "link", "add", port, "type", "veth", ...peer]);
     await run(["ip", "link", "set", port, "master", this.bridgeOf(cidr), "up"]);
     await machine.run(["ip", "address", "add", `${address}/${prefix}`, "dev", "eth0"]);
     await machine.run(["ip", "link", "set", "eth0", "up"]);

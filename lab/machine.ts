@@ -89,15 +89,11 @@ export class Machine {
   }
 
   private enter(command: readonly string[]): string[] {
-    const path = `PATH=/lab/bin:${SYSTEM_PATH}${this.site.tools ? ":/lab/tools/usr/sbin:/lab/tools/usr/bin" : ""}`;
-    const libraries = this.site.tools
-      ? [`LD_LIBRARY_PATH=/lab/tools/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`]
-      : [];
     const environment = Object.entries(this.environment).map(([name, value]) => `${name}=${value}`);
     const namespaces = ["--net", "--mount", "--uts", "--pid", "--root"];
     return [
       ...["nsenter", "--target", String(this.pid), ...namespaces, "--", "env", "-i"],
-      ...[path, "HOME=/root", "LANG=C.UTF-8", ...libraries, ...environment],
+      ...[`PATH=/lab/bin:${SYSTEM_PATH}`, "HOME=/root", "LANG=C.UTF-8", ...environment],
       ...command,
     ];
   }

@@ -16,6 +16,11 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+function reasonOf(result: Finished): string {
+  const detail = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-8).join("\n");
+  return `code ${result.code}${detail ? `: ${detail}` : ""}`;
+}
+
 /** A program that ended with another code than 0, or did not end in time. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
@@ -24,8 +29,12 @@ export class CommandError extends Error {
     readonly command: readonly string[],
     readonly result: Finished,
   ) {
-    const detail = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-8).join("\n");
-    super(`'${command.join(" ")}' ended with code ${result.code}${detail ? `: ${detail}` : ""}`);
+    super(`'${command.join(" ")}' ended with ${reasonOf(result)}`);
+  }
+
+  /** The exit code and the last lines that the program wrote. */
+  get reason(): string {
+    return reasonOf(this.result);
   }
 }
 

@@ -1,7 +1,9 @@
 /** A VPN server of the lab: a machine that boots from the launch template's user data. */
+import { UserError } from "../config/errors";
 import { bootSteps, takeStep } from "./cloud-config";
 import type { Machine } from "./machine";
 import type { Network } from "./network";
+import { CommandError } from "./process";
 
 export type ServerState = "booting" | "running" | "stopping" | "stopped" | "crashed" | "failed";
 
@@ -59,7 +61,13 @@ export class Server {
   private async firstBoot(): Promise<void> {
     for (const step of bootSteps(this.userData)) {
       const began = performance.now();
-      await takeStep(this.machine, step);
+      await takeStep(this.machine, step).catch((error: unknown) => {
+        if (error instanceof UserError) throw error;
+        const reason = error instanceof CommandError ? error.reason : String(error);
+        throw new UserError(`${this.name} did not boot: '${describe(step)}' failed: ${reason}`, {
+          cause: error,
+        });
+      });
       this.bootLog.push(`${describe(step)} (${Math.round(performance.now() - began)} ms)`);
     }
   }

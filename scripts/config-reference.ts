@@ -1,0 +1,68 @@
+/**
+ * Renders docs/configuration.md from the settings' schema, the only place that knows them.
+ *
+ * usage: npx tsx scripts/config-reference.ts          writes docs/configuration.md
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { settingsSchema } from "../config/schema";
+import type { SettingInfo } from "../config/values";
+
+/** The file that the reference is written to. */
+export const REFERENCE = join(__dirname, "..", "docs", "configuration.md");
+
+const HEAD = `# Configuration
+
+<!-- Generated from config/schema.ts by scripts/config-reference.ts; changes by hand are lost. -->
+
+A stack's settings live in \`Pulumi.<stack>.yaml\` and are changed with \`pulumi config set\`, for example
+\`npx pulumi config set wgc:maxServers 12\`. Besides the settings below a stack needs \`aws:region\`.
+
+Lists are written with commas (\`10.0.0.0/16,10.1.0.0/16\`) or as JSON; so are tags (\`Owner=network,Environment=dev\`).
+Every fault of a configuration is reported at once, each with the command that mends it, before anything is deployed.
+See what a change would make and cost, without an account: \`./wgc plan --stack prod --config wgc:maxServers=12\`.
+`;
+
+const FOOT = `
+## Checks across settings
+
+| setting | must fit |
+|---|---|
+| \`minServers\`, \`desiredServers\`, \`maxServers\` | in this order; 0 for \`desiredServers\` means \`minServers\` |
+| \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
+| \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
+| \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it |
+| \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
+| \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
+| \`healthPort\` | not the number of \`listenPort\` |
+| \`dnsName\`, \`dnsZone\` | both or neither, and the name lies in the zone |
+| \`deregistrationDelaySeconds\` | at least \`drainSeconds\` |
+| \`scaleInCpuPercent\`, \`scaleInNetworkMBps\` | below \`scaleOutCpuPercent\`, \`scaleOutNetworkMBps\` |
+
+Allowed, with a warning: burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
+uses, and fewer servers than zones.
+
+This page is made by \`npx tsx scripts/config-reference.ts\`; a test fails when it is out of date.
+`;
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
+}
+
+function row(key: string, info: SettingInfo): string {
+  const standard = info.default === "" ? "(not set)" : `\`${info.default}\``;
+  const cells = [`\`wgc:${key}\``, info.type, standard, cell(info.allowed), cell(info.description)];
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** The whole page. */
+export function renderReference(): string {
+  const rows = Object.entries(settingsSchema.shape).map(([key, schema]) =>
+    // `setting` in config/values.ts attaches exactly this.
+    row(key, schema.meta() as unknown as SettingInfo),
+  );
+  const table = ["| setting | type | default | allowed | what it does |", "|---|---|---|---|---|", ...rows];
+  return `${HEAD}\n## Settings\n\n${table.join("\n")}\n${FOOT}`;
+}
+
+if (require.main === module) writeFileSync(REFERENCE, renderReference());

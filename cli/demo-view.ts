@@ -31,6 +31,20 @@ const COLOUR = /\u001b\[[0-9;]*m/g;
 const visible = (text: string): number => text.replace(COLOUR, "").length;
 const pad = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - visible(text)));
 
+/** At most so many visible characters; colour codes count nothing and all stay, so that none is left open. */
+function clip(text: string, width: number): string {
+  let left = width;
+  const parts = text.split(new RegExp(`(${COLOUR.source})`));
+  return parts
+    .map((part, index) => {
+      if (index % 2 === 1) return part;
+      const kept = [...part].slice(0, left).join("");
+      left -= visible(kept);
+      return kept;
+    })
+    .join("");
+}
+
 function stepLine(view: StepView, frame: number): string {
   const { title } = view.step;
   switch (view.state) {
@@ -69,7 +83,7 @@ function zonesPart(status: LabStatus, width: number): string[] {
   const rows = Math.max(1, ...boxes.map((box) => box.length));
   const line = (cells: string[]): string =>
     cells
-      .map((cell) => pad(cell, column))
+      .map((cell) => pad(clip(cell, column - 1), column))
       .join("")
       .trimEnd();
   return [
@@ -81,14 +95,14 @@ function zonesPart(status: LabStatus, width: number): string[] {
 function clientsPart(status: LabStatus): string[] {
   if (status.clients.length === 0) return [];
   const head = pc.dim(
-    `${pad("client", 9)}${pad("tunnel address", 17)}${pad("server", 8)}${pad("round trip", 12)}answers`,
+    `${pad("client", 9)}${pad("tunnel address", 17)}${pad("server", 8)}${pad("round trip", 14)}answers`,
   );
   const rows = status.clients.map((client) => {
     const silent = client.silent === undefined || client.silent > SILENT_MS;
     const trip = silent
       ? pc.red(pad(`silent ${duration(client.silent ?? 0)}`, 14))
-      : pc.green(pad(`${client.rtt?.toFixed(1)} ms`, 12));
-    return `${pad(client.name, 9)}${pad(client.tunnelAddress, 17)}${pad(silent ? "-" : (client.server ?? "-"), 8)}${pad(trip, 12)}${client.received}/${client.sent}`;
+      : pc.green(pad(`${client.rtt?.toFixed(1)} ms`, 14));
+    return `${pad(client.name, 9)}${pad(client.tunnelAddress, 17)}${pad(silent ? "-" : (client.server ?? "-"), 8)}${trip}${client.received}/${client.sent}`;
   });
   return [head, ...rows];
 }
@@ -111,11 +125,7 @@ export function renderDemo(view: DemoView): string {
     ...cluster,
     ...events,
   ];
-  return lines
-    .map((line) =>
-      visible(line) > view.width ? line.slice(0, view.width + line.length - visible(line)) : line,
-    )
-    .join("\n");
+  return lines.map((line) => clip(line, view.width)).join("\n");
 }
 
 /** The last word: a table of everything that was measured. */

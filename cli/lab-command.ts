@@ -133,7 +133,12 @@ const faultHelp = (): string =>
 export function addLabCommand(program: Command, project: string): void {
   const lab = program
     .command("lab")
-    .description("keep a whole cluster running on this machine, for hand work");
+    .description("keep a whole cluster running on this machine, for hand work")
+    .enablePositionalOptions() // what follows the machine's name in `lab exec` belongs to the program there
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab join alice\n  $ ./wgc lab fault crash s1",
+    );
   lab
     .command("up")
     .description("plan a stack and start it in the background")
@@ -146,6 +151,7 @@ export function addLabCommand(program: Command, project: string): void {
     .command("status")
     .description("show servers and clients")
     .option("--json", "print as JSON")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab status\n  $ ./wgc lab status --json")
     .action(async (options: { json?: boolean }) => {
       const status = await withLab(project, (lab) => lab.call<LabStatus>("status"));
       options.json ? printJson(status) : print(renderStatus(status));
@@ -153,7 +159,7 @@ export function addLabCommand(program: Command, project: string): void {
   lab
     .command("exec <machine> <command...>")
     .description("run a program in a machine of the lab: a server, a client, 'backend' or 'internet'")
-    .allowUnknownOption()
+    .passThroughOptions()
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc lab exec s1 wg show\n  $ ./wgc lab exec alice ping -c 3 10.100.0.1",
@@ -173,6 +179,7 @@ export function addLabCommand(program: Command, project: string): void {
     .command("join <client>")
     .description("add a client to the registry and connect it")
     .option("--json", "print what it took as JSON")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab join alice\n  $ ./wgc lab join bob --json")
     .action((name: string, options: { json?: boolean }) =>
       act(project, "join", { name }, options.json === true),
     );
@@ -180,11 +187,13 @@ export function addLabCommand(program: Command, project: string): void {
     .command("revoke <client>")
     .description("revoke a client")
     .option("--json", "print what it took as JSON")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab revoke alice")
     .action((name: string, options: { json?: boolean }) =>
       act(project, "revoke", { name }, options.json === true),
     );
   lab
     .command("down")
     .description("end the lab and everything in it")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab down")
     .action(() => down(project));
 }

@@ -45,7 +45,7 @@ export function bootSteps(userData: string): BootStep[] {
   if (!userData.startsWith("#cloud-config\n")) {
     throw new UserError("user data must start with '#cloud-config'; the lab boots nothing else");
   }
-  const parsed = cloudConfigSchema.safeParse(parse(userData) ?? {});
+  const parsed = cloudConfigSchema.safeParse(parseYaml(userData) ?? {});
   if (!parsed.success) {
     throw new UserError(`user data is not what the lab can boot: ${z.prettifyError(parsed.error)}`);
   }
@@ -64,6 +64,15 @@ export function bootSteps(userData: string): BootStep[] {
       command: typeof command === "string" ? ["sh", "-c", command] : command,
     })),
   ];
+}
+
+function parseYaml(userData: string): unknown {
+  try {
+    return parse(userData);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(`user data is no valid YAML: ${reason}`, { cause: error });
+  }
 }
 
 /** The programs that each Amazon Linux package brings; the lab uses the host's, so it checks that they are there. */

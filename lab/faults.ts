@@ -39,7 +39,7 @@ export const FAULTS: Record<Fault["kind"], { argument?: "server" | "zone" | "cap
  */
 export function parseFault(words: readonly string[]): Fault {
   const [kind = "", argument, ...rest] = words;
-  const known = FAULTS[kind as Fault["kind"]];
+  const known = Object.hasOwn(FAULTS, kind) ? FAULTS[kind as Fault["kind"]] : undefined;
   if (!known) {
     throw new UserError(`unknown fault '${kind}'; there are: ${Object.keys(FAULTS).join(", ")}`);
   }

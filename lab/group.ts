@@ -106,8 +106,20 @@ export class Group {
     this.log(`${server.name} boots in ${server.place.zone}`);
     await server.start();
     this.log(`${server.name} ran its user data in ${(server.bootTime / 1000).toFixed(1)} s`);
+    await this.register(server);
+  }
+
+  private async register(server: Server): Promise<void> {
     const { name, address, publicAddress, zone } = server.place;
+    if (this.balancer.knows(name)) return;
     await this.balancer.register({ name, address, publicAddress, zone });
+  }
+
+  /** Starts a server that crashed, was stopped or did not boot. */
+  async start(name: string): Promise<void> {
+    const server = this.server(name);
+    await server.start();
+    await this.register(server);
   }
 
   /**

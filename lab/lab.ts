@@ -3,7 +3,7 @@
  * the shared file system, clients, and a backend behind the servers. Runs inside the lab's own namespaces (see
  * enter.ts); nothing here touches the host.
  */
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
@@ -128,13 +128,15 @@ export class Lab {
         return this.group.server(fault.server).stop();
       case "start":
         await this.setCut([this.group.server(fault.server).place.address], false);
-        return this.group.server(fault.server).start();
+        return this.group.start(fault.server);
       case "scale":
         return this.group.scale(fault.capacity);
       case "efs-hang":
         await this.signalStorage("STOP");
+        writeFileSync(this.hangs, ""); // mount.efs looks for it: a server that starts meanwhile hangs as well
         return this.log("the shared file system hangs", "bad");
       case "efs-heal":
+        rmSync(this.hangs, { force: true });
         await this.signalStorage("CONT");
         return this.log("the shared file system answers again", "good");
       case "az-loss":
@@ -157,6 +159,10 @@ export class Lab {
       throw new UserError(`no zone '${name}'; there are: ${this.model.zones.map((z) => z.name).join(", ")}`);
     const servers = [...this.group.servers.values()].filter((server) => server.place.zone === name);
     return [zone.publicIp, ...servers.map((server) => server.place.address)];
+  }
+
+  private get hangs(): string {
+    return join(this.site.lab, "efs", ".hangs");
   }
 
   /** Stops or continues the processes that serve the file system to each server. */

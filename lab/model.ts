@@ -101,12 +101,17 @@ function record(value: unknown): Record<string, unknown> {
 function readZones(view: PlanView): LabZone[] {
   const subnets = new Map(view.all("aws:ec2/subnet:Subnet").map((subnet) => [subnet.id, subnet]));
   const addresses = new Map(view.all("aws:ec2/eip:Eip").map((eip) => [eip.id, text(eip, "publicIp")]));
-  const groupSubnets = view.one("aws:autoscaling/group:Group").inputs["vpcZoneIdentifiers"] as string[];
-  const mappings = view.one("aws:lb/loadBalancer:LoadBalancer").inputs["subnetMappings"] as {
+  const groupSubnets = (view.one("aws:autoscaling/group:Group").inputs["vpcZoneIdentifiers"] ??
+    []) as string[];
+  const mappings = (view.one("aws:lb/loadBalancer:LoadBalancer").inputs["subnetMappings"] ?? []) as {
     subnetId: string;
     allocationId: string;
   }[];
-  const zoneOf = (id: string): string => text(subnets.get(id) as PlannedResource, "availabilityZone");
+  const zoneOf = (id: string): string => {
+    const subnet = subnets.get(id);
+    if (!subnet) throw new UserError(`subnet ${id}, which servers or load balancer use, is not in the plan`);
+    return text(subnet, "availabilityZone");
+  };
   return mappings.map((mapping) => {
     const balancer = subnets.get(mapping.subnetId);
     const publicIp = addresses.get(mapping.allocationId);
@@ -146,7 +151,8 @@ function readTargets(view: PlanView): LabTargetGroup {
 
 /** The ports that the servers' security groups open to the load balancer's security groups. */
 function readAllowedPorts(view: PlanView): LabPortRule[] {
-  const balancerGroups = view.one("aws:lb/loadBalancer:LoadBalancer").inputs["securityGroups"] as string[];
+  const balancerGroups = (view.one("aws:lb/loadBalancer:LoadBalancer").inputs["securityGroups"] ??
+    []) as string[];
   const template = view.one("aws:ec2/launchTemplate:LaunchTemplate");
   const interfaces = (template.inputs["networkInterfaces"] ?? []) as { securityGroups?: string[] }[];
   const serverGroups = [

@@ -59,6 +59,11 @@ export class Balancer {
     void this.checkLoop(registered);
   }
 
+  /** Whether a target of that name is registered. */
+  knows(name: string): boolean {
+    return this.targets.has(name);
+  }
+
   /** Takes a target out: no new flows at once, its flows end after the deregistration delay. */
   async deregister(name: string): Promise<void> {
     const target = this.targets.get(name);

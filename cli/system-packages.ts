@@ -69,7 +69,9 @@ export function missingPrograms(tools: string, withOptional: boolean): Program[]
 function extendPath(tools: string): void {
   const unpacked = existsSync(tools) ? toolFolders(tools) : [];
   process.env["PATH"] = [process.env["PATH"], ...ADMIN_FOLDERS, ...unpacked].join(":");
-  if (unpacked.length > 0) process.env["LD_LIBRARY_PATH"] = libraryFolders(tools).join(":");
+  if (unpacked.length === 0) return;
+  process.env["LD_LIBRARY_PATH"] = libraryFolders(tools).join(":");
+  process.env["PYTHONPATH"] = join(tools, "usr/lib/python3/dist-packages"); // where Debian's cloud-init looks
 }
 
 export interface SetupOptions {

@@ -27,14 +27,27 @@ const jestReportSchema = z.object({
   ),
 });
 
+const COLOURS = process.stdout.isTTY ? [] : ["--colors=off"];
+
 /** Checks that are one program each: they pass or fail as a whole. */
 const CHECKS = [
   { name: "types", command: ["tsc", "--noEmit", "-p", "."] },
-  { name: "lint and format", command: ["biome", "ci", "."] },
+  { name: "lint and format", command: ["biome", "ci", "--error-on-warnings", ...COLOURS, "."] },
 ] as const;
 
 /** Rooms of tests/, in the order of a run: quick ones first. */
-const ROOMS = ["config", "wireguard", "registry", "userdata", "components", "plan", "agent", "cli", "lab"];
+const ROOMS = [
+  "config",
+  "wireguard",
+  "registry",
+  "userdata",
+  "components",
+  "plan",
+  "agent",
+  "cli",
+  "docs",
+  "lab",
+];
 
 function start(project: string, command: readonly string[]): Promise<number> {
   const [program = "", ...args] = command;

@@ -6,7 +6,18 @@ import { readFileSync, writeFileSync } from "node:fs";
 const file = new URL("../package-lock.json", import.meta.url);
 const lock = JSON.parse(readFileSync(file, "utf8"));
 const OS = ["android", "darwin", "freebsd", "linux", "openharmony", "win32"];
-const CPU = { x64: "x64", arm64: "arm64", arm: "arm", "arm-eabi": "arm", ia32: "ia32", loong64: "loong64", ppc64: "ppc64", riscv64: "riscv64", s390x: "s390x", wasm32: "wasm32" };
+const CPU = {
+  x64: "x64",
+  arm64: "arm64",
+  arm: "arm",
+  "arm-eabi": "arm",
+  ia32: "ia32",
+  loong64: "loong64",
+  ppc64: "ppc64",
+  riscv64: "riscv64",
+  s390x: "s390x",
+  wasm32: "wasm32",
+};
 
 let added = 0;
 for (const entry of Object.values({ ...lock.packages })) {
@@ -14,10 +25,18 @@ for (const entry of Object.values({ ...lock.packages })) {
     const path = `node_modules/${name}`;
     if (lock.packages[path]) continue;
     const os = OS.find((candidate) => name.includes(`-${candidate}-`));
-    const cpu = Object.keys(CPU).sort((a, b) => b.length - a.length).find((c) => name.includes(`-${c}`));
+    const cpu = Object.keys(CPU)
+      .sort((a, b) => b.length - a.length)
+      .find((c) => name.includes(`-${c}`));
     if (!os || !cpu) continue; // an optional package of another kind: npm decides
     const dev = entry.dev ? { dev: true } : {};
-    lock.packages[path] = { version: version.replace(/^[\^~]/, ""), cpu: [CPU[cpu]], ...dev, optional: true, os: [os] };
+    lock.packages[path] = {
+      version: version.replace(/^[\^~]/, ""),
+      cpu: [CPU[cpu]],
+      ...dev,
+      optional: true,
+      os: [os],
+    };
     added += 1;
   }
 }

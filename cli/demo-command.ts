@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import pc from "picocolors";
 import { enterLab, type RunningLab } from "../lab/enter";
+import { checkMachine } from "../lab/machine-check";
 import type { LabEvent, LabStatus } from "../lab/status";
 import { type Measured, type Stage, Story, type StoryStep } from "../lab/story";
 import { runPlan } from "../plan";
@@ -152,6 +153,7 @@ class DemoStage implements Stage {
 async function demo(project: string, options: DemoOptions): Promise<void> {
   const began = performance.now();
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
+  await checkMachine();
   const stage = new DemoStage(project, options.stack, tools);
   const story = new Story(stage);
   const screen = new Screen(story.steps, await openTerminal());

@@ -6,6 +6,7 @@ import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { enterLab, runFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
+import { checkMachine } from "../lab/machine-check";
 import type { Finished } from "../lab/process";
 import { RpcClient } from "../lab/rpc";
 import type { LabEvent, LabStatus } from "../lab/status";
@@ -38,6 +39,7 @@ async function up(
     );
   }
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
+  await checkMachine();
   say(`planning stack ${options.stack} ...`);
   const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved" });
   const lab = await enterLab(NAME, plan, {

@@ -4,12 +4,12 @@
  * when the first process in there ends, however it ends.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
 import type { DaemonOptions } from "./daemon";
-import { checkMachine, NAMESPACES } from "./machine-check";
+import { NAMESPACES } from "./machine-check";
 import { ended, onLines } from "./process";
 import { RpcClient } from "./rpc";
 
@@ -30,7 +30,6 @@ export function runFolder(project: string, name: string): string {
  * Starts a lab from a resolved plan; resolves when its control socket answers. Its servers are not booted yet: call `up`.
  */
 export async function enterLab(name: string, plan: Plan, options: DaemonOptions): Promise<RunningLab> {
-  await checkMachine();
   const folder = runFolder(options.project, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -54,6 +53,8 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     client.close();
     child.kill("SIGKILL");
     await ended(child);
+    // What the daemon complained of is worth keeping; otherwise nothing stays.
+    if (statSync(join(folder, "daemon.log")).size === 0) rmSync(folder, { recursive: true });
   };
   return { client, process: child, end };
 }

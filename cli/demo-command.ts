@@ -159,6 +159,14 @@ async function demo(project: string, options: DemoOptions): Promise<void> {
   const screen = new Screen(story.steps, await openTerminal());
   stage.screen = screen;
   const results: StepResult[] = [];
+  const interrupted = async (): Promise<void> => {
+    screen.close();
+    await stage.close();
+    say("interrupted; the lab is gone");
+    process.exit(130);
+  };
+  process.on("SIGINT", () => void interrupted());
+  process.on("SIGTERM", () => void interrupted());
   try {
     for (const step of story.steps) {
       screen.step(step.name, "running");

@@ -47,7 +47,6 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
   });
   closeSync(log);
   await started(child, folder);
-  writeFileSync(join(folder, "pid"), `${child.pid}\n`);
   const client = await RpcClient.connect(join(folder, "socket"));
   const end = async (): Promise<void> => {
     client.close();

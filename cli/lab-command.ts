@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
-import { enterLab, runFolder } from "../lab/enter";
+import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
 import { checkMachine } from "../lab/machine-check";
 import type { Finished } from "../lab/process";
@@ -104,6 +104,7 @@ async function withLab<T>(project: string, talk: (lab: RpcClient) => Promise<T>)
 
 async function down(project: string): Promise<void> {
   await withLab(project, (lab) => lab.call("down"));
+  tidyRunFolder(runFolder(project, NAME));
   say("the lab is gone, with everything in it");
 }
 

@@ -26,6 +26,11 @@ export function runFolder(project: string, name: string): string {
   return join(project, ".wgc", "lab", name);
 }
 
+/** Removes the run folder of a lab that has ended, unless its daemon complained of something. */
+export function tidyRunFolder(folder: string): void {
+  if (statSync(join(folder, "daemon.log")).size === 0) rmSync(folder, { recursive: true });
+}
+
 /**
  * Starts a lab from a resolved plan; resolves when its control socket answers. Its servers are not booted yet: call `up`.
  */
@@ -52,8 +57,7 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     client.close();
     child.kill("SIGKILL");
     await ended(child);
-    // What the daemon complained of is worth keeping; otherwise nothing stays.
-    if (statSync(join(folder, "daemon.log")).size === 0) rmSync(folder, { recursive: true });
+    tidyRunFolder(folder);
   };
   return { client, process: child, end };
 }

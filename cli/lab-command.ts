@@ -165,7 +165,7 @@ export function addLabCommand(program: Command, project: string): void {
     .passThroughOptions()
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ./wgc lab exec s1 wg show\n  $ ./wgc lab exec alice ping -c 3 10.100.0.1",
+      "\nExamples:\n  $ ./wgc lab exec s1 wg show\n  $ ./wgc lab exec alice ping -c 3 10.0.0.200",
     )
     .action((machine: string, command: string[]) => execute(project, machine, command));
   lab

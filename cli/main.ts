@@ -29,6 +29,7 @@ function build(): Command {
   addLabCommand(program, project);
   addTestCommand(program, project);
   addSetupCommand(program, project);
+  program.enablePositionalOptions(); // what follows `lab exec MACHINE` belongs to the program that runs there
   program.exitOverride();
   for (const command of program.commands) command.exitOverride();
   return program;
@@ -44,12 +45,19 @@ function report(error: unknown, debug: boolean): number {
   return known instanceof UserError ? known.exitCode : 1;
 }
 
+/** Takes `--debug` out of the arguments, wherever it stands before a program that runs in the lab. */
+function takeDebug(args: readonly string[]): { args: string[]; debug: boolean } {
+  const own = args.includes("exec") ? args.indexOf("exec") : args.length;
+  const kept = args.filter((argument, index) => argument !== "--debug" || index >= own);
+  return { args: kept, debug: kept.length < args.length };
+}
+
 async function main(): Promise<void> {
-  const program = build();
+  const { args, debug } = takeDebug(process.argv);
   try {
-    await program.parseAsync(process.argv);
+    await build().parseAsync(args);
   } catch (error) {
-    process.exitCode = report(error, process.argv.includes("--debug"));
+    process.exitCode = report(error, debug);
   }
 }
 

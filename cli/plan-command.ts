@@ -17,11 +17,11 @@ interface PlanOptions {
 
 const EXAMPLES = `
 Examples:
-  wgc plan                                  tree of what the dev stack makes, and what it costs
-  wgc plan --stack prod --json > prod.json  every resource with its inputs, for scripts and reviews
-  wgc plan --stack prod --graph prod.svg    picture of the architecture, drawn from the plan
-  wgc plan --preview                        leave unknown what AWS decides, as "pulumi preview" does
-  wgc plan --config wgc:maxServers=8        what if: override a config value for this plan
+  ./wgc plan                                  tree of what the dev stack makes, and what it costs
+  ./wgc plan --stack prod --json > prod.json  every resource with its inputs, for scripts and reviews
+  ./wgc plan --stack prod --graph prod.svg    picture of the architecture, drawn from the plan
+  ./wgc plan --preview                        leave unknown what AWS decides, as "pulumi preview" does
+  ./wgc plan --config wgc:maxServers=8        what if: override a config value for this plan
 
 Runs the Pulumi program as it is, without the Pulumi CLI, an AWS account or the network. Values marked "secure:" in
 Pulumi.<stack>.yaml cannot be decrypted without the stack's key; give a stand-in for them with --config.`;

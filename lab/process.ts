@@ -1,6 +1,8 @@
 /** Running other programs: argument lists only, bounded time, output collected, and errors that say what was run. */
 import { type ChildProcess, spawn } from "node:child_process";
 
+const DEFAULT_LIMIT_MS = 30_000;
+
 /** What a finished program left behind. */
 export interface Finished {
   code: number;
@@ -42,14 +44,16 @@ export class CommandError extends Error {
 export function attempt(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: "pipe", env: options.env ?? process.env });
+    // A process group of its own, so that a time limit ends what the program started as well.
+    const child = spawn(program, args, { stdio: "pipe", env: options.env ?? process.env, detached: true });
     let stdout = "";
     let stderr = "";
-    let late = false;
+    const limit = options.timeout ?? DEFAULT_LIMIT_MS;
     const timer = setTimeout(() => {
-      late = true;
-      child.kill("SIGKILL");
-    }, options.timeout ?? 30_000);
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      // Now, and not when the pipes close: a process that cannot be killed (a hung mount) holds them open.
+      resolve({ code: 124, stdout, stderr: `${stderr}\n(not finished after ${limit / 1000} s)` });
+    }, limit);
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       stdout += chunk;
     });
@@ -63,11 +67,7 @@ export function attempt(command: readonly string[], options: RunOptions = {}): P
     });
     child.on("close", (code) => {
       clearTimeout(timer);
-      resolve({
-        code: late ? 124 : (code ?? 128),
-        stdout,
-        stderr: late ? `${stderr}\n(time limit)` : stderr,
-      });
+      resolve({ code: code ?? 128, stdout, stderr });
     });
     child.stdin.end(options.input ?? "");
   });

@@ -68,7 +68,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
     usage: {
       networkLoadBalancer: "$0.006 per NLCU-hour (1 GB/h, 400 new flows/s or 50,000 flows)",
       natGateway: "$0.045 per GB through NAT",
-      efs: "$0.30 per GB-month stored, $0.03/$0.06 per GB read/written (Elastic)",
+      efs: "$0.30 per GB-month stored (kilobytes here); bursting throughput costs nothing more",
       logs: "$0.50 per GB of logs",
       s3: "pennies for the stored agent bundle",
       dataOut: "$0.09 per GB out to the internet (first 10 TB)",

@@ -59,7 +59,7 @@ function unreadableSecrets(stackFile: string, keys: readonly string[]): UserErro
   const example = keys.map((key) => `--config ${key}=VALUE`).join(" ");
   return new UserError(
     `${stackFile}: ${list} ${keys.length === 1 ? "is" : "are"} encrypted ("secure:") and a plan works without the stack's key; ` +
-      `give a value to plan with: wgc plan ${example}`,
+      `give a value to plan with: ./wgc plan ${example}`,
   );
 }
 

@@ -1,0 +1,228 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { enterLab, type RunningLab, runFolder } from "../../lab/enter";
+import { type Finished, run } from "../../lab/process";
+import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
+import type { Answer } from "../../lab/traffic";
+import type { Plan, PlannedResource } from "../../plan";
+import { namespaceProblem } from "../agent/namespace";
+
+export const PROJECT = join(__dirname, "..", "..");
+
+/** Why no lab can run here, or undefined. */
+export function labProblem(): string | undefined {
+  const missing = ["nft", "conntrack", "pkill", "wg-quick"].find(
+    (tool) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", tool]).status !== 0,
+  );
+  return namespaceProblem() ?? (missing === undefined ? undefined : `${missing} is not installed`);
+}
+
+/** Why the shared file system cannot be made to hang here, or undefined. */
+export function hangProblem(): string | undefined {
+  if (spawnSync("sh", ["-c", "command -v bindfs"]).status !== 0) return "bindfs is not installed";
+  try {
+    accessSync("/dev/fuse", constants.W_OK);
+    return undefined;
+  } catch {
+    return "/dev/fuse may not be opened";
+  }
+}
+
+/** A test for machines without that problem: elsewhere it is reported as skipped, with the reason in its title. */
+export function testUnless(
+  problem: string | undefined,
+  title: string,
+  body: () => Promise<void>,
+  limit?: number,
+): void {
+  if (problem === undefined) test(title, body, limit);
+  else {
+    process.stderr.write(`SKIPPED: ${title}: ${problem}\n`);
+    test.skip(`${title} (skipped: ${problem})`, body);
+  }
+}
+
+/** Resolves with what `look` returns once that is not undefined; fails after the limit. */
+export async function eventually<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  what: string,
+  limit = 30_000,
+): Promise<T> {
+  const late = performance.now() + limit;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined) return seen;
+    if (performance.now() > late) throw new Error(`waited ${limit / 1000} s for ${what}`);
+    await pause(50);
+  }
+}
+
+/** The same plan with shorter times, so that nobody waits: health checks every second, delays of a few seconds. */
+export function quick(plan: Plan): Plan {
+  const shorten = (resource: PlannedResource): PlannedResource => {
+    const { inputs } = resource;
+    if (resource.type === "aws:lb/targetGroup:TargetGroup") {
+      const healthCheck = { ...(inputs["healthCheck"] as object), interval: 1 };
+      return { ...resource, inputs: { ...inputs, healthCheck, deregistrationDelay: 2 } } as PlannedResource;
+    }
+    if (resource.type === "aws:ec2/launchTemplate:LaunchTemplate") {
+      const text = Buffer.from(String(inputs["userData"]), "base64").toString();
+      const userData = text
+        .replace(/"drainSeconds": \d+/, '"drainSeconds": 4')
+        .replace(/RestartSec=.*/, "RestartSec=0.1");
+      return { ...resource, inputs: { ...inputs, userData: Buffer.from(userData).toString("base64") } };
+    }
+    return resource;
+  };
+  return { ...plan, resources: plan.resources.map(shorten) };
+}
+
+export const isHealthy = (server: ServerStatus): boolean =>
+  server.state === "running" && server.health === "healthy";
+
+/** A running lab, and what it told so far. */
+export class LabUnderTest {
+  readonly events: LabEvent[] = [];
+  private readonly watchers = new Set<() => void>();
+  private latest: LabStatus | undefined;
+
+  private constructor(
+    private readonly lab: RunningLab,
+    private readonly name: string,
+  ) {
+    lab.client.on<LabEvent>("log", (event) => {
+      this.events.push(event);
+      for (const watcher of [...this.watchers]) watcher();
+    });
+    lab.client.on<LabStatus>("status", (status) => {
+      this.latest = status;
+      for (const watcher of [...this.watchers]) watcher();
+    });
+  }
+
+  static async start(name: string, plan: Plan): Promise<LabUnderTest> {
+    const options = { project: PROJECT, detached: false, replaceUnhealthy: false };
+    return new LabUnderTest(await enterLab(name, plan, options), name);
+  }
+
+  async end(): Promise<void> {
+    await this.lab.end();
+    rmSync(runFolder(PROJECT, this.name), { recursive: true, force: true });
+  }
+
+  call<T = unknown>(method: string, params: unknown = {}): Promise<T> {
+    return this.lab.client.call<T>(method, params);
+  }
+
+  fault(kind: string, argument: Record<string, unknown> = {}): Promise<unknown> {
+    return this.call("fault", { kind, ...argument });
+  }
+
+  status(): Promise<LabStatus> {
+    return this.call<LabStatus>("status");
+  }
+
+  /** Resolves with what `look` finds in the lab's story, as soon as it finds something. */
+  private watch<T>(look: () => T | undefined, what: string, limit: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = look();
+        if (found === undefined) return;
+        clearTimeout(timer);
+        this.watchers.delete(check);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        this.watchers.delete(check);
+        const story = this.events.slice(-12).map((event) => event.text);
+        reject(new Error(`waited ${limit / 1000} s for ${what}; the last events: ${story.join(" | ")}`));
+      }, limit);
+      this.watchers.add(check);
+    });
+  }
+
+  /** Resolves with the first status from now on that fits. */
+  until(fits: (status: LabStatus) => boolean, what: string, limit = 30_000): Promise<LabStatus> {
+    const old = this.latest;
+    return this.watch(
+      () => (this.latest && this.latest !== old && fits(this.latest) ? this.latest : undefined),
+      what,
+      limit,
+    );
+  }
+
+  /** Resolves with the first event after the `from`-th one that matches. */
+  untilEvent(pattern: RegExp, from: number, limit = 30_000): Promise<LabEvent> {
+    return this.watch(
+      () => this.events.slice(from).find(({ text }) => pattern.test(text)),
+      String(pattern),
+      limit,
+    );
+  }
+
+  /** Resolves when all servers are healthy, and each client got an answer since. */
+  async settle(clients: readonly string[]): Promise<LabStatus> {
+    await this.until(
+      ({ servers, group }) =>
+        servers.length === group.desired && servers.every((server) => isHealthy(server) && !server.cut),
+      "all servers to be healthy",
+    );
+    await Promise.all(clients.map((name) => this.rekey(name)));
+    await Promise.all(clients.map((name) => this.answer(name)));
+    return this.status();
+  }
+
+  /** The client's next answer; fails when there is none. */
+  async answer(name: string, limit = 20_000): Promise<Answer> {
+    const answer = await this.call<Answer | null>("nextAnswer", { name, limit });
+    if (answer === null) throw new Error(`${name} got no answer within ${limit / 1000} s`);
+    return answer;
+  }
+
+  exec(machine: string, ...command: string[]): Promise<Finished> {
+    return this.call<Finished>("exec", { machine, command });
+  }
+
+  /** Runs a script in a machine; returns its standard output without the last line end. */
+  async sh(machine: string, script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.exec(machine, "sh", "-c", script);
+    if (code !== 0) throw new Error(`'${script}' on ${machine} ended with code ${code}: ${stderr}`);
+    return stdout.trimEnd();
+  }
+
+  /** Runs a script where the load balancer and the shared folders are: in the lab's own namespaces. */
+  router(script: string): Promise<string> {
+    const pid = this.lab.process.pid;
+    const inside = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+    const namespaces = ["--user", "--net", "--mount", "--pid"];
+    return run(["nsenter", "--target", inside, ...namespaces, "--", "sh", "-c", script]);
+  }
+
+  /** Client → address of the server that its flow goes to, from the load balancer's flow table. */
+  async flows(clients: readonly string[]): Promise<Record<string, string>> {
+    const rows = (await this.router("conntrack -L -p udp --orig-port-dst 51820 2>/dev/null")).split("\n");
+    const flows: Record<string, string> = {};
+    for (const name of clients) {
+      const address = await this.addressOf(name);
+      const targets = rows
+        .filter((row) => row.includes(` src=${address} `))
+        .map((row) => [...row.matchAll(/src=(\S+)/g)][1]?.[1] ?? "");
+      flows[name] = targets.join(",");
+    }
+    return flows;
+  }
+
+  private async addressOf(client: string): Promise<string> {
+    return this.sh(client, "ip -4 -o address show dev eth0 | sed 's,.*inet \\([0-9.]*\\)/.*,\\1,'");
+  }
+
+  /** Makes a client start a new handshake at once, as its own timers do after 15 s without an answer. */
+  async rekey(client: string): Promise<void> {
+    await this.sh(
+      client,
+      "wg-quick strip wg0 >/run/wg0 && wg set wg0 peer $(wg show wg0 peers) remove && wg addconf wg0 /run/wg0",
+    );
+  }
+}

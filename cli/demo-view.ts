@@ -137,7 +137,7 @@ export function renderSummary(
     ...measured.map((item) => {
       const value =
         item.unit === "ms" ? duration(item.value) : `${item.value}${item.unit && ` ${item.unit}`}`;
-      return `    ${pad(item.name, 30)}${pad(value.padStart(8), 10)}${pc.dim(item.note ?? "")}`.trimEnd();
+      return `    ${pad(item.name, 30)}${pad(value.padStart(8), 10)}${item.note ? pc.dim(item.note) : ""}`.trimEnd();
     }),
   ]);
   return lines.join("\n");

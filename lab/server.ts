@@ -36,8 +36,8 @@ export class Server {
   }
 
   /**
-   * Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it only mounts what
-   * /etc/fstab names and starts the enabled units, as a reboot does.
+   * Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it only loads /etc/sysctl.d,
+   * mounts what /etc/fstab names and starts the enabled units, as a reboot does.
    */
   async start(): Promise<void> {
     if (this.state === "failed") await this.machine.kill(); // it was left running to be looked at
@@ -73,8 +73,10 @@ export class Server {
   }
 
   private async restart(): Promise<void> {
+    const settings = 'for file in /etc/sysctl.d/*.conf; do sysctl -q -p "$file"; done';
     // The entries say nofail: systemd goes on without a file system that cannot be mounted (systemd.mount(5)).
-    await this.machine.run(["sh", "-c", "mount -a || :; systemctl boot"], { timeout: 60_000 });
+    const script = `${settings}; mount -a || :; systemctl boot`;
+    await this.machine.run(["sh", "-c", script], { timeout: 60_000 });
   }
 
   /** The plug is pulled: everything in the machine ends at once. */

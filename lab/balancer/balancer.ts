@@ -141,6 +141,7 @@ export class Balancer {
 
   private async healthChanged(target: Registered): Promise<void> {
     this.seed += 1;
+    const wasOpen = this.failOpen;
     await this.apply();
     this.tell({
       kind: "health",
@@ -148,9 +149,16 @@ export class Balancer {
       state: target.health.state,
       reason: target.health.reason,
     });
-    // Failing open leaves no better target, so flows stay where they are.
-    const moved = target.health.state === "unhealthy" && !this.failOpen.includes(target.zone);
-    if (moved) this.tell({ kind: "rerouted", target: target.name, flows: await this.forgetFlows(target) });
+    // Failing open leaves no better target, so flows stay where they are until there is one.
+    const moved = [...this.targets.values()].filter(
+      ({ zone, draining, health, name }) =>
+        health.state === "unhealthy" &&
+        !draining &&
+        !this.failOpen.includes(zone) &&
+        (name === target.name || wasOpen.includes(zone)),
+    );
+    for (const from of moved)
+      this.tell({ kind: "rerouted", target: from.name, flows: await this.forgetFlows(from) });
   }
 
   /** Loads the rules for what is known now; calls run one after the other. */

@@ -1,0 +1,102 @@
+import { FAULTS } from "../../lab/faults";
+import { STACK, wgc } from "./support";
+
+jest.setTimeout(60_000);
+
+const COMMANDS = [
+  "",
+  "demo",
+  "plan",
+  "test",
+  "setup",
+  "lab",
+  "lab up",
+  "lab status",
+  "lab exec",
+  "lab fault",
+  "lab join",
+  "lab revoke",
+  "lab down",
+];
+
+test("every command's help has examples, and every command there is was asked", async () => {
+  const words = (command: string): string[] => command.split(" ").filter((word) => word !== "");
+  const helps = await Promise.all(
+    COMMANDS.map(async (command) => ({ command, ...(await wgc([...words(command), "--help"])) })),
+  );
+  for (const { command, code, stdout, stderr } of helps) {
+    expect({ command, code, stderr }).toEqual({ command, code: 0, stderr: "" });
+    expect({ command, usage: stdout.split("\n")[0] }).toEqual({
+      command,
+      usage: expect.stringMatching(new RegExp(`^Usage: wgc ?${command}`)),
+    });
+    expect(stdout).toMatch(/^Examples:\n.*wgc/m);
+    // Subcommands as commander lists them: two spaces, then the name.
+    const listed =
+      stdout
+        .split("Commands:\n")[1]
+        ?.split("\n\n")[0]
+        ?.matchAll(/^ {2}([a-z]+)/gm) ?? [];
+    const names = [...listed]
+      .map(([, name]) => `${command} ${name}`.trim())
+      .filter((name) => !name.endsWith("help"));
+    expect(COMMANDS).toEqual(expect.arrayContaining(names));
+  }
+});
+
+test("the help of lab fault tells every fault", async () => {
+  const { stdout } = await wgc(["lab", "fault", "--help"]);
+  for (const [kind, { what }] of Object.entries(FAULTS)) {
+    expect(stdout).toMatch(new RegExp(`^ {2}${kind}.*${what}$`, "m"));
+  }
+});
+
+test.each([
+  [["demmo"], "error: unknown command 'demmo'\n(Did you mean demo?)"],
+  [["plan", "--stak", "dev"], "error: unknown option '--stak'\n(Did you mean --stack?)"],
+  [["lab", "sideways"], "error: unknown command 'sideways'"],
+  [["lab", "up", "--bogus"], "error: unknown option '--bogus'"],
+  [["lab", "status", "now"], "error: too many arguments for 'status'. Expected 0 arguments but got 1."],
+  [["lab", "exec", "s1"], "error: missing required argument 'command'"],
+  [["lab", "fault"], "error: missing required argument 'kind'"],
+  [["plan", "--stack"], "error: option '--stack <name>' argument missing"],
+])("%j is refused with one message", async (args, message) => {
+  const { code, stdout, stderr } = await wgc(args);
+  expect(code).toBe(1);
+  expect(stdout).toBe("");
+  expect(stderr.startsWith(message)).toBe(true);
+  expect(stderr.match(/error:/g)).toHaveLength(1);
+  expect(stderr).toContain("(see: ./wgc --help)");
+  expect(stderr).not.toMatch(STACK);
+});
+
+test.each([
+  [["lab", "fault", "explode"], `unknown fault 'explode'; there are: ${Object.keys(FAULTS).join(", ")}`],
+  [["lab", "fault", "crash"], "fault crash takes one server, as in: ./wgc lab fault crash s1"],
+  [["test", "nowhere", "plan", "neverland"], "no tests called 'nowhere', 'neverland'; there are: "],
+  [
+    ["plan", "--config", "minServers"],
+    "--config minServers: expected key=value, for example --config wgc:maxServers=8",
+  ],
+  [["plan", "--stack", "mars"], 'there is no stack "mars" (no Pulumi.mars.yaml); this project has dev, prod'],
+])("%j ends with one clear message", async (args, message) => {
+  const { code, stdout, stderr } = await wgc(args);
+  expect(code).toBe(1);
+  expect(stdout).toBe("");
+  expect(stderr.startsWith(`wgc: error: ${message}`)).toBe(true);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
+
+test("a stack trace appears with --debug only, wherever that stands", async () => {
+  const plain = await wgc(["test", "nowhere"]);
+  expect(plain.stderr).not.toMatch(STACK);
+  for (const args of [
+    ["--debug", "test", "nowhere"],
+    ["test", "nowhere", "--debug"],
+  ]) {
+    const { code, stderr } = await wgc(args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(STACK);
+    expect(stderr.startsWith(plain.stderr.trimEnd())).toBe(true);
+  }
+});

@@ -1,0 +1,16 @@
+/** `start-lab PROJECT NAME PLAN.json`: starts a lab with its servers, prints the process id of its outermost process, and waits. */
+import { readFileSync } from "node:fs";
+import { enterLab } from "../../../lab/enter";
+import type { Plan } from "../../../plan";
+
+async function main([project = "", name = "", plan = ""]: readonly string[]): Promise<void> {
+  const lab = await enterLab(name, JSON.parse(readFileSync(plan, "utf8")) as Plan, {
+    project,
+    detached: false,
+    replaceUnhealthy: false,
+  });
+  await lab.client.call("up");
+  process.stdout.write(`${lab.process.pid}\n`);
+}
+
+void main(process.argv.slice(2));

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeTags, type Place, policy, refuse, type Tags } from "./support";
+import { mergeTags, type Place, type PolicyStatement, policy, refuse, type Tags } from "./support";
 
 export interface StorageArgs {
   readonly clusterName: string;
@@ -73,7 +73,6 @@ export class Storage extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
-    const rules = this.fileSystemPolicy(name, fileSystem, args);
     new aws.efs.BackupPolicy(
       `${name}-backup`,
       { fileSystemId: fileSystem.id, backupPolicy: { status: "ENABLED" } },
@@ -81,6 +80,7 @@ export class Storage extends pulumi.ComponentResource {
     );
     this.registryAccessPoint = this.accessPoint(name, "registry", fileSystem, args);
     this.runtimeAccessPoint = this.accessPoint(name, "runtime", fileSystem, args);
+    const rules = this.fileSystemPolicy(name, fileSystem);
     this.ready = [...targets, rules];
     this.registerOutputs({
       fileSystemId: this.fileSystemId,
@@ -163,15 +163,14 @@ export class Storage extends pulumi.ComponentResource {
   }
 
   /**
-   * Who may not mount, whatever IAM allows. There is no Allow here: what a role may do is said once, in the role. Without any policy
-   * EFS lets every client in the VPC do everything (https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html).
+   * Who may not mount, whatever IAM allows. The policy's presence alone refuses anonymous clients: without one EFS lets everybody who
+   * reaches a mount target do everything; with one, only what a statement here or in the client's own IAM identity allows is allowed,
+   * and an anonymous client has no identity. So there must be no Allow here, least of all for everybody: what a role may do is said
+   * once, in the role. Conditions may only use keys that EFS sends for NFS clients; no others are sure to be there
+   * (https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html).
    */
-  private fileSystemPolicy(
-    name: string,
-    fileSystem: aws.efs.FileSystem,
-    args: StorageArgs,
-  ): aws.efs.FileSystemPolicy {
-    const deny = (Sid: string, Condition: Record<string, Record<string, pulumi.Input<string>>>) =>
+  private fileSystemPolicy(name: string, fileSystem: aws.efs.FileSystem): aws.efs.FileSystemPolicy {
+    const deny = (Sid: string, Condition: NonNullable<PolicyStatement["Condition"]>) =>
       ({
         Sid,
         Effect: "Deny",
@@ -187,10 +186,14 @@ export class Storage extends pulumi.ComponentResource {
         policy: policy(
           // NFS without TLS can be read on the wire.
           deny("DenyClearText", { Bool: { "aws:SecureTransport": "false" } }),
-          // A mount without the iam option has no account; a negated operator also matches a key that is missing.
-          deny("DenyAnonymous", { StringNotEquals: { "aws:PrincipalAccount": args.place.accountId } }),
-          // The root of the file system holds both trees with every file's real owner; only access points keep them apart.
-          deny("DenyWithoutAccessPoint", { Null: { "elasticfilesystem:AccessPointArn": "true" } }),
+          // The root of the file system holds both trees with every file's real owner; only these access points keep them apart. A mount
+          // without any has no such key, which a negated operator matches too
+          // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html).
+          deny("DenyOutsideAccessPoints", {
+            StringNotEquals: {
+              "elasticfilesystem:AccessPointArn": [this.registryAccessPoint.arn, this.runtimeAccessPoint.arn],
+            },
+          }),
           // Mount targets have the security group in front of them; other ways in do not.
           deny("DenyAroundMountTarget", { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } }),
         ),

@@ -92,11 +92,27 @@ test("the file system refuses clear text, strangers, and every way around an acc
     Version: "2012-10-17",
     Statement: [
       deny("DenyClearText", { Bool: { "aws:SecureTransport": "false" } }),
-      deny("DenyAnonymous", { StringNotEquals: { "aws:PrincipalAccount": "123456789012" } }),
-      deny("DenyWithoutAccessPoint", { Null: { "elasticfilesystem:AccessPointArn": "true" } }),
+      deny("DenyOutsideAccessPoints", {
+        StringNotEquals: { "elasticfilesystem:AccessPointArn": [arn("s-registry"), arn("s-runtime")] },
+      }),
       deny("DenyAroundMountTarget", { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } }),
     ],
   });
+});
+
+test("the file-system policy allows nobody, and asks only for what EFS says about NFS clients", async () => {
+  const { inputs } = only(await build(), "aws:efs/fileSystemPolicy:FileSystemPolicy");
+  const list: { Effect: string; Condition: Record<string, object> }[] = document(inputs.policy).Statement;
+  // An Allow for everybody would let anonymous clients in again; an unknown key would refuse every mount.
+  expect(new Set(list.map((statement) => statement.Effect))).toEqual(new Set(["Deny"]));
+  const known = [
+    "aws:SecureTransport",
+    "aws:SourceIp",
+    "elasticfilesystem:AccessPointArn",
+    "elasticfilesystem:AccessedViaMountTarget",
+  ];
+  const used = list.flatMap(({ Condition }) => Object.values(Condition).flatMap((keys) => Object.keys(keys)));
+  expect(used.filter((key) => !known.includes(key))).toEqual([]);
 });
 
 test("two access points, each its own tree with one owner", async () => {

@@ -290,11 +290,14 @@ test("permissions: exactly these statements", () => {
   const files = statements(one("aws:efs/fileSystemPolicy:FileSystemPolicy"));
   expect(sids(files)).toEqual([
     "Deny DenyClearText",
-    "Deny DenyAnonymous",
-    "Deny DenyWithoutAccessPoint",
+    "Deny DenyOutsideAccessPoints",
     "Deny DenyAroundMountTarget",
   ]);
-  expect(files[0]?.["Condition"]).toEqual({ Bool: { "aws:SecureTransport": "false" } });
+  expect(files.map((statement) => statement["Condition"])).toEqual([
+    { Bool: { "aws:SecureTransport": "false" } },
+    { StringNotEquals: { "elasticfilesystem:AccessPointArn": points } },
+    { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } },
+  ]);
   expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",

@@ -11,13 +11,14 @@ function renderUnit(sections: Readonly<Record<string, Section>>): string {
 }
 
 /**
- * The unit that brings the tunnel interface and the firewall up. It has no ExecStop and is separate from the agent, so that
+ * The unit that loads the firewall and brings the tunnel interface up, in this order: a client's first packet meets the firewall (its rules
+ * name interfaces, which need not exist yet), and without one there is no tunnel. It has no ExecStop and is separate from the agent, so that
  * restarting or updating the agent never touches a session.
  */
 export function renderNetworkUnit(): string {
   return renderUnit({
     Unit: [
-      ["Description", "wgc tunnel interface and firewall"],
+      ["Description", "wgc firewall and tunnel interface"],
       ["Wants", "network-online.target"],
       // Without the mounts (a reboot while EFS is away) the interface comes up from the local copy of the key.
       ["After", "network-online.target remote-fs.target"],
@@ -27,8 +28,8 @@ export function renderNetworkUnit(): string {
       ["Type", "oneshot"],
       ["RemainAfterExit", "yes"],
       ["UMask", "0077"],
-      ["ExecStart", `${PATHS.node} ${PATHS.agent} network-up`],
       ["ExecStart", `/usr/sbin/nft -f ${PATHS.nftables}`],
+      ["ExecStart", `${PATHS.node} ${PATHS.agent} network-up`],
     ],
     Install: [["WantedBy", "multi-user.target"]],
   });
@@ -79,8 +80,9 @@ export function renderAgentUnit(args: Pick<UserDataArgs, "drainSeconds">): strin
   return renderUnit({
     Unit: [
       ["Description", "wgc agent"],
-      // Weak on purpose: a failed start of the network unit must not keep the agent from reporting itself unhealthy.
-      ["Wants", "wgc-network.service"],
+      // No firewall, no agent: the server then does not answer health checks and is replaced, rather than passing clients' packets on
+      // unfiltered. A restart of the network unit restarts the agent too, which touches no session.
+      ["Requires", "wgc-network.service"],
       ["After", "wgc-network.service"],
       ["StartLimitIntervalSec", "0"],
     ],
@@ -92,6 +94,9 @@ export function renderAgentUnit(args: Pick<UserDataArgs, "drainSeconds">): strin
       ["RestartSec", "2"],
       // The main process drains and then ends its workers itself; "mixed" keeps systemd from stopping them first.
       ["KillMode", "mixed"],
+      // A restart (an upgrade) must not drain, or clients would move twice: the agent ends at once on SIGHUP and drains on SIGTERM, which a
+      // stop and a shutdown send (systemd.kill(5), RestartKillSignal=; SIGHUP counts as a clean exit, systemd.service(5)).
+      ["RestartKillSignal", "SIGHUP"],
       ["TimeoutStopSec", String(args.drainSeconds + STOP_MARGIN_SECONDS)],
       ...SANDBOX,
     ],

@@ -21,22 +21,33 @@ function unitFolder(): string {
   return folder;
 }
 
-test("the network unit brings the interface up, then the firewall, and never takes them down", () => {
+test("the network unit loads the firewall, then brings the interface up, and never takes them down", () => {
   expect(values(network, "ExecStart")).toEqual([
-    "/opt/wgc/bin/node /opt/wgc/agent.js network-up",
     "/usr/sbin/nft -f /etc/wgc/nftables.nft",
+    "/opt/wgc/bin/node /opt/wgc/agent.js network-up",
   ]);
+  expect(values(network, "Type")).toEqual(["oneshot"]);
   expect(values(network, "RemainAfterExit")).toEqual(["yes"]);
   expect(network).not.toMatch(/ExecStop|PartOf|BindsTo/);
 });
 
-test("a restart of the agent touches nothing else, and it has longer than the drain to stop", () => {
+test("without the network unit, hence without the firewall, the agent does not start", () => {
+  expect(values(agent, "Requires")).toEqual(["wgc-network.service"]);
+  // Requires= alone would start both at once.
+  expect(values(agent, "After")).toEqual(["wgc-network.service"]);
+  expect(values(agent, "Wants")).toEqual([]);
+});
+
+test("a restart of the agent touches nothing else and does not drain; a stop has longer than the drain", () => {
   expect(values(agent, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js run"]);
   expect(values(agent, "Restart")).toEqual(["always"]);
   expect(values(agent, "KillMode")).toEqual(["mixed"]);
+  expect(values(agent, "RestartKillSignal")).toEqual(["SIGHUP"]);
+  expect(values(agent, "KillSignal")).toEqual([]);
   expect(values(agent, "TimeoutStopSec")).toEqual(["35"]);
   expect(values(renderAgentUnit({ drainSeconds: 60 }), "TimeoutStopSec")).toEqual(["75"]);
-  expect(agent).not.toMatch(/Requires=|PartOf|BindsTo/);
+  // The network unit does not follow the agent: its restart leaves wg0 alone.
+  expect(network).not.toMatch(/^(Requires|Wants|BindsTo|PartOf)=.*wgc-agent/m);
 });
 
 test("the agent may change the network and write two folders, and nothing more", () => {

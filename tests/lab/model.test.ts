@@ -136,6 +136,25 @@ test("a rule of the security group that goes is a port that closes", () => {
   ]);
 });
 
+test("a port that is open to others than the load balancer stays closed to it", () => {
+  const ssh = dev.resources.flatMap((rule) =>
+    rule.type === "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule" &&
+    rule.inputs["fromPort"] === 8080
+      ? [
+          {
+            ...rule,
+            inputs: { ...rule.inputs, fromPort: 22, toPort: 22, referencedSecurityGroupId: "sg-other" },
+          },
+        ]
+      : [],
+  );
+  expect(ssh).toHaveLength(1);
+  expect(readModel({ ...dev, resources: [...dev.resources, ...ssh] }).allowedFromBalancer).toEqual([
+    { protocol: "tcp", from: 8080, to: 8080 },
+    { protocol: "udp", from: 51820, to: 51820 },
+  ]);
+});
+
 test("instance ids look like EC2's, are stable, and differ by group and number", () => {
   expect(instanceId("g", 1)).toMatch(/^i-[0-9a-f]{17}$/);
   expect(instanceId("g", 1)).toBe(instanceId("g", 1));

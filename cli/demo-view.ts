@@ -102,7 +102,7 @@ function clientsPart(status: LabStatus): string[] {
     const trip = silent
       ? pc.red(pad(`silent ${duration(client.silent ?? 0)}`, 14))
       : pc.green(pad(`${client.rtt?.toFixed(1)} ms`, 14));
-    return `${pad(client.name, 9)}${pad(client.tunnelAddress, 17)}${pad(silent ? "-" : (client.server ?? "-"), 8)}${trip}${client.received}/${client.sent}`;
+    return `${pad(client.name, 9)}${pad(client.tunnelAddress, 17)}${pad(client.revoked ? "revoked" : silent ? "-" : (client.server ?? "-"), 8)}${trip}${client.received}/${client.sent}`;
   });
   return [head, ...rows];
 }

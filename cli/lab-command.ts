@@ -1,5 +1,4 @@
 /** `wgc lab`: a cluster that keeps running in the background, for hand work. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import pc from "picocolors";
@@ -30,14 +29,6 @@ async function up(
   project: string,
   options: { stack: string; yes?: boolean; replace?: boolean },
 ): Promise<void> {
-  const socket = join(runFolder(project, NAME), "socket");
-  const running = existsSync(socket) && (await RpcClient.connect(socket).catch(() => undefined));
-  if (running) {
-    running.close();
-    throw new UserError(
-      "a lab is running already; see it with './wgc lab status', end it with './wgc lab down'",
-    );
-  }
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
   say(`planning stack ${options.stack} ...`);
@@ -75,7 +66,7 @@ export function renderStatus(status: LabStatus): string {
     client.name,
     client.tunnelAddress,
     client.via,
-    client.server ?? "-",
+    client.revoked ? "revoked" : (client.server ?? "-"),
     client.rtt === undefined ? "-" : `${client.rtt.toFixed(1)} ms`,
     client.silent === undefined ? "never" : `${duration(client.silent)} ago`,
   ]);

@@ -3,6 +3,7 @@
  * (RFC 5737), which exist nowhere outside the lab's own namespaces.
  */
 import { Address4 } from "ip-address";
+import { UserError } from "../config/errors";
 
 /** Network that stands for the internet: clients, and one host that they reach through the tunnel. */
 export const INTERNET = { cidr: "198.51.100.0/24", bridge: "internet", host: "198.51.100.200" } as const;
@@ -27,9 +28,27 @@ const FIRST_SERVER_HOST = 10;
 const BACKEND_HOST = 200;
 const FIRST_CLIENT_HOST = 10;
 
+const lastHost = (subnet: string): number => 2 ** (32 - new Address4(subnet).subnetMask) - 2;
+
+/**
+ * The address of the n-th server in a subnet; small subnets, down to a /28, are used from 10 upwards, then from 6.
+ *
+ * @throws UserError when the subnet has no room for one more server.
+ */
+export function serverAddress(subnet: string, slot: number): string {
+  const free = Array.from({ length: lastHost(subnet) }, (_, host) => host)
+    .filter((host) => host > BALANCER_HOST && hostOf(subnet, host) !== backendAddress(subnet))
+    .sort((a, b) => Number(a < FIRST_SERVER_HOST) - Number(b < FIRST_SERVER_HOST) || a - b);
+  const host = free[slot];
+  if (host === undefined) {
+    throw new UserError(`subnet ${subnet} has no address for server ${slot + 1}; make wgc:vpcCidr larger`);
+  }
+  return hostOf(subnet, host);
+}
+
 export const balancerAddress = (subnet: string): string => hostOf(subnet, BALANCER_HOST);
-export const serverAddress = (subnet: string, index: number): string =>
-  hostOf(subnet, FIRST_SERVER_HOST + index);
-export const backendAddress = (subnet: string): string => hostOf(subnet, BACKEND_HOST);
+/** The backend's address; in a subnet smaller than a /24 its last host. */
+export const backendAddress = (subnet: string): string =>
+  hostOf(subnet, Math.min(BACKEND_HOST, lastHost(subnet)));
 export const clientAddress = (index: number): string => hostOf(INTERNET.cidr, FIRST_CLIENT_HOST + index);
 export const serverPublicAddress = (index: number): string => hostOf(`${SERVER_PUBLIC_BASE}/32`, index);

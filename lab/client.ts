@@ -15,6 +15,8 @@ export class Client {
   /** Error output of the client's programs, for when something does not work. */
   problem = "";
   connected = false;
+  /** Whether the operator revoked it; its machine goes on trying. */
+  revoked = false;
   private probe: ChildProcess | undefined;
 
   constructor(

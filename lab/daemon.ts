@@ -8,6 +8,7 @@ import { buildSync } from "esbuild";
 import { z } from "zod";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
+import { RegistryError } from "../registry/errors";
 import { faultSchema } from "./faults";
 import { Lab } from "./lab";
 import { readModel } from "./model";
@@ -70,7 +71,7 @@ async function main(runDir: string): Promise<void> {
     tell,
   );
   const server = new RpcServer((method, params) =>
-    method === "down" ? down(end) : answer(lab, method, params),
+    method === "down" ? down(end) : answer(lab, method, params).catch(explain),
   );
   await server.listen(join(runDir, "socket"));
   process.stdout.write("ready\n");
@@ -89,6 +90,11 @@ async function main(runDir: string): Promise<void> {
 async function down(end: () => void): Promise<null> {
   setTimeout(end, 50);
   return null;
+}
+
+/** Trouble with the registry is for the operator to see to, not a fault of the lab. */
+function explain(error: unknown): never {
+  throw error instanceof RegistryError ? new UserError(error.message, { cause: error }) : error;
 }
 
 async function answer(lab: Lab, method: string, params: unknown): Promise<unknown> {

@@ -4,10 +4,22 @@
  * when the first process in there ends, however it ends.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
+import { errorCode } from "../registry/errors";
 import type { DaemonOptions } from "./daemon";
 import { NAMESPACES } from "./machine-check";
 import { ended, onLines } from "./process";
@@ -26,6 +38,32 @@ export function runFolder(project: string, name: string): string {
   return join(project, ".wgc", "lab", name);
 }
 
+/**
+ * Makes the run folder, owned by this process. The folder appears with its owner in it at once (by rename), so of two
+ * that start a lab of one name only one gets it.
+ */
+function claimRunFolder(folder: string): void {
+  mkdirSync(dirname(folder), { recursive: true });
+  const mine = mkdtempSync(`${folder}.`);
+  writeFileSync(join(mine, "owner"), String(process.pid));
+  try {
+    if (existsSync(folder) && !isOwned(folder)) rmSync(folder, { recursive: true });
+    renameSync(mine, folder);
+  } catch (error) {
+    rmSync(mine, { recursive: true });
+    if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
+    throw new UserError(
+      "a lab is running already; see it with './wgc lab status', end it with './wgc lab down'",
+    );
+  }
+}
+
+/** Whether the process that the folder belongs to lives: the one that starts the lab, then the lab itself. */
+function isOwned(folder: string): boolean {
+  const owner = join(folder, "owner");
+  return existsSync(owner) && existsSync(`/proc/${readFileSync(owner, "utf8")}`);
+}
+
 /** Removes the run folder of a lab that has ended, unless its daemon complained of something. */
 export function tidyRunFolder(folder: string): void {
   if (statSync(join(folder, "daemon.log")).size === 0) rmSync(folder, { recursive: true });
@@ -36,8 +74,7 @@ export function tidyRunFolder(folder: string): void {
  */
 export async function enterLab(name: string, plan: Plan, options: DaemonOptions): Promise<RunningLab> {
   const folder = runFolder(options.project, name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  claimRunFolder(folder);
   writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));
   writeFileSync(join(folder, "options.json"), JSON.stringify(options));
   const log = openSync(join(folder, "daemon.log"), "a");
@@ -51,6 +88,7 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     detached: options.detached,
   });
   closeSync(log);
+  writeFileSync(join(folder, "owner"), String(child.pid));
   await started(child, folder);
   const client = await RpcClient.connect(join(folder, "socket"));
   const end = async (): Promise<void> => {

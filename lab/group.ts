@@ -93,13 +93,20 @@ export class Group {
       instance: instanceId(this.model.group.name, index + 1),
       zone: zone.name,
       subnet: zone.serverCidr,
-      address: serverAddress(zone.serverCidr, index),
+      address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
     const machine = new Machine(place.name, this.site, { WGC_INSTANCE_ID: place.instance });
     const server = new Server(place, machine, this.network, this.model.userData);
     this.servers.set(server.name, server);
     return server;
+  }
+
+  private freeAddress(subnet: string): string {
+    const taken = new Set([...this.servers.values()].map((server) => server.place.address));
+    let slot = 0;
+    while (taken.has(serverAddress(subnet, slot))) slot += 1;
+    return serverAddress(subnet, slot);
   }
 
   private async boot(server: Server): Promise<void> {
@@ -120,6 +127,7 @@ export class Group {
     const server = this.server(name);
     await server.start();
     await this.register(server);
+    this.log(`${name} runs`);
   }
 
   /**

@@ -117,6 +117,7 @@ export class Lab {
   async fault(fault: Fault): Promise<void> {
     switch (fault.kind) {
       case "crash":
+        this.machine(fault.server); // says so when it does not run
         await this.group.server(fault.server).crash();
         return this.log(`${fault.server} crashed`, "bad");
       case "blackhole":

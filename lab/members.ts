@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { isClientName } from "../registry/layout";
 import { readChanges, readCluster, readServerKeys } from "../registry/reader";
-import { addClient, revokeClient } from "../registry/writer";
+import { addClient, removeClient, revokeClient } from "../registry/writer";
 import { renderClientConfig } from "../wireguard/config";
 import { generateKeyPair } from "../wireguard/keys";
 import { backendAddress, clientAddress, INTERNET } from "./addresses";
@@ -32,6 +32,16 @@ export interface MembersContext {
   isTaken(name: string): boolean;
   /** Servers that run and can be reached now. */
   reachable(): Server[];
+}
+
+/** A client as the registry has it now. */
+interface Enrolled {
+  /** wg-quick file. */
+  config: string;
+  /** Revision that the change made. */
+  revision: number;
+  /** Host of the endpoint in the file. */
+  host: string;
 }
 
 export class Members {
@@ -67,24 +77,39 @@ export class Members {
    * until every server that can be reached knows it, `firstAnswer` until the backend answered it.
    */
   async join(name: string): Promise<{ applied: number; firstAnswer: number }> {
-    const { model, log } = this.context;
     this.checkName(name);
-    const { config, revision } = await this.enrol(name);
-    const began = performance.now();
+    const enrolled = await this.enrol(name);
     const client = await this.startMachine(name);
-    await this.whenApplied(revision);
-    const applied = performance.now() - began;
     this.clients.set(name, client);
-    const hosts = `127.0.0.1 localhost\n${client.via} ${model.endpoint.dnsName}\n`;
+    try {
+      return await this.connect(client, enrolled);
+    } catch (error) {
+      // Nothing half-made stays, so that the same name can be tried again.
+      this.clients.delete(name);
+      await client.machine.kill();
+      await removeClient(this.registryPath, name);
+      throw error;
+    }
+  }
+
+  private async connect(
+    client: Client,
+    enrolled: Enrolled,
+  ): Promise<{ applied: number; firstAnswer: number }> {
+    const began = performance.now();
+    await this.whenApplied(enrolled.revision);
+    const applied = performance.now() - began;
+    const hosts = `127.0.0.1 localhost\n${client.via} ${enrolled.host}\n`;
     const first = client.traffic.next(() => true, FIRST_ANSWER_LIMIT_MS);
-    await client.connect(config, hosts, backendAddress(model.backendCidr));
+    await client.connect(enrolled.config, hosts, backendAddress(this.context.model.backendCidr));
     if (!(await first)) {
-      throw new Error(
-        `${name} got no answer from the backend within ${FIRST_ANSWER_LIMIT_MS / 1000} s (${client.problem})`,
+      const limit = `${FIRST_ANSWER_LIMIT_MS / 1000} s`;
+      throw new UserError(
+        `${client.name} got no answer from the backend within ${limit} (${client.problem})`,
       );
     }
     const firstAnswer = performance.now() - began;
-    log(`${name} is connected ${Math.round(firstAnswer)} ms after it was added`, "good");
+    this.context.log(`${client.name} is connected ${Math.round(firstAnswer)} ms after it was added`, "good");
     return { applied, firstAnswer };
   }
 
@@ -96,6 +121,7 @@ export class Members {
     const { revision } = await readChanges(this.registryPath);
     await this.whenApplied(revision);
     const applied = performance.now() - began;
+    this.client(name).revoked = true;
     this.context.log(`${name} is revoked on every server after ${Math.round(applied)} ms`);
     return { applied };
   }
@@ -108,6 +134,7 @@ export class Members {
         name: client.name,
         tunnelAddress: client.tunnelAddress,
         via: client.via,
+        revoked: client.revoked,
         server: last && servers.get(last.via),
         sent,
         received,
@@ -138,8 +165,8 @@ export class Members {
     return client;
   }
 
-  /** Adds a client to the registry; returns its wg-quick file, and the revision that the change made. */
-  private async enrol(name: string): Promise<{ config: string; revision: number }> {
+  /** Adds a client to the registry. */
+  private async enrol(name: string): Promise<Enrolled> {
     const root = this.registryPath;
     const pair = generateKeyPair();
     const client = await addClient(root, { name, publicKey: pair.publicKey });
@@ -155,7 +182,7 @@ export class Members {
       allowedIps: client.routes ?? cluster.routes,
       persistentKeepalive: cluster.persistentKeepalive,
     });
-    return { config, revision };
+    return { config, revision, host: cluster.endpoint.replace(/:\d+$/, "") };
   }
 
   /** Resolves when every server that can be reached reports at least this revision. */
@@ -168,7 +195,9 @@ export class Members {
       if (behind.length === 0) return;
       if (performance.now() > late) {
         const names = behind.map((server) => server.name).join(", ");
-        throw new Error(`revision ${revision} was not applied by ${names} within ${APPLY_LIMIT_MS / 1000} s`);
+        throw new UserError(
+          `revision ${revision} was not applied by ${names} within ${APPLY_LIMIT_MS / 1000} s`,
+        );
       }
       await pause(20);
     }

@@ -26,6 +26,7 @@ export interface ClientStatus {
   tunnelAddress: string;
   /** The load balancer's address that this client's DNS answer named. */
   via: string;
+  revoked: boolean;
   /** Server that carried the last answer. */
   server: string | undefined;
   sent: number;

@@ -28,6 +28,7 @@ const client = (name: string, rest: Partial<ClientStatus> = {}): ClientStatus =>
     name,
     tunnelAddress: "10.100.0.2/32",
     via: "192.0.2.10",
+    revoked: false,
     server: "s1",
     sent: 20,
     received: 19,

@@ -49,7 +49,12 @@ export class LocalCopy {
     const text = (await readText(this.keyPath))?.trim();
     if (text === undefined) return undefined;
     if (!isKey(text))
-      throw new RegistryError(this.keyPath, "is not a private key; delete it and run `init` again");
+      throw new RegistryError(
+        this.keyPath,
+        "is not a private key",
+        "corrupt",
+        "delete it and run `init` again",
+      );
     return publicKeyOf(text);
   }
 

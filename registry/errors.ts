@@ -15,12 +15,33 @@ export class RegistryError extends Error {
   constructor(
     /** The file that is affected. */
     readonly path: string,
-    /** What is wrong, what is allowed and, where there is one, the way out. */
+    /** What is wrong and what is allowed. */
     readonly problem: string,
     readonly kind: RegistryErrorKind = "corrupt",
+    /** The way out, where this case has one of its own; it is part of the message then. */
+    readonly remedy?: string,
   ) {
-    super(`${path}: ${problem}`);
+    super(remedy === undefined ? `${path}: ${problem}` : `${path}: ${problem}; ${remedy}`);
   }
+}
+
+/** The way out for errors that do not bring their own. */
+const REMEDIES: Readonly<Record<RegistryErrorKind, string>> = {
+  missing: "check that the registry is mounted there; if it is, restore the file from the backup",
+  corrupt: "restore the file from the backup (until then the servers keep the last good state)",
+  invalid: "correct the value and run the command again",
+  conflict: "remove what is in the way first, or choose another value",
+  full: "remove clients that are no longer needed",
+  locked: "run the command again in a moment (the lock of a dead writer is cleared by itself)",
+  "unknown-client": "check the name; the clients that exist are the files in this folder",
+};
+
+/**
+ * A registry error as a sentence for people: which file, what is wrong, what to do. For whoever shows it as a `UserError`;
+ * the error's own message leaves the general remedies out, because on a server nobody is there to follow them.
+ */
+export function remedyOf(error: RegistryError): string {
+  return error.remedy === undefined ? `${error.message}; ${REMEDIES[error.kind]}` : error.message;
 }
 
 /** The `code` of a Node system error (ENOENT, EEXIST, ...), or undefined. */

@@ -70,7 +70,7 @@ export async function takeLock(
     if (performance.now() > deadline) {
       const who =
         holder === undefined ? "another writer" : `process ${holder.file.pid} on ${holder.file.host}`;
-      throw new RegistryError(path, `is held by ${who}; try again when it has finished`, "locked");
+      throw new RegistryError(path, `is held by ${who}`, "locked", "try again when it has finished");
     }
     await sleep(pause * (0.5 + Math.random()));
   }
@@ -161,8 +161,9 @@ function hold(path: string, token: string, staleMs: number): HeldLock {
       if (performance.now() - touched > staleMs / 2 || !(await isOurs())) {
         throw new RegistryError(
           path,
-          "was lost while writing (this process was held up too long); run the command again",
+          "was lost while writing (this process was held up too long)",
           "locked",
+          "run the command again",
         );
       }
     },

@@ -113,7 +113,8 @@ export class RegistryWriter {
         if (there.publicKey === draft.publicKey) return this.announce(lock, there);
         throw this.conflict(
           draft.name,
-          "already exists with another public key; remove it first or choose another name",
+          "already exists with another public key",
+          "remove it first or choose another name",
         );
       }
       const owner = await this.ownerOfKey(draft.publicKey);
@@ -219,8 +220,7 @@ export class RegistryWriter {
       await lock.assertHeld();
       if (await createFile(this.paths.address(address), `${name}\n`, PUBLIC)) return address;
     }
-    const problem = `no free address is left in ${cluster.tunnelIpv4}; remove clients that are no longer needed`;
-    throw new RegistryError(this.paths.addresses, problem, "full");
+    throw new RegistryError(this.paths.addresses, `no free address is left in ${cluster.tunnelIpv4}`, "full");
   }
 
   private async releaseClaims(name: string, addresses: readonly string[]): Promise<void> {
@@ -281,8 +281,8 @@ export class RegistryWriter {
     this.known?.names.delete(name);
   }
 
-  private conflict(name: string, problem: string): RegistryError {
-    return new RegistryError(this.paths.client(name), problem, "conflict");
+  private conflict(name: string, problem: string, remedy?: string): RegistryError {
+    return new RegistryError(this.paths.client(name), problem, "conflict", remedy);
   }
 }
 

@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson } from "../registry/files";
+import { initRegistry } from "../registry/init";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
 import {
   type ChangesSince,
@@ -14,7 +15,6 @@ import {
   scanClients,
 } from "../registry/reader";
 import type { ChangeFeed, ClientFile } from "../registry/schema";
-import { initRegistry } from "../registry/writer";
 import { messageOf } from "./log";
 import type {
   ReadResult,

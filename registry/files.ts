@@ -82,6 +82,13 @@ export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): 
   return parsed.data;
 }
 
+/** A value that is about to be written, checked; its faults are the caller's. */
+export function checkValue<T>(path: string, schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new RegistryError(path, describeIssues(parsed.error), "invalid");
+  return parsed.data;
+}
+
 /** A value as the text of a registry file. */
 export function toJson(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;

@@ -1,9 +1,7 @@
 import { promises as fs } from "node:fs";
-import type { z } from "zod";
 import { freeAddresses, serverAddress } from "../wireguard/addresses";
-import { generateKeyPair } from "../wireguard/keys";
 import { RegistryError } from "./errors";
-import { createFile, readText, removeFile, replaceFile, toJson } from "./files";
+import { checkValue, createFile, readText, removeFile, replaceFile, toJson } from "./files";
 import { registryPaths } from "./layout";
 import { type HeldLock, type LockIntent, type LockOptions, takeLock } from "./lock";
 import { changesSince, readAllClients, readChanges, readClient, readCluster, readServerKeys } from "./reader";
@@ -12,7 +10,6 @@ import {
   type ClientFile,
   type ClusterFile,
   clientFileSchema,
-  clusterFileSchema,
   describeIssues,
 } from "./schema";
 
@@ -28,41 +25,6 @@ export interface NewClient {
 
 const SECRET = { mode: 0o600 } as const;
 const PUBLIC = { mode: 0o644 } as const;
-
-/**
- * Makes the folder a registry: cluster description, server key pair, empty change feed. Safe to repeat, and safe when
- * several servers do it at once: the key is linked into place, so exactly one wins and all others read the winner's.
- */
-export async function initRegistry(
-  root: string,
-  cluster: ClusterFile,
-): Promise<{ publicKey: string; created: boolean }> {
-  const paths = registryPaths(root);
-  const wanted = checked(paths.cluster, clusterFileSchema, cluster);
-  serverAddress(wanted.tunnelIpv4); // throws when the range has no room
-  for (const folder of [paths.root, paths.clients, paths.addresses])
-    await fs.mkdir(folder, { recursive: true });
-  await fs.mkdir(paths.serverFolder, { recursive: true, mode: 0o700 });
-  if (!(await createFile(paths.cluster, toJson(wanted), PUBLIC))) await assertSameCluster(root, wanted);
-  const created =
-    (await readText(paths.privateKey)) === undefined &&
-    (await createFile(paths.privateKey, `${generateKeyPair().privateKey}\n`, SECRET));
-  const { publicKey } = await readServerKeys(root);
-  if ((await readText(paths.publicKey)) !== `${publicKey}\n`)
-    await replaceFile(paths.publicKey, `${publicKey}\n`, PUBLIC);
-  await createFile(paths.changes, toJson({ schema: 1, revision: 0, changes: [] }), PUBLIC);
-  return { publicKey, created };
-}
-
-/** Another cluster's folder, or another tunnel range than the one that addresses were given from, is never taken over. */
-async function assertSameCluster(root: string, wanted: ClusterFile): Promise<void> {
-  const there = await readCluster(root);
-  for (const field of ["cluster", "tunnelIpv4"] as const) {
-    if (there[field] === wanted[field]) continue;
-    const problem = `${field} is ${there[field]}, this server is configured with ${wanted[field]}; clients depend on it, so it cannot change`;
-    throw new RegistryError(registryPaths(root).cluster, problem, "conflict");
-  }
-}
 
 /** Adds a client and gives it an address. Adding the same client again (same name and key) returns the one that is there. */
 export function addClient(root: string, client: NewClient): Promise<ClientFile> {
@@ -207,7 +169,7 @@ export class RegistryWriter {
       tags: { ...input.tags },
     };
     const path = this.paths.client(input.name);
-    const good = checked(path, clientFileSchema, draft);
+    const good = checkValue(path, clientFileSchema, draft);
     if (good.expiresAt !== undefined && Date.parse(good.expiresAt) <= Date.now()) {
       throw new RegistryError(path, "expiresAt is in the past", "invalid");
     }
@@ -284,12 +246,6 @@ export class RegistryWriter {
   private conflict(name: string, problem: string, remedy?: string): RegistryError {
     return new RegistryError(this.paths.client(name), problem, "conflict", remedy);
   }
-}
-
-function checked<T>(path: string, schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new RegistryError(path, describeIssues(parsed.error), "invalid");
-  return parsed.data;
 }
 
 function checkedName(root: string, name: string): void {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { RegistryError } from "../../registry/errors";
+import { initRegistry } from "../../registry/init";
 import { changesSince, readAllClients, readChanges, readClients } from "../../registry/reader";
 import type { ClientFile } from "../../registry/schema";
-import { initRegistry, RegistryWriter } from "../../registry/writer";
+import { RegistryWriter } from "../../registry/writer";
 import { publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { folders } from "./support";

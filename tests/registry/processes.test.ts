@@ -1,7 +1,8 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
+import { initRegistry } from "../../registry/init";
 import { readAllClients, readChanges, readServerKeys } from "../../registry/reader";
-import { addClient, initRegistry } from "../../registry/writer";
+import { addClient } from "../../registry/writer";
 import { generateKeyPair } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { bundleProgram, folders, startChild } from "./support";

@@ -1,6 +1,7 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { RegistryError } from "../../registry/errors";
+import { initRegistry } from "../../registry/init";
 import {
   changesSince,
   readAllClients,
@@ -9,15 +10,8 @@ import {
   readServerKeys,
   scanClients,
 } from "../../registry/reader";
-import {
-  addClient,
-  initRegistry,
-  RegistryWriter,
-  removeClient,
-  restoreClient,
-  revokeClient,
-} from "../../registry/writer";
-import { generateKeyPair, generatePresharedKey, publicKeyOf, ZERO_KEY } from "../../wireguard/keys";
+import { addClient, RegistryWriter, removeClient, restoreClient, revokeClient } from "../../registry/writer";
+import { generateKeyPair, generatePresharedKey, ZERO_KEY } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { folders } from "./support";
 
@@ -30,53 +24,6 @@ async function registry(cluster = CLUSTER): Promise<string> {
 }
 const newKey = () => generateKeyPair().publicKey;
 const mode = async (path: string) => (await fs.stat(path)).mode & 0o777;
-
-test("init makes exactly the documented files, keeps the key secret and is safe to repeat", async () => {
-  const root = folder();
-  const first = await initRegistry(root, CLUSTER);
-  expect((await fs.readdir(root, { recursive: true })).sort()).toEqual(
-    [
-      "addresses",
-      "changes.json",
-      "clients",
-      "cluster.json",
-      "server",
-      "server/private.key",
-      "server/public.key",
-    ].sort(),
-  );
-  expect(first.created).toBe(true);
-  expect(await initRegistry(root, CLUSTER)).toEqual({ publicKey: first.publicKey, created: false });
-  const privateKey = (await fs.readFile(join(root, "server/private.key"), "utf8")).trim();
-  expect(publicKeyOf(privateKey)).toBe(first.publicKey);
-  expect(await mode(join(root, "server/private.key"))).toBe(0o600);
-  expect(await mode(join(root, "server"))).toBe(0o700);
-  expect(JSON.parse(await fs.readFile(join(root, "cluster.json"), "utf8"))).toEqual(CLUSTER);
-});
-
-test("init mends a public key that is missing or wrong; the private key is the truth", async () => {
-  const root = await registry();
-  const { publicKey } = await readServerKeys(root);
-  for (const wrong of ["", `${newKey()}\n`]) {
-    await fs.writeFile(join(root, "server/public.key"), wrong);
-    expect((await readServerKeys(root)).publicKey).toBe(publicKey);
-    await initRegistry(root, CLUSTER);
-    expect(await fs.readFile(join(root, "server/public.key"), "utf8")).toBe(`${publicKey}\n`);
-  }
-});
-
-test("init refuses another cluster's folder and another tunnel range, and changes nothing", async () => {
-  const root = await registry();
-  await expect(initRegistry(root, { ...CLUSTER, cluster: "other" })).rejects.toThrow(
-    "cluster is wgc-test, this server is configured with other",
-  );
-  await expect(initRegistry(root, { ...CLUSTER, tunnelIpv4: "10.9.0.0/16" })).rejects.toThrow(
-    "tunnelIpv4 is 10.100.0.0/16",
-  );
-  expect(await initRegistry(root, { ...CLUSTER, endpoint: "new.example.org:51820" })).toMatchObject({
-    created: false,
-  });
-});
 
 test("a client gets the first free address, a claim file and an entry in the feed", async () => {
   const root = await registry();

@@ -1,7 +1,9 @@
 // A writer in a process of its own: `init`, or a row of changes, each acknowledged with a line when it is done.
 // WGC_CRASH_AT=n kills the process (SIGKILL) just before its n-th call that changes the file system.
+
 import { promises as fs } from "node:fs";
-import { initRegistry, RegistryWriter } from "../../../registry/writer";
+import { initRegistry } from "../../../registry/init";
+import { RegistryWriter } from "../../../registry/writer";
 import { publicKeyOf } from "../../../wireguard/keys";
 import { CLUSTER } from "../cluster";
 

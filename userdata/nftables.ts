@@ -2,6 +2,7 @@ import { INTERFACE } from "./paths";
 import type { UserDataArgs } from "./types";
 
 const TABLE = "inet wgc";
+const NFS_PORT = 2049;
 
 interface Chain {
   readonly name: string;
@@ -13,7 +14,8 @@ interface Chain {
  * The firewall of a server as one table. Interfaces are matched by name (`iifname`), so the file loads before wg0 exists.
  *
  * INVARIANTS: loading it again gives the same ruleset (the table is added, deleted and made anew in one transaction, nft(8)
- * "the whole file is applied atomically"); the instance metadata service is refused before anything from the tunnel is accepted.
+ * "the whole file is applied atomically"); the instance metadata service and the shared file system are refused before anything
+ * from the tunnel is accepted.
  */
 export function renderNftables(
   args: Pick<UserDataArgs, "listenPort" | "healthPort" | "tunnelCidr" | "vpcCidr">,
@@ -42,6 +44,9 @@ function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
       // The role's credentials live at these addresses (EC2 user guide, "Limit access to the IMDS"). All of link-local goes with them.
       `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"`,
       `iifname "${INTERFACE}" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"`,
+      // Clients leave with the server's address, which the shared file system's security group lets in; server key and registry are there.
+      // NFS, and EFS with it, listens on 2049 only (https://docs.aws.amazon.com/efs/latest/ug/network-access.html).
+      `iifname "${INTERFACE}" meta l4proto { tcp, udp } th dport ${NFS_PORT} counter drop comment "shared file system"`,
       // The tunnel's MTU is below the path's; where "packet too big" is filtered, only the clamp keeps TCP going (RFC 4459, 3.2).
       `iifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,
       `oifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,

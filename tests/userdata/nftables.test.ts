@@ -15,6 +15,7 @@ test("forwards from the tunnel and back, and nothing else", () => {
     "type filter hook forward priority filter; policy drop;",
     'iifname "wg0" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"',
     'iifname "wg0" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"',
+    'iifname "wg0" meta l4proto { tcp, udp } th dport 2049 counter drop comment "shared file system"',
     'iifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
     'oifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
     'iifname "wg0" oifname "wg0" counter drop comment "client to client"',
@@ -67,3 +68,35 @@ testWith(NFT, "loading it twice gives the ruleset of loading it once", () => {
   expect(result.code).toBe(0);
   expect(Number(result.text)).toBeGreaterThan(20);
 });
+
+testWith(
+  NFT,
+  "the kernel matches a client's packets to NFS and link-local addresses with the drops, and only those",
+  () => {
+    // A server with a veth for wg0, a client behind it, and a second veth for the VPC.
+    const script = `
+    cat >/dev/shm/wgc-$$
+    unshare -n sleep 30 & client=$!
+    trap 'kill $client; rm -f /dev/shm/wgc-$$' EXIT
+    until [ "$(readlink /proc/$client/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.02; done
+    set -e
+    ip link add wg0 type veth peer name c0 && ip link set c0 netns $client
+    ip link add vpc type veth peer name host && ip link set host up && ip addr add 10.0.0.1/16 dev vpc && ip link set vpc up
+    ip addr add 10.100.0.1/16 dev wg0 && ip link set wg0 up
+    ip route add 169.254.169.254 dev vpc
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+    nft -f /dev/shm/wgc-$$
+    nsenter -t $client -n sh -c 'ip addr add 10.100.0.2/16 dev c0; ip link set c0 up; ip route add default via 10.100.0.1'
+    for to in 10.0.0.9/2049 169.254.169.254/80 10.0.0.9/2050; do
+      nsenter -t $client -n bash -c "echo x >/dev/udp/$to"
+    done
+    sleep 0.2
+    nft list chain inet wgc forward`;
+    const { code, text: rules } = runTool("unshare", ["-rn", "bash", "-c", script], text);
+    const count = (comment: string) =>
+      new RegExp(`packets (\\d+) .*comment "${comment}"`).exec(rules)?.slice(1).map(Number);
+    expect(code).toBe(0);
+    expect(count("shared file system")).toEqual([1]);
+    expect(count("instance metadata, link-local")).toEqual([1]);
+  },
+);

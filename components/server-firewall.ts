@@ -68,7 +68,7 @@ export function connectServers(
     ...pair(tunnel, balancer, servers.id),
     ...pair(health, balancer, servers.id),
     ...pair(storage, servers.id, files),
-    // Packages, the agent from S3, SSM, CloudWatch. DNS, time and instance metadata are not subject to security groups.
+    // Packages, the agent from S3, SSM. DNS, time and instance metadata are not subject to security groups.
     new aws.vpc.SecurityGroupEgressRule(
       `${name}-https`,
       {

@@ -13,9 +13,6 @@ export interface ServerRoleArgs {
   readonly tags: Tags;
 }
 
-/** The CloudWatch namespace of the agent's metrics. */
-export const METRIC_NAMESPACE = "WGC";
-
 /** What a server may do in AWS: an instance role and its profile. **Cost**: none. */
 export class ServerRole extends pulumi.ComponentResource {
   readonly roleArn: pulumi.Output<string>;
@@ -86,14 +83,6 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
           "elasticfilesystem:AccessPointArn": [args.registryAccessPointArn, args.runtimeAccessPointArn],
         },
       },
-    },
-    // The agent's own metrics; PutMetricData knows no resource, so the namespace limits it.
-    {
-      Sid: "PublishMetrics",
-      Effect: "Allow",
-      Action: "cloudwatch:PutMetricData",
-      Resource: "*",
-      Condition: { StringEquals: { "cloudwatch:namespace": METRIC_NAMESPACE } },
     },
   );
 }

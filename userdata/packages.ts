@@ -5,7 +5,6 @@
 export const PACKAGES = {
   "wireguard-tools": "wg, which reads and changes the kernel's WireGuard interface",
   nftables: "nft, which loads the firewall and keeps its counters",
-  "conntrack-tools": "conntrack, which shows new flows to the agent",
   "amazon-efs-utils": "mount.efs: EFS over TLS with the instance role as identity",
   nodejs24: "runs the agent",
 } as const;

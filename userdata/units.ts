@@ -44,8 +44,8 @@ const STOP_MARGIN_SECONDS = 15;
  */
 const SANDBOX: Section = [
   ["NoNewPrivileges", "yes"],
-  // NET_ADMIN for wg and nft, NET_RAW for the probe's ping.
-  ["CapabilityBoundingSet", "CAP_NET_ADMIN CAP_NET_RAW"],
+  // For wg, ip and nft.
+  ["CapabilityBoundingSet", "CAP_NET_ADMIN"],
   ["AmbientCapabilities", ""],
   ["ProtectSystem", "strict"],
   ["StateDirectory", "wgc"],

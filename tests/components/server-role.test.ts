@@ -61,13 +61,6 @@ test("a server may do exactly this", async () => {
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": ["arn:registry", "arn:runtime"] } },
       },
-      {
-        Sid: "PublishMetrics",
-        Effect: "Allow",
-        Action: "cloudwatch:PutMetricData",
-        Resource: "*",
-        Condition: { StringEquals: { "cloudwatch:namespace": "WGC" } },
-      },
     ],
   });
 });

@@ -271,12 +271,7 @@ test("permissions: exactly these statements", () => {
   const sids = (list: readonly JsonObject[]) =>
     list.map((statement) => `${String(statement["Effect"])} ${String(statement["Sid"])}`);
   const server = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-server-policy"));
-  expect(sids(server)).toEqual([
-    "Allow OperatorSessions",
-    "Allow FetchAgent",
-    "Allow MountSharedStorage",
-    "Allow PublishMetrics",
-  ]);
+  expect(sids(server)).toEqual(["Allow OperatorSessions", "Allow FetchAgent", "Allow MountSharedStorage"]);
   const points = ofType(plan, "aws:efs/accessPoint:AccessPoint").map((point) => point.outputs["arn"]);
   expect(server[1]).toMatchObject({
     Action: "s3:GetObject",

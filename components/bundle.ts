@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { buildSync } from "esbuild";
 import { UserError } from "../config/errors";
@@ -11,9 +11,12 @@ export interface Bundle {
   readonly file: string;
 }
 
+/** The project's package.json, whose version is the agent's. */
+const MANIFEST = join(__dirname, "..", "package.json");
+
 /**
  * Bundles the agent into one CommonJS file and stores it as `<outputFolder>/<sha256>.js`. The same sources give the same bytes on
- * every machine: no source map, no absolute path, no time.
+ * every machine: no source map, no absolute path, no time; the version is package.json's.
  * @throws UserError when the entry is missing or does not compile.
  */
 export function bundleAgent(entry: string, outputFolder: string): Bundle {
@@ -36,6 +39,8 @@ function compile(entry: string): Uint8Array {
       entryPoints: [entry],
       bundle: true,
       write: false,
+      // Read by agent/version.ts; logs, `agent.js version` and wgc_agent_info show it.
+      define: { __WGC_VERSION__: JSON.stringify(projectVersion()) },
       platform: "node",
       target: "node24",
       format: "cjs",
@@ -57,4 +62,12 @@ function compile(entry: string): Uint8Array {
       { cause },
     );
   }
+}
+
+function projectVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(MANIFEST, "utf8"));
+  if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
+    if (typeof manifest.version === "string") return manifest.version;
+  }
+  throw new Error(`${MANIFEST} has no version`);
 }

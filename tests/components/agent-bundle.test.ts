@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,6 +31,14 @@ test("the same sources give the same bytes wherever they are, under the name of 
 test("another source gives another name", () => {
   const [one, other] = [sources(), sources("console.log(2);\n")];
   expect(bundleAgent(one.entry, one.output).sha256).not.toBe(bundleAgent(other.entry, other.output).sha256);
+});
+
+test("a bundled agent says the version of package.json", () => {
+  const root = join(__dirname, "..", "..");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const { file } = bundleAgent(join(root, "agent", "main.ts"), mkdtempSync(join(tmpdir(), "wgc-bundle-")));
+  const run = spawnSync(process.execPath, [file, "version"], { encoding: "utf8" });
+  expect([run.stdout, run.stderr]).toEqual([`${version}\n`, ""]);
 });
 
 test("a missing or broken agent is an error that a person can act on", () => {

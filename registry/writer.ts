@@ -4,7 +4,16 @@ import { RegistryError } from "./errors";
 import { checkValue, createFile, readText, removeFile, replaceFile, toJson } from "./files";
 import { registryPaths } from "./layout";
 import { type HeldLock, type LockIntent, type LockOptions, takeLock } from "./lock";
-import { changesSince, readAllClients, readChanges, readClient, readCluster, readServerKeys } from "./reader";
+import {
+  type ClientScan,
+  changesSince,
+  readChanges,
+  readClient,
+  readClients,
+  readCluster,
+  readServerKeys,
+  scanClients,
+} from "./reader";
 import {
   CHANGE_FEED_LIMIT,
   type ClientFile,
@@ -41,7 +50,10 @@ export function restoreClient(root: string, name: string): Promise<ClientFile> {
   return new RegistryWriter(root).restore(name);
 }
 
-/** Forgets a client and frees its address. Safe to repeat: a client that is not there is not an error. */
+/**
+ * Forgets a client and frees its address. Safe to repeat: a client that is not there is not an error. A client whose file is
+ * broken can be removed too: what it holds is found by its claims.
+ */
 export function removeClient(root: string, name: string): Promise<void> {
   return new RegistryWriter(root).remove(name);
 }
@@ -105,14 +117,16 @@ export class RegistryWriter {
   /** See {@link removeClient}. */
   async remove(name: string): Promise<void> {
     await this.locked({ operation: "remove", client: name }, async (lock) => {
-      const client = await readClient(this.root, name);
-      if (client === undefined) return;
+      const { clients, unreadable } = await readClients(this.root, [name]);
+      const client = clients[0];
+      if (client === undefined && unreadable.length === 0) return;
       await lock.assertHeld();
       await removeFile(this.paths.client(name));
       this.forget(name);
       await this.append(lock, name);
       // Only now may the address go to somebody else: every reader has been told that this client is gone.
-      await this.releaseClaims(name, client.addresses);
+      if (client === undefined) await this.releaseUnused(name, []);
+      else await this.releaseClaims(name, client.addresses);
     });
   }
 
@@ -145,11 +159,9 @@ export class RegistryWriter {
   /** Puts right what a writer that died while holding the lock may have left: unused claims and an unannounced change. */
   private async mend(lock: HeldLock, { client: name }: LockIntent): Promise<void> {
     if (name === undefined) return;
-    const client = await readClient(this.root, name);
-    for (const ip of await fs.readdir(this.paths.addresses)) {
-      if ((await readText(this.paths.address(ip)))?.trim() !== name) continue;
-      if (client?.addresses.includes(`${ip}/32`) !== true) await removeFile(this.paths.address(ip));
-    }
+    const { clients, unreadable } = await readClients(this.root, [name]);
+    // Which claims a broken file uses cannot be told: they stay until it is restored or the client is removed.
+    if (unreadable.length === 0) await this.releaseUnused(name, clients[0]?.addresses ?? []);
     this.known = undefined;
     await this.append(lock, name);
   }
@@ -192,6 +204,14 @@ export class RegistryWriter {
     }
   }
 
+  /** Frees every address that a client has claimed and does not use; slow, because it looks at all claims. */
+  private async releaseUnused(name: string, inUse: readonly string[]): Promise<void> {
+    for (const ip of await fs.readdir(this.paths.addresses)) {
+      if (inUse.includes(`${ip}/32`)) continue;
+      if ((await readText(this.paths.address(ip)))?.trim() === name) await removeFile(this.paths.address(ip));
+    }
+  }
+
   private async write(lock: HeldLock, client: ClientFile): Promise<ClientFile> {
     await lock.assertHeld();
     await replaceFile(this.paths.client(client.name), toJson(client), SECRET);
@@ -214,21 +234,42 @@ export class RegistryWriter {
     if (this.known?.revision === feed.revision) this.known.revision = revision;
   }
 
+  /**
+   * Who has a public key. A file that cannot be read may hold that very key, and two clients with one key take each other's
+   * traffic away, so while there is such a file the answer is an error that names it and the ways out.
+   */
   private async ownerOfKey(publicKey: string): Promise<string | undefined> {
     const feed = await readChanges(this.root);
     const since = this.known && changesSince(feed, this.known.revision);
     if (this.known === undefined || since === undefined || since.kind === "everything") {
+      // Clients that are in conflict with each other are no reason to refuse a third one: their keys are known.
+      const scan = await scanClients(this.root);
+      this.assertReadable(scan);
       this.known = { revision: feed.revision, names: new Map(), keys: new Map() };
-      for (const client of await readAllClients(this.root)) this.remember(client);
+      for (const client of scan.clients) this.remember(client);
     } else if (since.kind === "clients") {
-      for (const name of since.names) {
-        this.forget(name);
-        const client = await readClient(this.root, name);
-        if (client !== undefined) this.remember(client);
-      }
+      const scan = await readClients(this.root, since.names);
+      this.assertReadable(scan);
+      for (const name of since.names) this.forget(name);
+      for (const client of scan.clients) this.remember(client);
       this.known.revision = feed.revision;
     }
     return this.known.keys.get(publicKey);
+  }
+
+  private assertReadable({ unreadable, problems }: ClientScan): void {
+    const name = unreadable[0];
+    if (name === undefined) return;
+    const path = this.paths.client(name);
+    const [one, them] =
+      unreadable.length === 1 ? ["this file", "it"] : [`${unreadable.length} files`, "each"];
+    const why = problems.find((problem) => problem.path === path)?.problem ?? "cannot be read";
+    throw new RegistryError(
+      path,
+      `${why}; no client can be added while ${one} may hold the same public key`,
+      "corrupt",
+      `restore ${them} from the backup or remove client ${unreadable.join(", ")} (this ends the access)`,
+    );
   }
 
   private remember({ name, publicKey }: ClientFile): void {

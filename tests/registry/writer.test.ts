@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { RegistryError } from "../../registry/errors";
 import { initRegistry } from "../../registry/init";
+import { takeLock } from "../../registry/lock";
 import {
   changesSince,
   readAllClients,
@@ -230,6 +231,78 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     expect(scan.clients).toEqual([bob]);
     expect(scan.unreadable).toEqual(["alice"]);
     expect(await fs.readFile(join(root, "clients/alice.json"), "utf8")).toBe(text);
+  });
+
+  test("nobody is added beside a file that may hold the same key, and the error says which and what to do", async () => {
+    const root = await registry();
+    const publicKey = newKey();
+    await addClient(root, { name: "alice", publicKey });
+    await addClient(root, { name: "bob", publicKey: newKey() });
+    const path = join(root, "clients/alice.json");
+    const good = await fs.readFile(path, "utf8");
+    await fs.writeFile(path, good.slice(0, 40));
+    const message =
+      /clients\/alice\.json: is not JSON.*; no client can be added while this file .*; restore it from the backup or remove client alice/;
+    const writer = new RegistryWriter(root);
+    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(message);
+    await expect(addClient(root, { name: "carol", publicKey: newKey() })).rejects.toThrow(message);
+    expect((await fs.readdir(join(root, "addresses"))).sort()).toEqual(["10.100.0.2", "10.100.0.3"]);
+    await fs.writeFile(path, good); // the first way out
+    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
+      "already belongs to client alice",
+    );
+    await fs.writeFile(path, "{");
+    await removeClient(root, "alice"); // the second one: the address is free, and a writer that stays hears of it
+    expect((await writer.add({ name: "mallory", publicKey })).addresses).toEqual(["10.100.0.2/32"]);
+    expect((await readChanges(root)).changes.map((change) => change.name)).toEqual([
+      "alice",
+      "bob",
+      "alice",
+      "mallory",
+    ]);
+  });
+
+  test("a writer that stays refuses too while a file that the feed names is broken, and forgets no key over it", async () => {
+    const root = await registry();
+    const writer = new RegistryWriter(root);
+    const publicKey = newKey();
+    await writer.add({ name: "alice", publicKey });
+    await addClient(root, { name: "bob", publicKey: newKey() });
+    const path = join(root, "clients/bob.json");
+    const good = await fs.readFile(path, "utf8");
+    await fs.writeFile(path, "{");
+    for (const _ of ["once", "and again"])
+      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow("remove client bob");
+    await fs.writeFile(path, good);
+    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
+      "already belongs to client alice",
+    );
+  });
+
+  test("two clients in conflict do not keep a third one out", async () => {
+    const root = await registry();
+    const alice = await addClient(root, { name: "alice", publicKey: newKey() });
+    await fs.writeFile(join(root, "clients/zoe.json"), JSON.stringify({ ...alice, name: "zoe" }));
+    expect((await addClient(root, { name: "bob", publicKey: newKey() })).addresses).toEqual([
+      "10.100.0.3/32",
+    ]);
+  });
+
+  test("a writer that died while it changed a client whose file is broken now holds nobody up", async () => {
+    const root = await registry();
+    await addClient(root, { name: "alice", publicKey: newKey() });
+    await addClient(root, { name: "bob", publicKey: newKey() });
+    await fs.writeFile(join(root, "clients/alice.json"), "{");
+    const { lock } = await takeLock(join(root, "lock"), { operation: "revoke", client: "alice" });
+    const text = JSON.parse(await fs.readFile(join(root, "lock"), "utf8"));
+    await fs.writeFile(join(root, "lock"), JSON.stringify({ ...text, start: "another process" }));
+    await revokeClient(root, "bob");
+    await lock.release();
+    expect((await readChanges(root)).changes.slice(-2).map((change) => change.name)).toEqual([
+      "alice",
+      "bob",
+    ]);
+    expect(await fs.readFile(join(root, "addresses/10.100.0.2"), "utf8")).toBe("alice\n");
   });
 
   test("one address or one key in two files", async () => {

@@ -8,7 +8,7 @@ import { buildSync } from "esbuild";
 import { z } from "zod";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
-import { RegistryError } from "../registry/errors";
+import { RegistryError, remedyOf } from "../registry/errors";
 import { faultSchema } from "./faults";
 import { Lab } from "./lab";
 import { readModel } from "./model";
@@ -94,7 +94,7 @@ async function down(end: () => void): Promise<null> {
 
 /** Trouble with the registry is for the operator to see to, not a fault of the lab. */
 function explain(error: unknown): never {
-  throw error instanceof RegistryError ? new UserError(error.message, { cause: error }) : error;
+  throw error instanceof RegistryError ? new UserError(remedyOf(error), { cause: error }) : error;
 }
 
 async function answer(lab: Lab, method: string, params: unknown): Promise<unknown> {

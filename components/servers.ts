@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { isBurstable } from "../config/checks";
+import { BOOT_RETRY_SECONDS } from "../userdata/boot-script";
 import { imageParameter } from "./instance-type";
 import { connectServers } from "./server-firewall";
 import { mergeTags, refuse, type Tags } from "./support";
@@ -38,8 +39,15 @@ export interface ServersArgs {
   readonly tags: Tags;
 }
 
-/** Seconds from launch until a server serves: boot, packages, first health checks. */
+/** Seconds from launch until a server normally serves: boot, packages, first health checks. */
 export const WARMUP_SECONDS = 180;
+/**
+ * Seconds before a new server's failed health checks count. The worst boot that still succeeds: the normal one (180 s) and all pauses
+ * between its tries (221 s: two mounts 95 s each, the agent's download 31 s) make 401 s, and the tries themselves take time, for which a
+ * minute and a half is added. A shorter grace would replace servers that are about to serve, each time anew. A server that passes a
+ * check earlier serves earlier; only one that never serves is replaced later.
+ */
+export const HEALTH_GRACE_SECONDS = WARMUP_SECONDS + BOOT_RETRY_SECONDS + 90;
 /** Group metrics cost nothing; they are what alarms and dashboards read. */
 export const GROUP_METRICS = [
   "GroupDesiredCapacity",
@@ -192,7 +200,7 @@ export class Servers extends pulumi.ComponentResource {
         vpcZoneIdentifiers: [...args.subnetIds],
         targetGroupArns: [args.targetGroupArn],
         healthCheckType: "ELB",
-        healthCheckGracePeriod: WARMUP_SECONDS,
+        healthCheckGracePeriod: HEALTH_GRACE_SECONDS,
         defaultInstanceWarmup: WARMUP_SECONDS,
         // A number, not $Latest: a refresh can only roll back to a version that it can name.
         launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },

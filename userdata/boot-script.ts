@@ -1,6 +1,24 @@
 import { PATHS } from "./paths";
 import type { UserDataArgs } from "./types";
 
+/** Tries of each mount and of fetching the agent, and the longest pause between two tries in seconds. */
+const MOUNT_TRIES = 10;
+const FETCH_TRIES = 6;
+const LONGEST_PAUSE = 16;
+
+/** Seconds that the script's `retry` pauses at most: 1, 2, 4 and so on up to the longest, none after the last try. */
+function pauses(tries: number): number {
+  let sum = 0;
+  for (let left = tries - 1, pause = 1; left > 0; left--) {
+    sum += pause;
+    if (pause < LONGEST_PAUSE) pause *= 2;
+  }
+  return sum;
+}
+
+/** Seconds that a boot that still succeeds may spend waiting between tries: 95 for each of two mounts, 31 for the agent. */
+export const BOOT_RETRY_SECONDS = 2 * pauses(MOUNT_TRIES) + pauses(FETCH_TRIES);
+
 /**
  * Renders the script that turns a fresh instance into a server. POSIX sh; running it again is harmless.
  * The values it contains come from the stack (bucket, key, hash), never from a client.
@@ -23,7 +41,7 @@ retry() {
     [ "$left" -gt 0 ] || return 1
     log "$1 did not succeed, $left attempts left; next in $pause s"
     sleep "$pause"
-    if [ "$pause" -lt 16 ]; then pause=$((pause * 2)); fi
+    if [ "$pause" -lt ${LONGEST_PAUSE} ]; then pause=$((pause * 2)); fi
   done
 }
 
@@ -44,13 +62,13 @@ link_node() {
 mount_share() {
   mkdir -p "$1"
   if mountpoint -q "$1"; then log "$1 is mounted"; return; fi
-  retry 10 mount "$1" || fail "$1 cannot be mounted; see /var/log/amazon/efs/mount.log"
+  retry ${MOUNT_TRIES} mount "$1" || fail "$1 cannot be mounted; see /var/log/amazon/efs/mount.log"
   log "$1 mounted"
 }
 
 fetch_agent() {
   new=${PATHS.agent}.new
-  retry 6 aws s3 cp --only-show-errors s3://${bucket}/${key} "$new" || fail "the agent cannot be fetched from s3://${bucket}/${key}"
+  retry ${FETCH_TRIES} aws s3 cp --only-show-errors s3://${bucket}/${key} "$new" || fail "the agent cannot be fetched from s3://${bucket}/${key}"
   printf '%s  %s\\n' ${sha256} "$new" | sha256sum -c - >/dev/null 2>&1 ||
     fail "the agent from s3://${bucket}/${key} is not the one that was deployed: its SHA-256 is $(sha256sum "$new" | cut -d ' ' -f 1)"
   mv "$new" ${PATHS.agent}

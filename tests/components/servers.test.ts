@@ -96,7 +96,7 @@ test("the group, whole: a pinned version, new servers before old ones go, rolled
     vpcZoneIdentifiers: ["pub-1", "pub-2"],
     targetGroupArns: ["arn:tg"],
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 180,
+    healthCheckGracePeriod: 491,
     defaultInstanceWarmup: 180,
     launchTemplate: { id: "s-template-id", version: "7" },
     instanceRefresh: {

@@ -193,7 +193,7 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
     maxSize: 9,
     desiredCapacity: 3,
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 180,
+    healthCheckGracePeriod: 491,
     launchTemplate: { id: template.id, version: "1" },
     targetGroupArns: [one("aws:lb/targetGroup:TargetGroup").id],
     instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderBootScript } from "../../userdata/boot-script";
+import { HEALTH_GRACE_SECONDS, WARMUP_SECONDS } from "../../components/servers";
+import { BOOT_RETRY_SECONDS, renderBootScript } from "../../userdata/boot-script";
 import { DASH, runTool, SHELLCHECK, testWith } from "../support/tool";
 import { USER_DATA } from "../support/user-data";
 
@@ -11,7 +12,13 @@ const sha256 = createHash("sha256").update(AGENT).digest("hex");
 
 /** A machine in a folder: absolute paths of the script lead there, and its commands are small scripts that write down their use. */
 function machine(
-  options: { readonly downloaded?: string; readonly mounted?: boolean; readonly failures?: number } = {},
+  options: {
+    readonly downloaded?: string;
+    readonly mounted?: boolean;
+    /** Tries that fail first, of each mount and of the download. */
+    readonly failures?: number;
+    readonly failedDownloads?: number;
+  } = {},
 ) {
   const root = mkdtempSync(join(tmpdir(), "wgc-boot-"));
   const bin = join(root, "bin");
@@ -28,12 +35,14 @@ function machine(
   command("systemctl");
   command("sysctl");
   command("mountpoint", `exit ${options.mounted === true ? 0 : 1}`);
-  command(
-    "mount",
-    `n=$(cat ${root}/tries 2>/dev/null || echo 0); echo $((n + 1)) >${root}/tries; [ "$n" -ge ${options.failures ?? 0} ]`,
-  );
+  const failing = (file: string, times = 0) =>
+    `f=${root}/tries-${file}; n=$(cat $f 2>/dev/null || echo 0); echo $((n + 1)) >$f; [ "$n" -ge ${times} ] || exit 1`;
+  command("mount", failing('$(basename "$1")', options.failures));
   writeFileSync(join(root, "object"), options.downloaded ?? AGENT);
-  command("aws", `cp ${root}/object ${root}/opt/wgc/agent.js.new`);
+  command(
+    "aws",
+    `${failing("aws", options.failedDownloads)}\ncp ${root}/object ${root}/opt/wgc/agent.js.new`,
+  );
   const agent = { bucket: "b", key: `agent/${sha256}.js`, sha256 };
   const script = renderBootScript({ region: "us-east-1", agent }).replaceAll(
     /\/(opt|mnt|etc|var)\//g,
@@ -83,7 +92,19 @@ testWith(DASH, "running it again mounts nothing twice and succeeds", () => {
 testWith(DASH, "a mount that comes late is waited for, with growing pauses", () => {
   const late = machine({ failures: 3 });
   expect(late.boot().code).toBe(0);
-  expect(late.calls().filter((call) => call.startsWith("sleep"))).toEqual(["sleep 1", "sleep 2", "sleep 4"]);
+  const pauses = ["sleep 1", "sleep 2", "sleep 4"];
+  expect(late.calls().filter((call) => call.startsWith("sleep"))).toEqual([...pauses, ...pauses]);
+});
+
+testWith(DASH, "the group waits for the slowest boot that still succeeds", () => {
+  const slow = machine({ failures: 9, failedDownloads: 5 });
+  expect(slow.boot().code).toBe(0);
+  const waited = slow
+    .calls()
+    .flatMap((call) => (call.startsWith("sleep ") ? [Number(call.slice("sleep ".length))] : []))
+    .reduce((sum, pause) => sum + pause, 0);
+  expect(waited).toBe(BOOT_RETRY_SECONDS);
+  expect(HEALTH_GRACE_SECONDS).toBeGreaterThanOrEqual(WARMUP_SECONDS + waited + 60);
 });
 
 testWith(DASH, "a mount that never comes ends the boot with its name", () => {

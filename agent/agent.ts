@@ -197,12 +197,12 @@ export class Agent {
   }
 
   private health(): Health {
-    const { clock, config, publicKey, storage } = this.options;
-    const { lastPassAt, state, error, appliedRevision } = this.reconciler;
+    const { config, publicKey, storage } = this.options;
+    const { overdueMs, state, error, appliedRevision } = this.reconciler;
     return evaluateHealth({
       draining: this.drain.reason,
       applied: appliedRevision !== undefined,
-      sinceLastPass: lastPassAt === undefined ? undefined : clock.monotonic() - lastPassAt,
+      overdueMs,
       device: state,
       deviceError: error,
       expectedPublicKey: publicKey,

@@ -7,7 +7,8 @@ export interface HealthInput {
   readonly draining: string | undefined;
   /** Whether the peers have been applied at least once since the start. */
   readonly applied: boolean;
-  readonly sinceLastPass: number | undefined;
+  /** How far the main loop is behind its own schedule. */
+  readonly overdueMs: number;
   readonly device: DeviceState | undefined;
   readonly deviceError: string | undefined;
   readonly expectedPublicKey: string;
@@ -38,8 +39,8 @@ export interface Health {
   readonly checks: Readonly<Record<string, CheckResult>>;
 }
 
-/** A pass over all peers ends within seconds even with 100,000 of them; this long without one means that the loop is stuck. */
-const PASS_LIMIT_MS = 15_000;
+/** A pass over all peers ends within seconds even with 100,000 of them; this much behind its schedule, the loop is stuck. */
+export const OVERDUE_LIMIT_MS = 15_000;
 
 /**
  * Checks that decide whether the load balancer sends traffic here. None of them looks at anything that all servers share
@@ -53,9 +54,9 @@ export const healthChecks: readonly Check[] = [
   },
   {
     name: "loop",
-    run: ({ sinceLastPass }) =>
-      sinceLastPass !== undefined && sinceLastPass > PASS_LIMIT_MS
-        ? `the main loop is stuck: its last pass ended ${Math.round(sinceLastPass / 1000)} s ago`
+    run: ({ overdueMs }) =>
+      overdueMs > OVERDUE_LIMIT_MS
+        ? `the main loop is stuck: its pass over the clients is overdue by ${Math.round(overdueMs / 1000)} s`
         : undefined,
   },
   {

@@ -34,8 +34,10 @@ export interface ReconcilerOptions {
 
 /** How long the kernel's state is trusted; faults of the interface are seen within this time. */
 const OBSERVE_EVERY_MS = 2000;
-/** Looking at the kernel may take at most this share of the time: 5 %. */
+/** Looking at the kernel shall take at most this share of the time, 5 %, */
 const OBSERVE_SHARE = 20;
+/** but on a machine that is slow to answer, faults must still be seen soon: then looking may take more. */
+const OBSERVE_AT_LEAST_EVERY_MS = 10_000;
 const RETRY_MS = { first: 500, most: 15_000 };
 
 /**
@@ -51,6 +53,10 @@ export class Reconciler {
   private observed: Map<string, PeerSpec> | undefined;
   private timer: Timer | undefined;
   private retryMs = RETRY_MS.first;
+  /** When the running pass started; undefined between passes. */
+  private passSince: number | undefined;
+  /** When the next look at the kernel is to start. */
+  private nextAt: number | undefined;
   private readonly abort = new AbortController();
 
   /** The interface as last seen, and when (monotonic). */
@@ -58,13 +64,19 @@ export class Reconciler {
   stateAt = 0;
   /** Why the last look at the interface or the last change failed. */
   error: string | undefined;
-  /** When the last pass ended, well or not (monotonic). */
-  lastPassAt: number | undefined;
   /** The registry revision that the kernel has; undefined before the first successful pass. */
   appliedRevision: number | undefined;
   /** Peers in the kernel. */
   get peerCount(): number {
     return this.observed?.size ?? 0;
+  }
+  /**
+   * Milliseconds that a pass has been running, or that the next one is behind its own schedule; 0 while all is on time. How
+   * long ago the last pass was says nothing: the pauses are as long as the machine is slow.
+   */
+  get overdueMs(): number {
+    const since = this.passSince ?? this.nextAt;
+    return since === undefined ? 0 : Math.max(0, this.options.clock.monotonic() - since);
   }
   readonly stats = { passes: 0, applies: 0, changes: 0, errors: 0, lastApplySeconds: 0 };
   onApply: ((seconds: number, changes: number) => void) | undefined;
@@ -93,18 +105,18 @@ export class Reconciler {
       const scope = this.observed === undefined ? "everything" : this.dirty;
       this.dirty = undefined;
       const started = this.options.clock.monotonic();
+      this.passSince = started;
       try {
         await this.pass(scope);
         this.error = undefined;
         this.retryMs = RETRY_MS.first;
-        if (scope === "everything")
-          this.next(Math.max(OBSERVE_EVERY_MS, (this.options.clock.monotonic() - started) * OBSERVE_SHARE));
+        if (scope === "everything") this.next(pauseAfter(this.options.clock.monotonic() - started));
       } catch (error) {
         if (this.abort.signal.aborted) return;
         this.fail(error);
       }
       this.stats.passes++;
-      this.lastPassAt = this.options.clock.monotonic();
+      this.passSince = undefined;
       this.options.onPass?.();
     }
   }
@@ -162,8 +174,13 @@ export class Reconciler {
 
   private next(ms: number): void {
     this.timer?.cancel();
+    this.nextAt = this.options.clock.monotonic() + ms;
     this.timer = this.options.clock.after(ms, () => this.request("everything"));
   }
+}
+
+function pauseAfter(passMs: number): number {
+  return Math.min(Math.max(OBSERVE_EVERY_MS, passMs * OBSERVE_SHARE), OBSERVE_AT_LEAST_EVERY_MS);
 }
 
 function specOf({ publicKey, presharedKey, allowedIps }: PeerSpec): PeerSpec {

@@ -6,7 +6,7 @@ import { device, key } from "./fixtures";
 const good: HealthInput = {
   draining: undefined,
   applied: true,
-  sinceLastPass: 100,
+  overdueMs: 0,
   device: device([]),
   deviceError: undefined,
   expectedPublicKey: key(1),
@@ -42,7 +42,12 @@ test("all is well", () => {
 test.each<[string, Partial<HealthInput>, string, string]>([
   ["serving", { draining: "SIGTERM" }, "draining", "draining: SIGTERM"],
   ["applied", { applied: false }, "starting", "starting: the clients have not been applied yet"],
-  ["loop", { sinceLastPass: 15_001 }, "unhealthy", "the main loop is stuck: its last pass ended 15 s ago"],
+  [
+    "loop",
+    { overdueMs: 15_001 },
+    "unhealthy",
+    "the main loop is stuck: its pass over the clients is overdue by 15 s",
+  ],
   ["interface", wrong({ up: false }), "unhealthy", "the WireGuard interface is down"],
   [
     "interface",

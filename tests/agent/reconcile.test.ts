@@ -1,4 +1,5 @@
 import type { Device } from "../../agent/device";
+import { OVERDUE_LIMIT_MS } from "../../agent/health";
 import { decide, Reconciler } from "../../agent/reconcile";
 import type { WgCommand } from "../../wireguard/commands";
 import type { PeerSpec } from "../../wireguard/diff";
@@ -17,6 +18,8 @@ class FakeDevice implements Device {
   readonly calls: string[] = [];
   gate: Promise<void> = Promise.resolve();
   broken: string | undefined;
+  /** Called once for each call; settles when the answer is there. */
+  delay: () => Promise<void> = () => Promise.resolve();
   active = 0;
   most = 0;
 
@@ -44,6 +47,7 @@ class FakeDevice implements Device {
     this.most = Math.max(this.most, ++this.active);
     try {
       await this.gate;
+      await this.delay();
       if (this.broken !== undefined) throw new Error(this.broken);
       return work();
     } finally {
@@ -176,4 +180,48 @@ test("after a change that failed half-way, even a narrow request asks the kernel
   await settle();
   expect(fake.calls).toEqual(["observe", "apply"]);
   expect([...fake.peers.keys()]).toEqual([key(3)]);
+});
+
+describe("a loop that is only slow is not stuck", () => {
+  test.each([100, 750, 1000, 5000, 14_000])("a device that answers after %d ms", async (ms) => {
+    const { clock, fake, reconciler } = setup(map(peer(2)));
+    fake.delay = () => new Promise((resolve) => clock.after(ms, resolve));
+    reconciler.request("everything");
+    let most = 0;
+    let lookAt = 0;
+    let longestPause = 0;
+    for (let passed = 0; passed < 300_000; passed += 250) {
+      const looks = fake.calls.filter((call) => call === "observe").length;
+      await clock.advance(250);
+      most = Math.max(most, reconciler.overdueMs);
+      if (fake.calls.filter((call) => call === "observe").length > looks) {
+        longestPause = Math.max(longestPause, passed - lookAt);
+        lookAt = passed;
+      }
+    }
+    expect(fake.calls.length).toBeGreaterThan(10);
+    // The first pass looks and applies; health is asked with the answer on its way, too.
+    expect(most).toBeLessThanOrEqual(2 * ms);
+    if (ms <= 5000) expect(most).toBeLessThanOrEqual(OVERDUE_LIMIT_MS);
+    expect(longestPause).toBeLessThanOrEqual(10_000 + 2 * ms + 500);
+  });
+
+  test("one that never answers, and one whose timer is never called, are", async () => {
+    const { clock, fake, reconciler } = setup(map(peer(2)));
+    expect(reconciler.overdueMs).toBe(0);
+    reconciler.request("everything");
+    await clock.advance(1000);
+    expect(reconciler.overdueMs).toBe(0);
+    fake.delay = () => new Promise(() => {});
+    await clock.advance(1000 + OVERDUE_LIMIT_MS + 1);
+    expect(reconciler.overdueMs).toBe(OVERDUE_LIMIT_MS + 1);
+
+    const lost = setup(map(peer(2)));
+    lost.reconciler.request("everything");
+    await settle();
+    lost.clock.after = () => ({ cancel: () => {} });
+    await lost.clock.advance(2000); // the timer that was there
+    await lost.clock.advance(2000 + 20_000);
+    expect(lost.reconciler.overdueMs).toBe(20_000);
+  });
 });

@@ -59,7 +59,8 @@ export class AgentBundle extends pulumi.ComponentResource {
         key: this.key,
         source: new pulumi.asset.FileAsset(bundle.file),
         contentType: "text/javascript",
-        tags: mergeTags(args.tags),
+        // No tags: an object takes ten (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html), the stack may have
+        // more. The bucket has them.
       },
       // An older launch template version names an older agent; a rollback needs it, so it stays when a newer one takes this place.
       { parent: this, dependsOn: guards, retainOnDelete: true },

@@ -8,6 +8,9 @@ const RETENTION_DAYS = [
 const ADDRESS = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** AWS takes 50 tags on a resource; up to six are the program's own, the rest is left to the organisation. */
+const MOST_TAGS = 40;
+
 /**
  * Every setting of a stack, with its default, its bounds and its description. This is the only place that knows them:
  * `Pulumi.yaml` declares the same keys (a test compares the two) and the error messages are made from here.
@@ -28,10 +31,10 @@ export const settingsSchema = z.strictObject({
     description:
       "Refuse to delete what cannot be made again: file system, key, static addresses, load balancer.",
   }),
-  tags: tagMap({
+  tags: tagMap(MOST_TAGS, ["Project", "Cluster", "Stack", "Name", "SubnetType", "wgc:cluster"], {
     default: "",
     example: "Owner=network,Environment=dev",
-    description: "Tags for every resource.",
+    description: "Tags for every resource except the agent's object in S3.",
   }),
 
   vpcCidr: range(16, 24, {

@@ -119,24 +119,44 @@ export function textList(pattern: RegExp, each: string, info: Info) {
   );
 }
 
-/** `Key=value,Key=value` (or a JSON object). */
-export function tagMap(info: Info) {
-  const allowed = "Key=value pairs with commas between them, keys not starting with aws:, or empty";
+/** What AWS allows in tags everywhere: letters, spaces, digits and these signs (tag-editor user guide, "Tag naming limits and requirements"). */
+const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+/** `Key=value,Key=value` (or a JSON object); `own` are keys that the program sets itself. */
+export function tagMap(most: number, own: readonly string[], info: Info) {
+  const allowed = `at most ${most} Key=value pairs with commas between them, or empty`;
   return setting<Record<string, string>>({ ...info, type: "string", allowed }, (value) => {
     const pairs = value.startsWith("{")
       ? jsonPairs(value)
       : splitList(value)?.map((pair) => pair.split(/=(.*)/s));
-    const problem = { problem: allowed };
-    if (pairs === undefined) return problem;
+    if (pairs === undefined) return { problem: allowed };
+    if (pairs.length > most) return { problem: `${allowed}; there are ${pairs.length}` };
     const tags: Record<string, string> = {};
-    for (const [key, content] of pairs) {
-      // AWS tag restrictions: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-      if (!key || content === undefined || /^aws:/i.test(key) || key.length > 128 || content.length > 256)
-        return problem;
-      tags[key.trim()] = content.trim();
+    for (const [key = "", content] of pairs) {
+      const [name, text] = [key.trim(), content?.trim()];
+      const problem =
+        tagProblem(name, text, [...own, ...Object.keys(tags)]) ?? (name in tags ? "there twice" : undefined);
+      if (problem !== undefined || text === undefined)
+        return { problem: `${allowed}; "${name}" is ${problem}` };
+      tags[name] = text;
     }
     return { value: tags };
   });
+}
+
+/** Why AWS would refuse one tag, completing "KEY is ...". */
+function tagProblem(key: string, value: string | undefined, others: readonly string[]): string | undefined {
+  if (value === undefined) return "no such pair";
+  const length = [...key].length;
+  if (length < 1 || length > 128) return `a key of ${length} characters, it must have 1 to 128`;
+  if ([...value].length > 256)
+    return `a tag whose value has ${[...value].length} characters, it may have 256`;
+  if (/^aws:/i.test(key)) return "reserved: keys must not start with aws:";
+  if (!TAG_TEXT.test(key) || !TAG_TEXT.test(value))
+    return "a tag with other characters than letters, digits, spaces and _ . : / = + - @";
+  // IAM tells keys apart without their case and refuses a role with both.
+  const twin = others.find((other) => other !== key && other.toLowerCase() === key.toLowerCase());
+  return twin === undefined ? undefined : `the same key as "${twin}" but for its case, which IAM refuses`;
 }
 
 function parseOneRange(value: string, shortest: number, longest: number, allowed: string): Parsed<string> {

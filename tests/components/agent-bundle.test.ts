@@ -48,11 +48,18 @@ test("a missing or broken agent is an error that a person can act on", () => {
   expect(() => bundleAgent(join(output, "none.ts"), output)).toThrow(/none\.ts is missing/);
 });
 
+const TAGS = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`tag${index}`, "x"]));
 const build = (protect = false) => {
   const { entry, output } = sources();
   return make(
     () =>
-      void new AgentBundle("a", { clusterName: "wgc-test", entry, outputFolder: output, protect, tags: {} }),
+      void new AgentBundle("a", {
+        clusterName: "wgc-test",
+        entry,
+        outputFolder: output,
+        protect,
+        tags: TAGS,
+      }),
   );
 };
 
@@ -108,6 +115,12 @@ test("the object's key is its hash, and it stays when a newer agent takes its pl
     "a-public-access",
     "a-versioning",
   ]);
+});
+
+test("tags are the bucket's; an object takes only ten and has none", async () => {
+  const made = await build();
+  expect(only(made, "aws:s3/bucket:Bucket").inputs.tags).toEqual({ ...TAGS, Name: "wgc-test-agent" });
+  expect(only(made, "aws:s3/bucketObjectv2:BucketObjectv2").inputs.tags).toBeUndefined();
 });
 
 test("a protected bucket is not emptied", async () => {

@@ -69,6 +69,35 @@ test("lists and tags are read from text and from what `pulumi config set --path`
   expect(asJson).toEqual(asText);
 });
 
+test.each([
+  [Array.from({ length: 41 }, (_, index) => `k${index}=v`).join(","), "; there are 41"],
+  [`${"k".repeat(129)}=v`, "is a key of 129 characters, it must have 1 to 128"],
+  ["=v", '"" is a key of 0 characters, it must have 1 to 128'],
+  [`k=${"v".repeat(257)}`, '"k" is a tag whose value has 257 characters, it may have 256'],
+  ["AWS:k=v", '"AWS:k" is reserved: keys must not start with aws:'],
+  ["k=a;b", '"k" is a tag with other characters than letters, digits, spaces and _ . : / = + - @'],
+  ["k#=v", '"k#" is a tag with other characters than'],
+  ["k=a,k=b", '"k" is there twice'],
+  ["Owner=a,owner=b", '"owner" is the same key as "Owner" but for its case, which IAM refuses'],
+  ["name=a", '"name" is the same key as "Name" but for its case'],
+  ["Owner", '"Owner" is no such pair'],
+])("tags that AWS would refuse are refused first: %s", (tags, why) => {
+  const [fault, ...more] = faults({ tags });
+  expect(more).toEqual([]);
+  expect(fault).toContain("it must be at most 40 Key=value pairs with commas between them, or empty");
+  expect(fault).toContain(why);
+  expect(fault?.endsWith("\n    pulumi config set wgc:tags Owner=network,Environment=dev")).toBe(true);
+});
+
+test("tags at AWS's limits are taken", () => {
+  const most = Array.from({ length: 38 }, (_, index) => `k${index}=v`);
+  const { tags } = load({
+    tags: [...most, `${"ü".repeat(128)}=${"v".repeat(256)}`, "a b/c:d+e@f_g.h-i=x=y"].join(","),
+  }).settings;
+  expect(Object.keys(tags)).toHaveLength(40);
+  expect(tags["a b/c:d+e@f_g.h-i"]).toBe("x=y");
+});
+
 test("a fault says field, value, what is allowed and the line that mends it", () => {
   expect(faults({ minServers: "0" })).toEqual([
     "wgc:minServers is 0: it must be a whole number from 2 to 500\n    pulumi config set wgc:minServers 2",

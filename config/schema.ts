@@ -8,6 +8,12 @@ const RETENTION_DAYS = [
 const ADDRESS = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/**
+ * Rules that a security group takes in one direction, by the default quota
+ * (https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html); each range is a rule.
+ */
+const RULES_OF_A_GROUP = 60;
+
 /** AWS takes 50 tags on a resource; up to six are the program's own, the rest is left to the organisation. */
 const MOST_TAGS = 40;
 
@@ -22,7 +28,8 @@ export const settingsSchema = z.strictObject({
     {
       default: "",
       example: "wgc-dev",
-      description: "Name of the cluster in tags, log groups and the registry; empty means wgc-<stack>.",
+      description:
+        "Name of the cluster in tags, log groups and the registry; empty means wgc-<stack>. Not changeable after the first deployment.",
     },
   ),
   protect: flag({
@@ -75,9 +82,10 @@ export const settingsSchema = z.strictObject({
   listenPort: integer(1, 65535, {
     default: "51820",
     example: "51820",
-    description: "UDP port that clients connect to.",
+    description: "UDP port that clients connect to. A later change needs steps by hand (operations.md).",
   }),
-  clientSourceRanges: rangeList({
+  // One rule of the load balancer's group is path MTU discovery's.
+  clientSourceRanges: rangeList(RULES_OF_A_GROUP - 1, {
     default: "0.0.0.0/0",
     example: "0.0.0.0/0",
     description: "Where clients may connect from.",
@@ -101,7 +109,8 @@ export const settingsSchema = z.strictObject({
   dnsName: text(DNS_NAME, "a DNS name like vpn.example.com", {
     default: "",
     example: "vpn.example.com",
-    description: "DNS name of the client endpoint, made as an alias in dnsZone.",
+    description:
+      "DNS name of the client endpoint, made as an alias in dnsZone. A later change needs steps by hand (operations.md).",
   }),
   dnsZone: text(DNS_NAME, "the name of a public Route 53 zone like example.com", {
     default: "",
@@ -112,28 +121,33 @@ export const settingsSchema = z.strictObject({
   tunnelCidr: range(8, 28, {
     default: "10.100.0.0/16",
     example: "10.100.0.0/16",
-    description: "Addresses inside the tunnel; the first one is the servers', each client gets one.",
+    description:
+      "Addresses inside the tunnel; the first one is the servers', each client gets one. Not changeable after the first deployment.",
   }),
-  clientRoutes: rangeList({
+  // Two outbound rules of the servers' group are HTTPS and NFS.
+  clientRoutes: rangeList(RULES_OF_A_GROUP - 2, {
     default: "",
     example: "10.0.0.0/16",
-    description: "What clients reach through the tunnel; empty means the VPC, 0.0.0.0/0 means everything.",
+    description:
+      "What clients reach through the tunnel; empty means the VPC, 0.0.0.0/0 means everything. A later change needs steps by hand (operations.md).",
   }),
   clientDns: textList(ADDRESS, "IPv4 addresses", {
     default: "",
     example: "10.0.0.2",
-    description: "DNS servers for clients; empty leaves a client's own.",
+    description:
+      "DNS servers for clients; empty leaves a client's own. A later change needs steps by hand (operations.md).",
   }),
   mtu: integer(1280, 1440, {
     default: "1420",
     example: "1420",
-    description: "MTU of the tunnel: 1500 less 80 bytes of WireGuard over IPv6, 60 over IPv4.",
+    description:
+      "MTU of the tunnel: 1500 less 80 bytes of WireGuard over IPv6, 60 over IPv4. A later change needs steps by hand (operations.md).",
   }),
   persistentKeepalive: integer(1, 119, {
     default: "25",
     example: "25",
     description:
-      "Seconds between a silent client's keepalives; the load balancer forgets a UDP flow after 120.",
+      "Seconds between a silent client's keepalives; the load balancer forgets a UDP flow after 120. A later change needs steps by hand (operations.md).",
   }),
 
   instanceType: text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type like c7g.medium", {

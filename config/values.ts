@@ -87,12 +87,19 @@ export function range(shortest: number, longest: number, info: Info) {
 }
 
 /** A comma-separated (or JSON) list of texts that one parser accepts, without duplicates. */
-function list(info: Info, each: string, parse: (item: string) => Parsed<string>) {
-  const allowed = `a comma-separated list of ${each}${info.default === "" ? ", or empty" : ""}`;
+function list(
+  info: Info,
+  each: string,
+  parse: (item: string) => Parsed<string>,
+  most = Number.POSITIVE_INFINITY,
+) {
+  const limit = most === Number.POSITIVE_INFINITY ? "" : `at most ${most} `;
+  const allowed = `a comma-separated list of ${limit}${each}${info.default === "" ? ", or empty" : ""}`;
   return setting<string[]>({ ...info, type: "string", allowed }, (value) => {
     const items = splitList(value);
     if (items === undefined) return { problem: allowed };
     if (items.length === 0 && info.default !== "") return { problem: allowed };
+    if (items.length > most) return { problem: `${allowed}; there are ${items.length}` };
     const values: string[] = [];
     for (const item of items) {
       const parsed = parse(item);
@@ -106,10 +113,10 @@ function list(info: Info, each: string, parse: (item: string) => Parsed<string>)
   });
 }
 
-/** A list of IPv4 ranges in canonical form. */
-export function rangeList(info: Info) {
+/** A list of at most so many IPv4 ranges in canonical form. */
+export function rangeList(most: number, info: Info) {
   const each = "an IPv4 range a.b.c.d/n";
-  return list(info, "IPv4 ranges", (item) => parseOneRange(item, 0, 32, each));
+  return list(info, "IPv4 ranges", (item) => parseOneRange(item, 0, 32, each), most);
 }
 
 /** A list of texts of a fixed form. */

@@ -117,3 +117,16 @@ test("the stack's tags are on every resource that takes tags, and the account's 
   }
   expect(only(made, "aws:kms/key:Key").inputs.policy).toContain("arn:aws-cn:iam::123456789012:root");
 });
+
+test("the most ranges that the settings take make no more than the 60 rules that a security group takes", async () => {
+  const ranges = (count: number) =>
+    Array.from({ length: count }, (_, index) => `172.16.${index}.0/24`).join(",");
+  const made = await build({ clientSourceRanges: ranges(59), clientRoutes: ranges(58) });
+  for (const [direction, group] of [
+    ["Ingress", "wgc-endpoint-nlb-sg-id"],
+    ["Egress", "wgc-servers-sg-id"],
+  ]) {
+    const rules = all(made, `aws:vpc/securityGroup${direction}Rule:SecurityGroup${direction}Rule`);
+    expect(rules.filter(({ inputs }) => inputs.securityGroupId === group)).toHaveLength(60);
+  }
+});

@@ -98,6 +98,23 @@ test("tags at AWS's limits are taken", () => {
   expect(tags["a b/c:d+e@f_g.h-i"]).toBe("x=y");
 });
 
+test.each([
+  // A security group takes 60 rules in a direction: the load balancer's has one more, the servers' two more.
+  ["clientSourceRanges", 59],
+  ["clientRoutes", 58],
+] as const)("%s becomes security group rules, of which there may be %i", (key, most) => {
+  const ranges = (count: number) =>
+    Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`).join(",");
+  const tunnelCidr = "172.30.0.0/16";
+  expect(load({ [key]: ranges(most), tunnelCidr, vpcCidr: "192.168.0.0/16" }).settings[key]).toHaveLength(
+    most,
+  );
+  const [fault, ...more] = faults({ [key]: ranges(most + 1), tunnelCidr, vpcCidr: "192.168.0.0/16" });
+  expect(more).toEqual([]);
+  expect(fault).toContain(`it must be a comma-separated list of at most ${most} IPv4 ranges`);
+  expect(fault).toContain(`; there are ${most + 1}\n`);
+});
+
 test("a fault says field, value, what is allowed and the line that mends it", () => {
   expect(faults({ minServers: "0" })).toEqual([
     "wgc:minServers is 0: it must be a whole number from 2 to 500\n    pulumi config set wgc:minServers 2",

@@ -19,3 +19,17 @@ test("a row says type, default and what is allowed, with five cells whatever the
   for (const line of page.split("\n").filter((text) => text.startsWith("| `wgc:")))
     expect(line.match(/(?<!\\)\|/g)).toHaveLength(6);
 });
+
+test("what cannot follow a change by itself says so", () => {
+  const saying = (text: string) =>
+    page.split("\n").flatMap((line) => (line.includes(text) ? [/`wgc:(\w+)`/.exec(line)?.[1]] : []));
+  expect(saying("Not changeable after the first deployment.")).toEqual(["clusterName", "tunnelCidr"]);
+  expect(saying("A later change needs steps by hand (operations.md).")).toEqual([
+    "listenPort",
+    "dnsName",
+    "clientRoutes",
+    "clientDns",
+    "mtu",
+    "persistentKeepalive",
+  ]);
+});

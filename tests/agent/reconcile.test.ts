@@ -206,6 +206,21 @@ describe("a loop that is only slow is not stuck", () => {
     expect(longestPause).toBeLessThanOrEqual(10_000 + 2 * ms + 500);
   });
 
+  test("a first pass, or one for a single client, that never ends counts from its start", async () => {
+    for (const first of [true, false]) {
+      const { clock, fake, state, reconciler } = setup(map(peer(2)));
+      if (!first) {
+        reconciler.request("everything");
+        await clock.advance(0);
+      }
+      fake.delay = () => new Promise(() => {});
+      state.desired = map(peer(3));
+      reconciler.request(first ? "everything" : new Set([key(3)]));
+      await clock.advance(1500);
+      expect(reconciler.overdueMs).toBe(1500);
+    }
+  });
+
   test("one that never answers, and one whose timer is never called, are", async () => {
     const { clock, fake, reconciler } = setup(map(peer(2)));
     expect(reconciler.overdueMs).toBe(0);

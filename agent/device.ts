@@ -1,12 +1,18 @@
+import { promises as fs } from "node:fs";
 import { z } from "zod";
 import type { WgCommand } from "../wireguard/commands";
 import { type Dump, parseDump } from "../wireguard/dump";
-import type { Exec } from "./exec";
+import type { Exec, ExecOptions } from "./exec";
+import { messageOf } from "./log";
 
-/** The WireGuard interface as it is. */
+/** The WireGuard interface, and what else in this machine's kernel clients depend on, as it is. */
 export interface DeviceState {
   readonly up: boolean;
   readonly dump: Dump;
+  /** What is wrong with the firewall; undefined when it is loaded. */
+  readonly firewallProblem: string | undefined;
+  /** What is wrong with IPv4 forwarding; undefined when it is on. */
+  readonly forwardingProblem: string | undefined;
 }
 
 /** What the agent does with its WireGuard interface; tests bring their own. */
@@ -27,17 +33,44 @@ export function wgDevice(name: string, exec: Exec): Device {
   return {
     async observe(signal) {
       const options = { timeoutMs: OBSERVE_LIMIT_MS, signal };
-      const [link, dump] = await Promise.all([
+      const [link, dump, firewallProblem, forwardingProblem] = await Promise.all([
         exec("ip", ["-json", "link", "show", "dev", name], options),
         exec("wg", ["show", name, "dump"], options),
+        lookAtFirewall(exec, options),
+        lookAtForwarding(),
       ]);
-      return { up: isUp(link), dump: parseDump(dump) };
+      return { up: isUp(link), dump: parseDump(dump), firewallProblem, forwardingProblem };
     },
     async apply(commands, signal) {
       for (const { args, stdin } of commands)
         await exec("wg", args, { timeoutMs: APPLY_LIMIT_MS, stdin, signal });
     },
   };
+}
+
+const REPAIR = "run `systemctl restart wgc-network`";
+
+/** Lists the names only, not the rules. Never fails: that a firewall is gone must not keep a revoked client in. */
+async function lookAtFirewall(exec: Exec, options: ExecOptions): Promise<string | undefined> {
+  try {
+    const tables = await exec("nft", ["list", "tables", "inet"], options);
+    if (tables.split("\n").some((line) => line.trim() === "table inet wgc")) return undefined;
+    return `the firewall is not loaded (there is no nftables table inet wgc); ${REPAIR}`;
+  } catch (error) {
+    return `the firewall cannot be looked at: ${messageOf(error)}`;
+  }
+}
+
+/** The kernel's switch for packets that are not its own (Documentation/networking/ip-sysctl); without it no client gets anywhere. */
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+
+async function lookAtForwarding(): Promise<string | undefined> {
+  try {
+    if ((await fs.readFile(FORWARDING, "utf8")).trim() === "1") return undefined;
+    return "IPv4 forwarding is off (net.ipv4.ip_forward); run `sysctl -p /etc/sysctl.d/90-wgc.conf`";
+  } catch (error) {
+    return `IPv4 forwarding cannot be looked at: ${messageOf(error)}`;
+  }
 }
 
 /** Whether `ip -json link show` of one interface says that it is administratively up. */

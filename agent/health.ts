@@ -81,6 +81,9 @@ export const healthChecks: readonly Check[] = [
         ? undefined
         : `WireGuard listens on port ${device.dump.interface.listenPort}, expected ${expectedListenPort}`,
   },
+  // Both are this machine's own: a table that another tool flushed, a switch that another tool turned back.
+  { name: "firewall", run: ({ device }) => device?.firewallProblem },
+  { name: "forwarding", run: ({ device }) => device?.forwardingProblem },
 ];
 
 /** Checks whose failure is reported and counted, but leaves the server in service. */

@@ -47,6 +47,8 @@ export function client(name: string, byte: number, more: Partial<ClientFile> = {
 export function device(peers: Iterable<PeerSpec>, more: Partial<DeviceState> = {}): DeviceState {
   return {
     up: true,
+    firewallProblem: undefined,
+    forwardingProblem: undefined,
     dump: {
       interface: { publicKey: key(1), listenPort: 51820, fwmark: undefined },
       peers: [...peers].map((peer) => ({

@@ -26,6 +26,8 @@ test("the list of checks is what it is on purpose", () => {
     "interface",
     "key",
     "listenPort",
+    "firewall",
+    "forwarding",
   ]);
   expect(degradedChecks.map((check) => check.name)).toEqual([
     "storage",
@@ -61,6 +63,8 @@ test.each<[string, Partial<HealthInput>, string, string]>([
     "unhealthy",
     `the WireGuard interface has the public key ${key(1)}, expected ${key(7)}`,
   ],
+  ["firewall", wrong({ firewallProblem: "no table" }), "unhealthy", "no table"],
+  ["forwarding", wrong({ forwardingProblem: "it is off" }), "unhealthy", "it is off"],
   ["listenPort", { expectedListenPort: 5 }, "unhealthy", "WireGuard listens on port 51820, expected 5"],
 ])("%s takes the server out of service: %j", (name, change, status, reason) => {
   const health = evaluateHealth({ ...good, ...change });

@@ -29,6 +29,7 @@ namespaceTest(
       "served without the registry",
       "registry back",
       "interface down and up",
+      "firewall and forwarding",
       "drained",
       "no secret in the log",
     ]);

@@ -28,6 +28,7 @@ const config = {
   statePath: `${root}/state`,
   drainSeconds: 2,
 };
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 const env = { WGC_AGENT_CONFIG: `${root}/agent.json`, WGC_INSTANCE_ID: "i-test" };
 
 const peers = async () =>
@@ -61,6 +62,9 @@ async function boot(): Promise<string> {
   const link = await tool("ip", "address", "show", "dev", "wg0");
   assert.match(link, /mtu 1420/);
   assert.match(link, /inet 10\.100\.0\.1\/16/);
+  // What wgc-network.service and sysctl do after `network-up`.
+  await tool("nft", "add", "table", "inet", "wgc");
+  await fs.writeFile(FORWARDING, "1");
   step("boot");
   return publicKey;
 }
@@ -151,6 +155,7 @@ async function main(): Promise<void> {
   await tool("ip", "link", "set", "wg0", "up");
   await isStatus("ok");
   step("interface down and up");
+  await localFaults();
 
   agent.process.kill("SIGTERM");
   await until("503 while draining", async () => (await health(PORT)).status === 503, 1000);
@@ -205,6 +210,25 @@ async function corruptClient(writer: RegistryWriter, publicKey: string): Promise
   await writer.restore("bob");
   await isStatus("ok");
   step("corrupt client file");
+}
+
+/** Another tool flushes the firewall or turns forwarding off: out of service until it is put right; clients stay followed. */
+async function localFaults(): Promise<void> {
+  const reasons = async () => (await health(PORT)).body.reasons;
+  await tool("nft", "delete", "table", "inet", "wgc");
+  await until("the missing firewall is seen", async () => (await health(PORT)).status === 503, 5000);
+  assert.match(
+    (await reasons()).join(),
+    /^the firewall is not loaded .*; run `systemctl restart wgc-network`$/,
+  );
+  await tool("nft", "add", "table", "inet", "wgc");
+  await isStatus("ok");
+  await fs.writeFile(FORWARDING, "0");
+  await until("missing forwarding is seen", async () => (await health(PORT)).status === 503, 5000);
+  assert.match((await reasons()).join(), /^IPv4 forwarding is off/);
+  await fs.writeFile(FORWARDING, "1");
+  await isStatus("ok");
+  step("firewall and forwarding");
 }
 
 async function hungStorage(agentPid: number, writer: RegistryWriter): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { Agent } from "./agent";
 import { systemClock } from "./clock";
@@ -10,7 +11,17 @@ import { createLog, messageOf } from "./log";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
 
-/** Runs the daemon until it has been told to stop and has drained. */
+/** A restart waits so long for what is still being written; a disk that hangs must not turn it into an outage. */
+const RESTART_LIMIT_MS = 2000;
+
+/**
+ * Runs the daemon until it is told to go.
+ *
+ * SIGTERM and SIGINT: the server goes (stop, shutdown), so the agent drains first; a second one ends the drain. SIGHUP: only the
+ * agent goes, and comes back at once (an update), so it ends with exit code 0 without a drain and health never says that it
+ * leaves: the load balancer moves no flow. The unit tells the two apart with `RestartKillSignal=SIGHUP` (systemd.kill(5)).
+ * Whichever it is, wg0 is left alone.
+ */
 export async function run(config: AgentConfig): Promise<void> {
   const instance = await instanceId(process.env);
   const log = createLog(1, { instance, cluster: config.cluster, version: VERSION });
@@ -38,8 +49,13 @@ export async function run(config: AgentConfig): Promise<void> {
     local,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.beginDrain(signal));
+  const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));
   await agent.start();
-  await agent.drained;
+  if ((await Promise.race([agent.drained, restart])) === "restart") {
+    await Promise.race([agent.stop(), sleep(RESTART_LIMIT_MS)]);
+    log.info("the agent leaves for a restart; the WireGuard interface is left as it is");
+    return;
+  }
   await agent.stop();
   log.info("the agent has stopped; the WireGuard interface is left as it is");
 }

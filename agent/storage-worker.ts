@@ -36,6 +36,7 @@ export function runStorageWorker(): void {
   // Signals to the whole group (a terminal's Ctrl-C, a stop by the service manager) are the agent's to act on.
   process.on("SIGTERM", () => {});
   process.on("SIGINT", () => {});
+  process.on("SIGHUP", () => {});
 }
 
 type Handlers = {

@@ -30,6 +30,7 @@ namespaceTest(
       "registry back",
       "interface down and up",
       "firewall and forwarding",
+      "restarted without a drain",
       "drained",
       "no secret in the log",
     ]);

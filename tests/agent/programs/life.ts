@@ -4,7 +4,7 @@ import { promises as fs } from "node:fs";
 import { RegistryWriter } from "../../../registry/writer";
 import { parseDump } from "../../../wireguard/dump";
 import { generateKeyPair, generatePresharedKey } from "../../../wireguard/keys";
-import { children, health, metric, startAgent, step, tool, until } from "./support";
+import { children, health, metric, type RunningAgent, startAgent, step, tool, until } from "./support";
 
 const bundle = process.argv[2] ?? "";
 const root = "/run/wgc";
@@ -156,6 +156,7 @@ async function main(): Promise<void> {
   await isStatus("ok");
   step("interface down and up");
   await localFaults();
+  agent = await restart(agent, bob.publicKey);
 
   agent.process.kill("SIGTERM");
   await until("503 while draining", async () => (await health(PORT)).status === 503, 1000);
@@ -229,6 +230,27 @@ async function localFaults(): Promise<void> {
   await fs.writeFile(FORWARDING, "1");
   await isStatus("ok");
   step("firewall and forwarding");
+}
+
+/** `systemctl restart wgc-agent`: no drain, the interface stays, and the next agent is in service at once. */
+async function restart(agent: RunningAgent, publicKey: string): Promise<RunningAgent> {
+  const before = await tool("ip", "-json", "link", "show", "wg0");
+  const started = performance.now();
+  agent.process.kill("SIGHUP");
+  assert.equal(await agent.exited, 0);
+  const ms = performance.now() - started;
+  assert.ok(ms < config.drainSeconds * 500, `a restart takes no drain (it took ${ms} ms)`);
+  assert.equal(await tool("ip", "-json", "link", "show", "wg0"), before, "the interface is left alone");
+  assert.equal((await peers()).has(publicKey), true);
+  assert.doesNotMatch(agent.output(), /draining/);
+  await until(
+    "the worker gone with its parent",
+    async () => (await children(1, "storage-worker")).length === 0,
+  );
+  const next = startAgent(bundle, env);
+  await isStatus("ok");
+  step("restarted without a drain");
+  return next;
 }
 
 async function hungStorage(agentPid: number, writer: RegistryWriter): Promise<void> {

@@ -40,6 +40,8 @@ export class RegistryFollower {
   private nextFull = 0;
   private current: number | undefined;
   private lastProblem: string | undefined;
+  /** What is wrong with the server key in the registry; looked at with each full read. */
+  private keyProblem: string | undefined;
   private clientProblems = new Map<string, string>();
 
   /** When the registry was last read without an error (monotonic); undefined when never. */
@@ -49,7 +51,8 @@ export class RegistryFollower {
 
   /** What is wrong with the registry, as readable lines; empty when all is well. */
   get problems(): string[] {
-    return [...(this.lastProblem === undefined ? [] : [this.lastProblem]), ...this.clientProblems.values()];
+    const problems = [this.lastProblem, this.keyProblem].filter((problem) => problem !== undefined);
+    return [...problems, ...this.clientProblems.values()];
   }
 
   /** Reads once, then keeps following; ends (never fails) when the first attempt is over. */
@@ -97,16 +100,27 @@ export class RegistryFollower {
     const { root, storage, clock, cluster, serverPublicKey } = this.options;
     const clients: ClientFile[] = [];
     const read = await storage.request("readAll", { root }, { onPart: (part) => clients.push(...part) });
-    if (read.cluster !== cluster || read.publicKey !== serverPublicKey) {
+    if (read.cluster !== cluster || (read.publicKey ?? serverPublicKey) !== serverPublicKey) {
       throw new Error(
         `registry: ${root} belongs to cluster ${read.cluster} with another server key than this server has`,
       );
     }
+    this.noteKey(read.keyProblem);
     this.clientProblems.clear();
     this.note(read);
     this.current = read.revision;
     this.nextFull = clock.monotonic() + FULL_EVERY_MS;
     this.options.listener.onEverything(clients, read.unreadable, read.revision);
+  }
+
+  private noteKey(problem: string | undefined): void {
+    const line = problem === undefined ? undefined : `registry: ${problem}`;
+    if (line !== undefined && line !== this.keyProblem)
+      this.options.log.error(
+        { problem },
+        "the registry's server key is damaged; this server goes on with its own copy",
+      );
+    this.keyProblem = line;
   }
 
   private note(read: ReadResult): void {

@@ -24,7 +24,13 @@ export interface StorageOperations {
   /** All clients; they arrive in parts, the answer itself holds none. */
   readAll: {
     args: { root: string };
-    result: ReadResult & { revision: number; publicKey: string; cluster: string };
+    /** Without a public key (both key files are damaged) the cluster's name alone tells whose registry it is. */
+    result: ReadResult & {
+      revision: number;
+      publicKey?: string | undefined;
+      keyProblem?: string | undefined;
+      cluster: string;
+    };
   };
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };

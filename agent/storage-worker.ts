@@ -8,6 +8,7 @@ import {
   type ChangesSince,
   type ClientScan,
   changesSince,
+  inspectServerKeys,
   readChanges,
   readClients,
   readCluster,
@@ -71,7 +72,7 @@ export class StorageWorker {
     identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {
-      const [cluster, keys] = [await readCluster(root), await readServerKeys(root)];
+      const [cluster, keys] = [await readCluster(root), await inspectServerKeys(root)];
       // The revision is read first: a change that comes while the clients are read is then read once more, never missed.
       const { revision } = await readChanges(root);
       const scan = await scanClients(root, part);
@@ -80,6 +81,7 @@ export class StorageWorker {
         clients: [],
         revision,
         publicKey: keys.publicKey,
+        keyProblem: keys.problem,
         cluster: cluster.cluster,
       };
     },

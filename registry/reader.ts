@@ -57,10 +57,34 @@ export async function readServerKeys(root: string): Promise<ServerKeys> {
   const path = registryPaths(root).privateKey;
   const text = await readText(path);
   if (text === undefined)
-    throw new RegistryError(path, "does not exist: `init` has not run on this registry", "missing");
+    throw new RegistryError(path, "does not exist: `init` has not run, or the key was lost", "missing");
   const privateKey = text.trim();
   if (!isKey(privateKey)) throw new RegistryError(path, "is not a private key (32 bytes in base64)");
   return { privateKey, publicKey: publicKeyOf(privateKey) };
+}
+
+/**
+ * The servers' public key as a server that runs needs it: to tell this registry from another one's. A damaged private key
+ * is a problem to report, but no reason to stop following the clients, so then the public key's file answers.
+ */
+export async function inspectServerKeys(
+  root: string,
+): Promise<{ readonly publicKey: string | undefined; readonly problem: string | undefined }> {
+  const paths = registryPaths(root);
+  const beside = (await readText(paths.publicKey))?.trim();
+  try {
+    const { publicKey } = await readServerKeys(root);
+    if (beside === publicKey) return { publicKey, problem: undefined };
+    const what = beside === undefined ? "does not exist" : `does not belong to ${paths.privateKey}`;
+    return {
+      publicKey,
+      problem: `${paths.publicKey}: ${what}; restore it (the private key counts meanwhile)`,
+    };
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error; // the storage itself: told as such
+    const problem = `${paths.privateKey}: ${error.problem}; restore it from the backup or from a running server's copy before a new server starts`;
+    return { publicKey: beside !== undefined && isKey(beside) ? beside : undefined, problem };
+  }
 }
 
 /** Reads the change feed and checks that it is consecutive and ends at its revision. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentConfigPath, agentConfigSchema, loadAgentConfig } from "../../agent/config";
+import { VERSION } from "../../agent/version";
 import { UserError } from "../../config/errors";
 import { CONFIG } from "./fixtures";
 import { temporaryFolder } from "./namespace";
@@ -45,4 +46,8 @@ test("a missing or cut-off file is an error that names it", () => {
 test.each(Object.keys(CONFIG))("%s is required", (field) => {
   const { [field as keyof typeof CONFIG]: _, ...rest } = CONFIG;
   expect(agentConfigSchema.safeParse(rest).success).toBe(false);
+});
+
+test("an agent that no bundle gave a version says so", () => {
+  expect(VERSION).toBe("dev");
 });

@@ -14,7 +14,8 @@ function setup() {
     revision: 5,
     feed: [] as string[],
     unreadable: [] as string[],
-    publicKey: key(1),
+    publicKey: key(1) as string | undefined,
+    keyProblem: undefined as string | undefined,
     failure: undefined as Error | undefined,
   };
   const handlers: Record<string, (args: { revision: number; names: string[] }) => unknown> = {
@@ -34,6 +35,7 @@ function setup() {
       unreadable: registry.unreadable,
       revision: registry.revision,
       publicKey: registry.publicKey,
+      keyProblem: registry.keyProblem,
       cluster: "wgc",
     }),
     readClients: ({ names }) => ({
@@ -159,3 +161,22 @@ test("another cluster's registry is not followed", async () => {
     "belongs to cluster wgc with another server key than this server has",
   );
 });
+
+test.each([key(1), undefined])(
+  "a damaged server key is reported from the next full read on, and following goes on (%s)",
+  async (publicKey) => {
+    const { clock, told, registry, follower } = setup();
+    await follower.start();
+    Object.assign(registry, { publicKey, keyProblem: "private.key: is gone" });
+    await clock.advance(5 * 60_000 + 500);
+    expect(follower.problems).toEqual(["registry: private.key: is gone"]);
+    registry.feed = ["a"];
+    registry.revision = 6;
+    await clock.advance(500);
+    expect(told.at(-1)).toEqual({ changes: [["a", key(2)]], revision: 6 });
+    expect(follower.problems).toEqual(["registry: private.key: is gone"]);
+    Object.assign(registry, { publicKey: key(1), keyProblem: undefined });
+    await clock.advance(5 * 60_000 + 500);
+    expect(follower.problems).toEqual([]);
+  },
+);

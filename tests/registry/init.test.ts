@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import { dirname, join } from "node:path";
 import { RegistryError } from "../../registry/errors";
 import { initRegistry } from "../../registry/init";
-import { readServerKeys } from "../../registry/reader";
+import { inspectServerKeys, readServerKeys } from "../../registry/reader";
 import { addClient } from "../../registry/writer";
 import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
@@ -114,4 +114,29 @@ test("what dead writers leave in a new folder is no trace of an earlier key", as
     await fs.writeFile(join(root, path), "");
   }
   expect((await initRegistry(root, CLUSTER)).created).toBe(true);
+});
+
+test("a damaged key pair is told, with the public key as far as it can still be known", async () => {
+  const root = await registry();
+  const { publicKey } = await readServerKeys(root);
+  const [privatePath, publicPath] = [join(root, "server/private.key"), join(root, "server/public.key")];
+  expect(await inspectServerKeys(root)).toEqual({ publicKey, problem: undefined });
+  await fs.writeFile(publicPath, `${newKey()}\n`);
+  expect(await inspectServerKeys(root)).toEqual({
+    publicKey,
+    problem: expect.stringContaining("public.key: does not belong to"),
+  });
+  await fs.writeFile(publicPath, `${publicKey}\n`);
+  await fs.writeFile(privatePath, "cut off");
+  expect(await inspectServerKeys(root)).toEqual({
+    publicKey,
+    problem: expect.stringMatching(/private\.key: is not a private key.*restore it/),
+  });
+  await fs.rm(privatePath);
+  expect(await inspectServerKeys(root)).toEqual({
+    publicKey,
+    problem: expect.stringMatching(/private\.key: does not exist.*restore it/),
+  });
+  await fs.rm(publicPath);
+  expect((await inspectServerKeys(root)).publicKey).toBeUndefined();
 });

@@ -7,6 +7,7 @@ import { sdkSchemas } from "./sdk-schema";
 import { startServer } from "./server";
 import type { Plan, PlanMode } from "./types";
 
+export { countResources, type ResourceCount } from "./count";
 export type { Diagnostic, Json, JsonObject, Plan, PlanMode, PlannedResource } from "./types";
 
 export interface PlanRequest {

@@ -1,5 +1,6 @@
 import pc from "picocolors";
 import type { CostEstimate } from "./cost";
+import { countResources } from "./count";
 import type { JsonObject, Plan, PlannedResource } from "./types";
 import { isObject } from "./values";
 
@@ -13,8 +14,6 @@ interface Line {
 /** Draws a plan as a tree by component, with counts, the stack's outputs and the cost; plain text unless `color` is on. */
 export function renderTree(plan: Plan, cost: CostEstimate, color = false): string {
   const paint = pc.createColors(color);
-  const managed = plan.resources.filter((resource) => resource.custom && !resource.external);
-  const components = plan.resources.filter((resource) => !resource.custom);
   const mode =
     plan.mode === "preview" ? "preview: what AWS decides is unknown" : "resolved with stand-in ids";
   const head = `${paint.bold(`${plan.project} / ${plan.stack}`)}  ${plan.region}  ${paint.dim(`(${mode})`)}`;
@@ -23,7 +22,7 @@ export function renderTree(plan: Plan, cost: CostEstimate, color = false): strin
     head,
     ...drawAll(roots),
     "",
-    `${paint.bold(String(managed.length))} resources in ${components.length} components`,
+    paint.bold(countResources(plan).text),
     ...outputLines(plan.outputs, paint),
     "",
     ...costLines(cost, paint),

@@ -1,4 +1,4 @@
-import { runPlan } from "../../plan";
+import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { renderGraph } from "../../plan/graph";
 import { renderTree } from "../../plan/tree";
@@ -109,6 +109,27 @@ test("a region without prices is said to have none", async () => {
     'no price table for region "eu-mars-1" (plan/prices.ts has us-east-1)',
   ]);
   expect(renderTree(plan, cost)).toContain('cost  not estimated: no price table for region "eu-mars-1"');
+});
+
+test("resources are what providers make, components what groups them, and the tree says the same", async () => {
+  const plan = await planOf("cluster");
+  const [first] = plan.resources.filter((resource) => resource.custom);
+  if (first === undefined) throw new Error("the plan has no resource");
+  const components = plan.resources.filter((resource) => !resource.custom).length;
+  const { resources, text } = countResources(plan);
+  expect([resources + components, text]).toEqual([
+    plan.resources.length,
+    `${resources} resources in ${components} component${components === 1 ? "" : "s"}`,
+  ]);
+  expect(renderTree(plan, estimateCost(plan))).toContain(`\n${text}\n`);
+  // What is only read is not made.
+  const read = { ...plan, resources: [...plan.resources, { ...first, external: true }] };
+  expect(countResources(read).text).toBe(text);
+  expect(countResources({ resources: [first] })).toEqual({
+    resources: 1,
+    components: 0,
+    text: "1 resource in 0 components",
+  });
 });
 
 test("tree and picture show the plan", async () => {

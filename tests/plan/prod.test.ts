@@ -1,5 +1,5 @@
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
-import { runPlan } from "../../plan";
+import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
@@ -76,6 +76,7 @@ test("how many of what", () => {
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
+  expect(countResources(plan).text).toBe("76 resources in 9 components");
   const own = [
     "AgentBundle",
     "Endpoint",

@@ -87,10 +87,15 @@ testWith(
     echo 1 >/proc/sys/net/ipv4/ip_forward
     nft -f /dev/shm/wgc-$$
     nsenter -t $client -n sh -c 'ip addr add 10.100.0.2/16 dev c0; ip link set c0 up; ip route add default via 10.100.0.1'
-    for to in 10.0.0.9/2049 169.254.169.254/80 10.0.0.9/2050; do
+    # A link that has just come up drops its first packets.
+    nsenter -t $client -n sh -c 'for i in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 1 10.100.0.1 >/dev/null && exit; done; exit 1'
+    for to in 10.0.0.9/2050 10.0.0.9/2049 169.254.169.254/80; do
       nsenter -t $client -n bash -c "echo x >/dev/udp/$to"
     done
-    sleep 0.2
+    for i in $(seq 50); do
+      nft list chain inet wgc forward | grep -q 'packets 1 .*shared file' && nft list chain inet wgc forward | grep -q 'packets 1 .*metadata' && break
+      sleep 0.1
+    done
     nft list chain inet wgc forward`;
     const { code, text: rules } = runTool("unshare", ["-rn", "bash", "-c", script], text);
     const count = (comment: string) =>

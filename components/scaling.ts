@@ -32,8 +32,8 @@ interface Step {
 }
 
 /**
- * Scaling on CPU use and network traffic. Either one being high adds servers, in steps; a server goes, one at a time, only when **both**
- * are low, which takes one alarm over both: composite alarms cannot scale, and an alarm for each would remove servers that the other still needs
+ * Step scaling on CPU use and network traffic. Either one being high adds servers; a server goes only when **both** are low, which
+ * takes one alarm over both: composite alarms cannot scale, and an alarm for each would remove servers that the other still needs
  * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-combining.html).
  *
  * **Cost**: $0.60 a month (six metrics in alarms).
@@ -58,15 +58,15 @@ export class Scaling extends pulumi.ComponentResource {
     ]);
     super("wgc:index:Scaling", name, { ...limitsOf(args) }, opts);
     const networkHigh = args.scaleOutNetworkMBps * MEGA;
-    const cpuHigh = this.outPolicy(`${name}-out-cpu`, args, [
+    const cpuHigh = this.policy(`${name}-out-cpu`, args, [
       { scalingAdjustment: 1, metricIntervalLowerBound: "0", metricIntervalUpperBound: "15" },
       { scalingAdjustment: 2, metricIntervalLowerBound: "15" },
     ]);
-    const trafficHigh = this.outPolicy(`${name}-out-network`, args, [
+    const trafficHigh = this.policy(`${name}-out-network`, args, [
       { scalingAdjustment: 1, metricIntervalLowerBound: "0", metricIntervalUpperBound: String(networkHigh) },
       { scalingAdjustment: 2, metricIntervalLowerBound: String(networkHigh) },
     ]);
-    const idle = this.inPolicy(`${name}-in`, args);
+    const idle = this.policy(`${name}-in`, args, [{ scalingAdjustment: -1, metricIntervalLowerBound: "0" }]);
 
     this.scaleOutCpuAlarm = this.alarm(`${name}-cpu-high`, args, {
       alarmDescription: `${args.clusterName}: average CPU use above ${args.scaleOutCpuPercent} %`,
@@ -104,7 +104,7 @@ export class Scaling extends pulumi.ComponentResource {
     });
   }
 
-  private outPolicy(name: string, args: ScalingArgs, steps: readonly Step[]): aws.autoscaling.Policy {
+  private policy(name: string, args: ScalingArgs, steps: readonly Step[]): aws.autoscaling.Policy {
     return new aws.autoscaling.Policy(
       name,
       {
@@ -114,26 +114,6 @@ export class Scaling extends pulumi.ComponentResource {
         metricAggregationType: "Average",
         estimatedInstanceWarmup: args.warmupSeconds,
         stepAdjustments: [...steps],
-      },
-      { parent: this },
-    );
-  }
-
-  /**
-   * One server less, then none for as long as the alarm looks back: it fires again every minute while it is on, and a step policy would
-   * answer each time (its warm-up is for new servers only), before the clients of the last server show up in the load of the rest. A
-   * simple policy waits for its cooldown, which holds up neither step policies nor replacements
-   * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html).
-   */
-  private inPolicy(name: string, args: ScalingArgs): aws.autoscaling.Policy {
-    return new aws.autoscaling.Policy(
-      name,
-      {
-        autoscalingGroupName: args.groupName,
-        policyType: "SimpleScaling",
-        adjustmentType: "ChangeInCapacity",
-        scalingAdjustment: -1,
-        cooldown: MINUTES_TO_SCALE_IN * 60,
       },
       { parent: this },
     );

@@ -8,6 +8,14 @@ import { TrafficRecord } from "./traffic";
 export const ECHO_PORT = 7;
 const PROBE_INTERVAL_MS = 100;
 
+const STRICT_FILTER = `table inet door {
+  chain input { type filter hook input priority filter; policy drop
+    iifname { "lo", "wg0" } accept
+    ct state established,related accept
+  }
+}
+`;
+
 export class Client {
   readonly traffic = new TrafficRecord();
   /** Address inside the tunnel; empty until it connected. */
@@ -27,6 +35,15 @@ export class Client {
     readonly via: string,
     readonly machine: Machine,
   ) {}
+
+  /**
+   * Puts the client behind what most clients are behind: a router that lets in only what answers the client's own
+   * packets (address- and port-dependent filtering, RFC 4787 section 5). A server that sends from an address of its own
+   * does not reach it.
+   */
+  async closeDoor(): Promise<void> {
+    await this.machine.run(["nft", "-f", "-"], { input: STRICT_FILTER });
+  }
 
   /**
    * Brings the tunnel up with the stock wg-quick, and starts the probe towards a host behind the servers.

@@ -161,6 +161,7 @@ export class Members {
     const client = new Client(name, address, zone.publicIp, new Machine(name, site));
     await client.machine.start();
     await network.attach(client.machine, INTERNET.cidr, address);
+    await client.closeDoor();
     copyFileSync(echoProgram, join(client.machine.disk, "lab", "echo.js"));
     return client;
   }

@@ -60,7 +60,13 @@ export class Network {
     const prefix = new Address4(cidr).subnetMask;
     // The kernel takes a dead machine's namespace down a moment later, and its cable with it.
     await attempt(["ip", "link", "delete", port]);
-    const peer = ["peer", "name", "eth0", "netns", String(machine.pid)];
+    // The hardware address follows from the IP address, so that a machine that comes back is found at once.
+    const hardware = [
+      "02",
+      "00",
+      ...address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0")),
+    ].join(":");
+    const peer = ["peer", "name", "eth0", "address", hardware, "netns", String(machine.pid)];
     await run(["ip", "link", "add", port, "type", "veth", ...peer]);
     await run(["ip", "link", "set", port, "master", this.bridgeOf(cidr), "up"]);
     await machine.run(["ip", "address", "add", `${address}/${prefix}`, "dev", "eth0"]);

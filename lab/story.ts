@@ -2,7 +2,7 @@
  * The demo's story: what happens to a cluster in a minute, step by step, each with what was measured. A step that did
  * not really happen throws, and the story ends there.
  */
-import type { Plan } from "../plan";
+import { countResources, type Plan } from "../plan";
 import type { RpcClient } from "./rpc";
 import type { LabStatus, ServerStatus } from "./status";
 import type { Answer } from "./traffic";
@@ -79,7 +79,7 @@ export class Story {
 
   private async tellPlan(): Promise<Measured[]> {
     this.plan = await this.stage.plan();
-    const resources = this.plan.resources.length;
+    const { resources } = countResources(this.plan);
     assert(resources > 0, "the plan has no resources");
     return [{ name: "resources", value: resources, unit: "" }];
   }

@@ -45,7 +45,7 @@ test("the dev stack's cluster is read whole", () => {
       { protocol: "udp", from: 51820, to: 51820 },
     ],
   });
-  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 180]);
+  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 491]);
   expect(endpoint).toMatchObject({ port: 51820, crossZone: true });
   expect(endpoint.dnsName).toMatch(/\.elb\.us-east-1\.amazonaws\.com$/);
   expect(fileSystems.map(({ accessPoints }) => accessPoints.map(({ path }) => path).sort())).toEqual([

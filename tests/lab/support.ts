@@ -196,7 +196,7 @@ export class LabUnderTest {
   router(script: string): Promise<string> {
     const pid = this.lab.process.pid;
     const inside = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    const namespaces = ["--user", "--net", "--mount", "--pid"];
+    const namespaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid"];
     return run(["nsenter", "--target", inside, ...namespaces, "--", "sh", "-c", script]);
   }
 

@@ -135,7 +135,8 @@ export function outageTests(cluster: Cluster): void {
       await lab.sh("s3", "systemctl kill-main wgc-agent.service"); // a new agent reads every file
       const health = await eventually(async () => {
         const now = await healthOf("s3").catch(() => undefined);
-        return now?.reasons.some((reason) => reason.includes("carol.json")) ? now : undefined;
+        const started = now !== undefined && now.status !== "starting"; // it reads before it applies
+        return started && now.reasons.some((reason) => reason.includes("carol.json")) ? now : undefined;
       }, "s3 to report the file");
       expect([health.healthy, health.status]).toEqual([true, "degraded"]);
       expect(await cluster.peers("s3")).toEqual(keys);

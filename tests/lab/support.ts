@@ -64,7 +64,7 @@ export function quick(plan: Plan): Plan {
   const shorten = (resource: PlannedResource): PlannedResource => {
     const { inputs } = resource;
     if (resource.type === "aws:lb/targetGroup:TargetGroup") {
-      const healthCheck = { ...(inputs["healthCheck"] as object), interval: 1 };
+      const healthCheck = { ...(inputs["healthCheck"] as object), interval: 2 };
       return { ...resource, inputs: { ...inputs, healthCheck, deregistrationDelay: 2 } } as PlannedResource;
     }
     if (resource.type === "aws:ec2/launchTemplate:LaunchTemplate") {

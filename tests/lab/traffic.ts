@@ -167,16 +167,20 @@ export function trafficTests(cluster: Cluster): void {
     async () => {
       const { server, clients, others, flows } = await cluster.busiest();
       await cluster.lab.fault("crash", { server: server.name });
-      await cluster.lab.until(
-        ({ servers }) => servers.some(({ name, health }) => name === server.name && health === "unhealthy"),
-        "the crash to be seen",
-      );
-      for (const name of clients)
-        expect((await cluster.lab.answer(name, 30_000)).via).not.toBe(server.address);
-      const after = await cluster.lab.flows(CLIENTS);
-      for (const name of others) expect(after[name]).toBe(flows[name]);
-      for (const name of clients) expect(after[name]).not.toBe(server.address);
-      await cluster.lab.fault("start", { server: server.name });
+      try {
+        await cluster.lab.until(
+          ({ servers }) => servers.some(({ name, health }) => name === server.name && health === "unhealthy"),
+          "the crash to be seen",
+        );
+        for (const name of clients)
+          expect((await cluster.lab.answer(name, 30_000)).via).not.toBe(server.address);
+        const after = await cluster.lab.flows(CLIENTS);
+        for (const name of others) expect(after[name]).toBe(flows[name]);
+        for (const name of clients) expect(after[name]).not.toBe(server.address);
+      } finally {
+        await cluster.lab.fault("start", { server: server.name });
+      }
+      await cluster.lab.until(({ servers }) => servers.every(isHealthy), "the server to be back");
     },
   );
 

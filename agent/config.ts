@@ -30,6 +30,10 @@ export const agentConfigSchema = z.strictObject({
   statePath: absolutePath,
   /** How long a server that was told to stop goes on serving while the load balancer moves its flows. */
   drainSeconds: z.int().min(0).max(3600),
+  /** Seconds between two health checks of the load balancer: when they stop to come, this server is cut off. */
+  healthCheckSeconds: z.number().positive().max(300),
+  /** Whether servers take sessions over from each other. */
+  takeover: z.boolean(),
 });
 
 /** The agent's configuration. */

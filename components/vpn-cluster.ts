@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
-import { Endpoint } from "./endpoint";
+import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
@@ -149,6 +149,7 @@ function userData(
       ...args,
       cluster: args.clusterName,
       endpoint: address,
+      healthCheckSeconds: HEALTH_CHECK.interval,
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,

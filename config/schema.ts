@@ -186,6 +186,13 @@ export const settingsSchema = z.strictObject({
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
 
+  takeover: flag({
+    default: "true",
+    example: "true",
+    description:
+      "Let a server that the load balancer sends a client's packets to start the handshake itself, instead of waiting for the client's timers.",
+  }),
+
   scaleOutCpuPercent: integer(1, 100, {
     default: "70",
     example: "70",

@@ -20,6 +20,8 @@ export function renderAgentConfig(args: UserDataArgs): string {
     runtimePath: PATHS.runtime,
     statePath: PATHS.state,
     drainSeconds: args.drainSeconds,
+    healthCheckSeconds: args.healthCheckSeconds,
+    takeover: args.takeover,
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }

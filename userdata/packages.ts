@@ -5,6 +5,7 @@
 export const PACKAGES = {
   "wireguard-tools": "wg, which reads and changes the kernel's WireGuard interface",
   nftables: "nft, which loads the firewall and keeps its counters",
+  "conntrack-tools": "conntrack, which tells the agent of handshakes and stray packets as they happen",
   "amazon-efs-utils": "mount.efs: EFS over TLS with the instance role as identity",
   nodejs24: "runs the agent",
 } as const;

@@ -13,6 +13,10 @@ export interface UserDataArgs {
   readonly clientRoutes: readonly string[];
   readonly persistentKeepalive: number;
   readonly drainSeconds: number;
+  /** Seconds between two health checks of the load balancer. */
+  readonly healthCheckSeconds: number;
+  /** Whether servers take sessions over from each other. */
+  readonly takeover: boolean;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

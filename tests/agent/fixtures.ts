@@ -28,6 +28,8 @@ export const CONFIG: AgentConfig = {
   runtimePath: "/mnt/wgc/runtime",
   statePath: "/var/lib/wgc",
   drainSeconds: 20,
+  healthCheckSeconds: 5,
+  takeover: true,
 };
 
 /** A client file. */

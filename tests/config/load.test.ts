@@ -49,6 +49,7 @@ test("an empty stack gets a whole, sound configuration", () => {
       maxServers: 9,
       desiredServers: 3,
       drainSeconds: 20,
+      takeover: true,
       scaleOutCpuPercent: 70,
       scaleInCpuPercent: 30,
       scaleOutNetworkMBps: 10,

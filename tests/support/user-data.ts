@@ -14,6 +14,8 @@ export const USER_DATA: UserDataArgs = {
   clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
   persistentKeepalive: 25,
   drainSeconds: 20,
+  healthCheckSeconds: 5,
+  takeover: true,
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

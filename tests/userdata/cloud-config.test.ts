@@ -17,7 +17,13 @@ test("user data is a cloud-config of exactly the modules that the contract names
   expect(text.startsWith("#cloud-config\n")).toBe(true);
   expect(Object.keys(document)).toEqual(["package_update", "packages", "write_files", "mounts", "runcmd"]);
   expect(document.runcmd).toEqual([["/opt/wgc/boot.sh"]]);
-  expect(document.packages).toEqual(["wireguard-tools", "nftables", "amazon-efs-utils", "nodejs24"]);
+  expect(document.packages).toEqual([
+    "wireguard-tools",
+    "nftables",
+    "conntrack-tools",
+    "amazon-efs-utils",
+    "nodejs24",
+  ]);
 });
 
 test("both access points are mounted over TLS with the instance role", () => {
@@ -80,6 +86,8 @@ test("the agent accepts its configuration and reads what was meant", () => {
     runtimePath: "/mnt/wgc/runtime",
     statePath: "/var/lib/wgc",
     drainSeconds: 20,
+    healthCheckSeconds: 5,
+    takeover: true,
   });
 });
 

@@ -27,6 +27,8 @@ const config = {
   runtimePath: `${root}/runtime`,
   statePath: `${root}/state`,
   drainSeconds: 2,
+  healthCheckSeconds: 5,
+  takeover: true,
 };
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 const env = { WGC_AGENT_CONFIG: `${root}/agent.json`, WGC_INSTANCE_ID: "i-test" };

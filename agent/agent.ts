@@ -6,16 +6,19 @@ import type { Clock, Timer } from "./clock";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain } from "./drain";
+import type { Exec } from "./exec";
 import { evaluateHealth, type Health } from "./health";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { createMetrics } from "./metrics";
+import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
+import { Takeover } from "./takeover/takeover";
 
 /** What the agent is made of. */
 export interface AgentOptions {
@@ -27,6 +30,7 @@ export interface AgentOptions {
   readonly log: Log;
   readonly storage: StorageClient;
   readonly device: Device;
+  readonly exec: Exec;
   readonly local: LocalCopy;
 }
 
@@ -46,6 +50,8 @@ export class Agent {
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
+  /** Undefined where the stack turned it off. */
+  private readonly takeover: Takeover | undefined;
   private expiryTimer: Timer | undefined;
   private server: Server | undefined;
   private known = false;
@@ -54,9 +60,15 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, device, publicKey, local } = options;
     this.drain = new Drain(clock, config.drainSeconds);
+    const lock = new Mutex();
+    this.takeover = config.takeover
+      ? new Takeover({ ...options, lock, desired: (publicKey) => this.table.peers.get(publicKey) })
+      : undefined;
     this.reconciler = new Reconciler({
       interface: config.interface,
       device,
+      lock,
+      onObserve: ({ dump }) => this.takeover?.observe(dump.peers),
       clock,
       log,
       desired: () => (this.known ? this.table.peers : undefined),
@@ -101,12 +113,16 @@ export class Agent {
     this.server = await startHttp(
       config.healthPort,
       {
-        health: () => this.report(),
+        health: (remote) => {
+          if (remote) this.takeover?.heard();
+          return this.report();
+        },
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
       },
       log,
     );
     await this.loadCopy();
+    await this.takeover?.start();
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
@@ -130,6 +146,7 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.expiryTimer?.cancel();
+    await this.takeover?.stop();
     await this.reconciler.stop();
     await this.saver.stop();
     this.options.storage.stop();

@@ -46,6 +46,7 @@ export async function run(config: AgentConfig): Promise<void> {
     log,
     storage: new StorageClient({ clock: systemClock, log }),
     device: wgDevice(config.interface, exec),
+    exec,
     local,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.beginDrain(signal));

@@ -26,7 +26,8 @@ const COMPACT = { factor: 4, atLeast: 1000 } as const;
  * The session directory on the shared storage: reads everyone's log, appends to this server's.
  *
  * INVARIANTS: nothing waits for the storage; while it hangs, what is to be written is kept and written in order afterwards.
- * The first write after a start replaces the log, because a crash may have torn its last line.
+ * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has
+ * been read, or it would wipe what was recorded before the restart.
  */
 export class SessionStore {
   private timer: Timer | undefined;
@@ -37,7 +38,8 @@ export class SessionStore {
   private rewrite = true;
   private appended = 0;
   private stopped = false;
-  private problem: string | undefined;
+  private read = false;
+  private readonly problems = new Map<"read" | "write", string>();
 
   constructor(private readonly options: SessionStoreOptions) {}
 
@@ -74,9 +76,10 @@ export class SessionStore {
     this.lastPoll = clock.monotonic();
     try {
       onNews(await storage.request("pollSessions", { runtimeRoot }));
-      this.note(undefined);
+      this.read = true;
+      this.note("read", undefined);
     } catch (error) {
-      this.note(messageOf(error));
+      this.note("read", messageOf(error));
     }
     if (this.stopped) return;
     this.timer = clock.after(POLL_MS, () => void this.refresh());
@@ -84,7 +87,8 @@ export class SessionStore {
   }
 
   private async write(): Promise<void> {
-    if (this.writing || this.stopped || (this.queue.length === 0 && !this.rewrite)) return;
+    if (!this.read) this.queue = []; // the first write takes all that is held
+    if (!this.read || this.writing || this.stopped || (this.queue.length === 0 && !this.rewrite)) return;
     const { storage, runtimeRoot, instance, held } = this.options;
     this.writing = true;
     const records = this.queue;
@@ -100,20 +104,24 @@ export class SessionStore {
         this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * held().length);
       }
       this.writing = false;
+      this.note("write", undefined);
       if (this.queue.length > 0) void this.write();
     } catch (error) {
       // All of them are in `held` as well, so nothing is lost by writing the whole log next time.
       this.rewrite = true;
       this.writing = false;
-      this.note(messageOf(error));
+      this.note("write", messageOf(error));
     }
   }
 
-  private note(problem: string | undefined): void {
-    if (problem !== undefined && this.problem === undefined)
+  /** Says when trouble begins and when all of it is over: a folder that can only be read must not fill the log. */
+  private note(what: "read" | "write", problem: string | undefined): void {
+    const before = this.problems.size;
+    if (problem === undefined) this.problems.delete(what);
+    else this.problems.set(what, problem);
+    if (problem !== undefined && before === 0)
       this.options.log.warn({ problem }, "the session directory cannot be used; sessions known so far are");
-    if (problem === undefined && this.problem !== undefined)
+    if (before > 0 && this.problems.size === 0)
       this.options.log.info("the session directory can be used again");
-    this.problem = problem;
   }
 }

@@ -18,7 +18,7 @@ function setup(count = 9) {
   const desired = new Map(Array.from({ length: count }, (_, i) => [key(i + 2), spec(i + 2)]));
   /** Each run of the tools: when, and its calls. */
   const runs: { at: number; commands: readonly WgCommand[] }[] = [];
-  const state = { broken: false, calls: 0, gate: Promise.resolve() };
+  const state = { broken: false, calls: 0, gate: Promise.resolve(), look: Promise.resolve() };
   const attempts = new Attempts({
     interface: "wg0",
     clock,
@@ -33,6 +33,7 @@ function setup(count = 9) {
     onCall: () => {
       state.calls++;
     },
+    look: () => state.look,
   });
   return { clock, lock, desired, runs, state, attempts };
 }
@@ -120,6 +121,35 @@ test("an answer ends the calls; the keepalive is turned off 15 s later and the s
   ]);
   await clock.advance(60_000);
   expect(runs).toHaveLength(2);
+});
+
+test("nobody is called again or given up before it is known whether there was an answer", async () => {
+  const { clock, runs, state, attempts } = setup();
+  let seen: () => void = () => {};
+  state.look = new Promise((resolve) => (seen = resolve));
+  attempts.start(key(2), FROM);
+  attempts.start(key(3), FROM);
+  await clock.advance(5000);
+  expect(runs).toHaveLength(1);
+  attempts.answered(key(3));
+  seen();
+  await clock.advance(10_000);
+  expect(runs.map(({ commands }) => effect(commands, key(3)))).toEqual([CALLED, "", "", ""]);
+  expect(runs.map(({ commands }) => effect(commands, key(2)))).toEqual([CALLED, CALLED, CALLED, FORGOTTEN]);
+});
+
+test("what an earlier agent left on is turned off, and its unanswered call ended, but not one that runs", async () => {
+  const { runs, attempts } = setup();
+  attempts.start(key(2), FROM);
+  await settle();
+  for (const byte of [2, 3, 4]) attempts.inherit(key(byte), byte !== 4);
+  await settle();
+  expect(runs).toHaveLength(2);
+  expect([2, 3, 4].map((byte) => effect(runs[1]?.commands ?? [], key(byte)))).toEqual([
+    "",
+    "persistent-keepalive 0",
+    FORGOTTEN,
+  ]);
 });
 
 test("a client that strays again after its answer is called anew, and its keepalive ends with the new call's", async () => {

@@ -28,7 +28,7 @@ test("an index is reported once, with its client, when the kernel calls the hand
   const own = new OwnSessions();
   own.issued({ endpoint: CLIENT, index: 1 }, T + 300);
   expect(own.confirm([peer(3, "192.0.2.9:1", T + 900), peer(2, CLIENT, T + 900)], T + 1000)).toEqual([
-    { publicKey: key(2), index: 1, since: T + 300 },
+    { publicKey: key(2), index: 1, since: T + 300, late: false },
   ]);
   expect([own.waiting, own.confirm([peer(2, CLIENT, T + 900)], T + 1100)]).toEqual([false, []]);
 });
@@ -61,7 +61,7 @@ test("an address that another client had before belongs to the one with the late
     own.issued({ endpoint: CLIENT, index: 7 }, T);
     const peers = [peer(2, CLIENT, T - 60_000), peer(3, CLIENT, T)];
     expect(own.confirm(order === 0 ? peers : peers.reverse(), T + 100)).toEqual([
-      { publicKey: key(3), index: 7, since: T },
+      { publicKey: key(3), index: 7, since: T, late: false },
     ]);
   }
 });

@@ -176,8 +176,12 @@ test("a look that is asked for begins afterwards, and one after the other there 
   });
   store.start(); // this look began before what is looked for was written
   let settled = 0;
-  const again = (): void => void store.refresh().then(() => (settled++, again()));
-  again();
+  const again = async (): Promise<void> => {
+    await store.refresh();
+    settled++;
+    await again();
+  };
+  void again();
   await settle();
   state.gate = Promise.resolve();
   open();

@@ -11,13 +11,14 @@ import { evaluateHealth, type Health } from "./health";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
-import { createMetrics } from "./metrics";
+import { createMetrics, ONLINE_SECONDS } from "./metrics";
 import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
+import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
 
 /** What the agent is made of. */
@@ -110,6 +111,7 @@ export class Agent {
     const { config, clock, log } = this.options;
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
+    if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -235,7 +237,24 @@ export class Agent {
   private report() {
     const { instance, version } = this.options;
     const { appliedRevision, peerCount } = this.reconciler;
-    return { ...this.health(), revision: appliedRevision ?? 0, peers: peerCount, instance, version };
+    const sessions = { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 };
+    return {
+      ...this.health(),
+      revision: appliedRevision ?? 0,
+      peers: peerCount,
+      sessions,
+      instance,
+      version,
+    };
+  }
+
+  /** Clients whose session is this server's and not over. */
+  private get sessionsLive(): number {
+    const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
+    const peers = this.reconciler.state?.dump.peers ?? [];
+    return peers.filter(
+      ({ publicKey, latestHandshake }) => latestHandshake > since && this.table.peers.has(publicKey),
+    ).length;
   }
 
   private metricsSource() {

@@ -19,8 +19,8 @@ export interface SessionStoreOptions {
 const POLL_MS = 500;
 /** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
 const REFRESH_AT_MOST_EVERY_MS = 200;
-/** The log is written anew when it has grown to so many times what it needs, and is not tiny. */
-const COMPACT = { factor: 4, atLeast: 1000 } as const;
+/** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */
+const COMPACT = { factor: 3, atLeast: 1000 } as const;
 
 /**
  * The session directory on the shared storage: reads everyone's log, appends to this server's.
@@ -36,6 +36,8 @@ export class SessionStore {
   private writing = false;
   private rewrite = true;
   private appended = 0;
+  /** Records in the log when it was last written anew. */
+  private needed = 0;
   private stopped = false;
   private problem: string | undefined;
 
@@ -91,13 +93,15 @@ export class SessionStore {
     this.queue = [];
     try {
       if (this.rewrite) {
-        await storage.request("rewriteSessions", { runtimeRoot, instance, records: held() });
+        const all = held();
+        await storage.request("rewriteSessions", { runtimeRoot, instance, records: all });
         this.rewrite = false;
-        this.appended = held().length;
+        this.needed = all.length;
+        this.appended = 0;
       } else {
         await storage.request("appendSessions", { runtimeRoot, instance, records });
         this.appended += records.length;
-        this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * held().length);
+        this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * this.needed);
       }
       this.writing = false;
       if (this.queue.length > 0) void this.write();

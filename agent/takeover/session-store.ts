@@ -26,7 +26,8 @@ const COMPACT = { factor: 3, atLeast: 1000 } as const;
  * The session directory on the shared storage: reads everyone's log, appends to this server's.
  *
  * INVARIANTS: nothing waits for the storage; while it hangs, what is to be written is kept and written in order afterwards.
- * The first write after a start replaces the log, because a crash may have torn its last line.
+ * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has been
+ * read, because the sessions of an earlier agent are only there.
  */
 export class SessionStore {
   private timer: Timer | undefined;
@@ -35,6 +36,7 @@ export class SessionStore {
   private queue: SessionRecord[] = [];
   private writing = false;
   private rewrite = true;
+  private known = false;
   private appended = 0;
   /** Records in the log when it was last written anew. */
   private needed = 0;
@@ -76,6 +78,7 @@ export class SessionStore {
     this.lastPoll = clock.monotonic();
     try {
       onNews(await storage.request("pollSessions", { runtimeRoot }));
+      this.known = true;
       this.note(undefined);
     } catch (error) {
       this.note(messageOf(error));
@@ -86,7 +89,7 @@ export class SessionStore {
   }
 
   private async write(): Promise<void> {
-    if (this.writing || this.stopped || (this.queue.length === 0 && !this.rewrite)) return;
+    if (this.writing || this.stopped || !this.known || (this.queue.length === 0 && !this.rewrite)) return;
     const { storage, runtimeRoot, instance, held } = this.options;
     this.writing = true;
     const records = this.queue;

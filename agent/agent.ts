@@ -3,6 +3,7 @@ import { collectDefaultMetrics } from "prom-client";
 import type { ClientFile } from "../registry/schema";
 import { ClientTable } from "./client-table";
 import type { Clock, Timer } from "./clock";
+import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain } from "./drain";
@@ -47,6 +48,7 @@ const REGISTRY_FIRST_MS = 1500;
 export class Agent {
   private readonly table = new ClientTable();
   private readonly drain: Drain;
+  private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
@@ -61,9 +63,15 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, device, publicKey, local } = options;
     this.drain = new Drain(clock, config.drainSeconds);
+    this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.takeover = config.takeover
-      ? new Takeover({ ...options, lock, desired: (publicKey) => this.table.peers.get(publicKey) })
+      ? new Takeover({
+          ...options,
+          lock,
+          desired: (publicKey) => this.table.peers.get(publicKey),
+          dated: (at) => this.clockOffset.heard(at),
+        })
       : undefined;
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -125,6 +133,7 @@ export class Agent {
     );
     await this.loadCopy();
     await this.takeover?.start();
+    this.clockOffset.start();
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
@@ -147,6 +156,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.follower.stop();
     this.record.stop();
+    this.clockOffset.stop();
     this.expiryTimer?.cancel();
     await this.takeover?.stop();
     await this.reconciler.stop();

@@ -3,6 +3,7 @@ import { collectDefaultMetrics } from "prom-client";
 import type { ClientFile } from "../registry/schema";
 import { ClientTable } from "./client-table";
 import type { Clock, Timer } from "./clock";
+import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain } from "./drain";
@@ -11,13 +12,14 @@ import { evaluateHealth, type Health } from "./health";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
-import { createMetrics } from "./metrics";
+import { createMetrics, ONLINE_SECONDS } from "./metrics";
 import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
+import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
 
 /** What the agent is made of. */
@@ -46,6 +48,7 @@ const REGISTRY_FIRST_MS = 1500;
 export class Agent {
   private readonly table = new ClientTable();
   private readonly drain: Drain;
+  private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
@@ -60,9 +63,15 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, device, publicKey, local } = options;
     this.drain = new Drain(clock, config.drainSeconds);
+    this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.takeover = config.takeover
-      ? new Takeover({ ...options, lock, desired: (publicKey) => this.table.peers.get(publicKey) })
+      ? new Takeover({
+          ...options,
+          lock,
+          desired: (publicKey) => this.table.peers.get(publicKey),
+          dated: (at) => this.clockOffset.heard(at),
+        })
       : undefined;
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -110,6 +119,7 @@ export class Agent {
     const { config, clock, log } = this.options;
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
+    if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -123,6 +133,7 @@ export class Agent {
     );
     await this.loadCopy();
     await this.takeover?.start();
+    this.clockOffset.start();
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
@@ -145,6 +156,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.follower.stop();
     this.record.stop();
+    this.clockOffset.stop();
     this.expiryTimer?.cancel();
     await this.takeover?.stop();
     await this.reconciler.stop();
@@ -235,7 +247,24 @@ export class Agent {
   private report() {
     const { instance, version } = this.options;
     const { appliedRevision, peerCount } = this.reconciler;
-    return { ...this.health(), revision: appliedRevision ?? 0, peers: peerCount, instance, version };
+    const sessions = { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 };
+    return {
+      ...this.health(),
+      revision: appliedRevision ?? 0,
+      peers: peerCount,
+      sessions,
+      instance,
+      version,
+    };
+  }
+
+  /** Clients whose session is this server's and not over. */
+  private get sessionsLive(): number {
+    const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
+    const peers = this.reconciler.state?.dump.peers ?? [];
+    return peers.filter(
+      ({ publicKey, latestHandshake }) => latestHandshake > since && this.table.peers.has(publicKey),
+    ).length;
   }
 
   private metricsSource() {

@@ -19,7 +19,10 @@ export interface RegistryIdentity {
 /** What the storage worker can be asked: arguments and answer of each operation. */
 export interface StorageOperations {
   /** Makes the folder a registry, if it is none yet. */
-  init: { args: { root: string; cluster: ClusterFile }; result: { publicKey: string; created: boolean } };
+  init: {
+    args: { root: string; cluster: ClusterFile; expected?: string | undefined };
+    result: { publicKey: string; created: boolean };
+  };
   identity: { args: { root: string }; result: RegistryIdentity };
   /** What changed since a revision. */
   follow: { args: { root: string; revision: number }; result: ChangesSince };

@@ -72,7 +72,7 @@ export class StorageWorker {
   }
 
   private readonly handlers: Handlers = {
-    init: ({ root, cluster }) => initRegistry(root, cluster),
+    init: ({ root, cluster, expected }) => initRegistry(root, cluster, expected),
     identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {

@@ -25,11 +25,9 @@ export class SessionDirectory {
   private readonly byIndex = new Map<number, HeldSession[]>();
   private readonly newestOf = new Map<string, HeldSession>();
 
-  /** Records known here. */
+  /** Clients with a session anywhere. */
   get size(): number {
-    let size = 0;
-    for (const sessions of this.byIndex.values()) size += sessions.length;
-    return size;
+    return this.newestOf.size;
   }
 
   /** Takes records over; returns the public keys whose newest session is another one now. */

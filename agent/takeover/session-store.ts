@@ -19,15 +19,15 @@ export interface SessionStoreOptions {
 const POLL_MS = 500;
 /** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
 const REFRESH_AT_MOST_EVERY_MS = 200;
-/** The log is written anew when it has grown to so many times what it needs, and is not tiny. */
-const COMPACT = { factor: 4, atLeast: 1000 } as const;
+/** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */
+const COMPACT = { factor: 3, atLeast: 1000 } as const;
 
 /**
  * The session directory on the shared storage: reads everyone's log, appends to this server's.
  *
  * INVARIANTS: nothing waits for the storage; while it hangs, what is to be written is kept and written in order afterwards.
- * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has
- * been read, or it would wipe what was recorded before the restart.
+ * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has been
+ * read, because the sessions of an earlier agent are only there.
  */
 export class SessionStore {
   private timer: Timer | undefined;
@@ -36,9 +36,11 @@ export class SessionStore {
   private queue: SessionRecord[] = [];
   private writing = false;
   private rewrite = true;
+  private known = false;
   private appended = 0;
+  /** Records in the log when it was last written anew. */
+  private needed = 0;
   private stopped = false;
-  private read = false;
   private readonly problems = new Map<"read" | "write", string>();
 
   constructor(private readonly options: SessionStoreOptions) {}
@@ -76,7 +78,7 @@ export class SessionStore {
     this.lastPoll = clock.monotonic();
     try {
       onNews(await storage.request("pollSessions", { runtimeRoot }));
-      this.read = true;
+      this.known = true;
       this.note("read", undefined);
     } catch (error) {
       this.note("read", messageOf(error));
@@ -87,21 +89,22 @@ export class SessionStore {
   }
 
   private async write(): Promise<void> {
-    if (!this.read) this.queue = []; // the first write takes all that is held
-    if (!this.read || this.writing || this.stopped || (this.queue.length === 0 && !this.rewrite)) return;
+    if (this.writing || this.stopped || !this.known || (this.queue.length === 0 && !this.rewrite)) return;
     const { storage, runtimeRoot, instance, held } = this.options;
     this.writing = true;
     const records = this.queue;
     this.queue = [];
     try {
       if (this.rewrite) {
-        await storage.request("rewriteSessions", { runtimeRoot, instance, records: held() });
+        const all = held();
+        await storage.request("rewriteSessions", { runtimeRoot, instance, records: all });
         this.rewrite = false;
-        this.appended = held().length;
+        this.needed = all.length;
+        this.appended = 0;
       } else {
         await storage.request("appendSessions", { runtimeRoot, instance, records });
         this.appended += records.length;
-        this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * held().length);
+        this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * this.needed);
       }
       this.writing = false;
       this.note("write", undefined);

@@ -32,6 +32,8 @@ export interface TakeoverOptions {
   readonly lock: Mutex;
   /** The peer as the registry wants it; undefined for a client that may not connect. */
   readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Told the time that another server dated a record with. */
+  readonly dated?: ((at: number) => void) | undefined;
 }
 
 /** How soon the kernel is asked whether a client answered, while one is being called; */
@@ -218,6 +220,8 @@ export class Takeover {
   private onNews(news: readonly SessionNews[]): void {
     const { clock, instance } = this.options;
     for (const { instance: from, records } of news) {
+      const last = records.at(-1);
+      if (from !== instance && last !== undefined) this.options.dated?.(last.at);
       for (const publicKey of this.directory.add(from, records, clock.now())) {
         if (from !== instance) this.checkHeld(publicKey);
       }

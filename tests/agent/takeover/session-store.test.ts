@@ -149,21 +149,25 @@ test("a storage that cannot be read at the start does not make the log of before
   store.stop();
 });
 
-test("the log is written anew once it is four times what it needs, and not while it is small", async () => {
-  const { store, append, held, calls, log } = setup();
+test("the log is written anew once three times what it needs was appended, and not while it is small", async () => {
+  const { clock, store, append, held, calls, log } = setup();
+  const rewrites = () => calls.filter((call) => call === "rewriteSessions").length;
   store.start();
   append(1);
   await settle();
-  for (let index = 2; index <= 1000; index++) append(index);
-  await settle();
-  held.splice(0, 998);
-  expect(calls.filter((call) => call === "rewriteSessions")).toHaveLength(1);
-  append(1001);
-  await settle();
-  expect(calls.filter((call) => call === "rewriteSessions")).toHaveLength(1);
+  for (let index = 2; index <= 1001; index++) append(index);
+  await clock.advance(1000);
+  expect([rewrites(), log().length]).toEqual([1, 1001]);
+  held.splice(0, 501);
   append(1002);
-  await settle();
-  expect([calls.at(-1), log()]).toEqual(["rewriteSessions", [999, 1000, 1001, 1002]]);
+  await clock.advance(1000);
+  expect([rewrites(), log().length]).toEqual([2, 501]);
+  for (let index = 1003; index <= 1003 + 1502; index++) append(index);
+  await clock.advance(1000);
+  expect([rewrites(), log().length]).toEqual([2, 501 + 1503]);
+  append(9999);
+  await clock.advance(1000);
+  expect(rewrites()).toBe(3);
   store.stop();
 });
 

@@ -1,12 +1,12 @@
 // The agent's own nftables table with the real `nft` and `conntrack`: run inside its own namespaces.
 import assert from "node:assert/strict";
+import { systemClock } from "../../../agent/clock";
 import { exec } from "../../../agent/exec";
 import type { FlowEvent } from "../../../agent/takeover/flow-events";
 import { FlowWatch } from "../../../agent/takeover/flow-watch";
 import { renderSessionsTable } from "../../../agent/takeover/ruleset";
 import { SessionsTable } from "../../../agent/takeover/sessions-table";
 import { silent } from "../fixtures";
-import { systemClock } from "../../../agent/clock";
 import { send, step, tool, until } from "./support";
 
 const PORT = 51820;
@@ -28,17 +28,33 @@ async function network(): Promise<void> {
     [["-n", "there"], THERE],
   ] as const) {
     for (const address of [`${addresses[4]}/24`, `${addresses[6]}/64`])
-      await tool("ip", ...where, "address", "add", address, "dev", "e0", ...(address.includes(":") ? ["nodad"] : []));
+      await tool(
+        "ip",
+        ...where,
+        "address",
+        "add",
+        address,
+        "dev",
+        "e0",
+        ...(address.includes(":") ? ["nodad"] : []),
+      );
     await tool("ip", ...where, "link", "set", "e0", "up");
   }
   const reach = (family: "-4" | "-6", address: string) => tool("ping", family, "-c1", "-W1", address);
-  await until("both ways to the neighbour", async () => Promise.all([reach("-4", THERE[4]), reach("-6", THERE[6])]));
+  await until("both ways to the neighbour", async () =>
+    Promise.all([reach("-4", THERE[4]), reach("-6", THERE[6])]),
+  );
 }
 
 const packet = (type: number, index = WIRE) => Buffer.from([type, 0, 0, 0, ...index, ...Buffer.alloc(24)]);
 /** From the neighbour's port to WireGuard's port here. */
 const stray = (family: 4 | 6, index = WIRE, type = 4) =>
-  send({ netns: "there", from: [THERE[family], 4500], to: [HERE[family], PORT], packets: [packet(type, index)] });
+  send({
+    netns: "there",
+    from: [THERE[family], 4500],
+    to: [HERE[family], PORT],
+    packets: [packet(type, index)],
+  });
 /** From WireGuard's port here to the neighbour. */
 const handshake = (family: 4 | 6, index = WIRE, type = 1) =>
   send({ from: [HERE[family], PORT], to: [THERE[family], 4500], packets: [packet(type, index)] });
@@ -130,7 +146,12 @@ async function reload(): Promise<void> {
   await handshake(4, [0x55, 5, 5, 5]);
   const before = [await elements("own"), (await table.issued()).map(({ index }) => index)];
   assert.deepEqual([before[0]?.length, before[1]], [2, [toNumber([0x55, 5, 5, 5])]]);
-  const rules = () => tool("sh", "-c", "nft -s list table inet wgc_sessions | grep -v 'elements\\|^\\t\\t\\t     *0x\\|expires'");
+  const rules = () =>
+    tool(
+      "sh",
+      "-c",
+      "nft -s list table inet wgc_sessions | grep -v 'elements\\|^\\t\\t\\t     *0x\\|expires'",
+    );
   const one = await rules();
   await table.load();
   await table.load();

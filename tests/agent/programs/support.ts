@@ -86,11 +86,7 @@ export async function health(port: number): Promise<{
 }
 
 /** One metric's value. */
-export async function metric(
-  port: number,
-  name: string,
-  host = "127.0.0.1",
-): Promise<number | undefined> {
+export async function metric(port: number, name: string, host = "127.0.0.1"): Promise<number | undefined> {
   const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
   const line = text.split("\n").find((candidate) => candidate.startsWith(`${name}{`));
   return line === undefined ? undefined : Number(line.split(" ").at(-1));
@@ -134,7 +130,12 @@ export async function send(what: {
           if (--left === 0) socket.close();
         });
     });`;
-  const call = [process.execPath, "-e", program, JSON.stringify([from, to, packets.map((p) => p.toString("hex"))])];
+  const call = [
+    process.execPath,
+    "-e",
+    program,
+    JSON.stringify([from, to, packets.map((p) => p.toString("hex"))]),
+  ];
   const [file = "", ...args] = netns === undefined ? call : ["ip", "netns", "exec", netns, ...call];
   await tool(file, ...args);
 }

@@ -2,14 +2,15 @@
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
-import type { ClientFile } from "../../../registry/schema";
 import { RegistryWriter } from "../../../registry/writer";
-import { type Dump, parseDump, type Peer } from "../../../wireguard/dump";
+import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair } from "../../../wireguard/keys";
 import { metric, type RunningAgent, runAgent, tool, until } from "./support";
 
 export const BALANCER = { 4: "10.9.0.1", 6: "fd09::1" } as const;
 export const PORT = 51820;
+/** Names of the servers, which the router counts packets by. */
+export const SERVERS = ["a", "b", "c"] as const;
 const ROOT = "/run/wgc";
 export const REGISTRY = `${ROOT}/registry`;
 export const RUNTIME = `${ROOT}/runtime`;
@@ -33,11 +34,11 @@ class Place {
     const { name, number } = this;
     await fs.mkdir(`${ROOT}/${name}/sockets`, { recursive: true });
     await tool("ip", "netns", "add", name);
-    await tool("ip", "link", "add", name, "type", "veth", "peer", "name", "e0", "netns", name);
+    await tool("ip", "link", "add", "name", name, "type", "veth", "peer", "name", "e0", "netns", name);
     const script = [
       `ip address add 10.9.${number}.1/24 dev ${name}`,
       `ip address add fd09:${number}::1/64 dev ${name} nodad`,
-      `ip link set ${name} up`,
+      `ip link set dev ${name} up`,
       `ip -n ${name} address add ${this.address[4]}/24 dev e0`,
       `ip -n ${name} address add ${this.address[6]}/64 dev e0 nodad`,
       `ip -n ${name} link set lo up`,
@@ -92,7 +93,13 @@ export class TestServer extends Place {
   /** What boot does, and what a machine that was started again does. */
   async networkUp(): Promise<void> {
     const agent = (command: string) =>
-      this.run("env", ...Object.entries(this.env()).map(([k, v]) => `${k}=${v}`), process.execPath, this.bundle, command);
+      this.run(
+        "env",
+        ...Object.entries(this.env()).map(([k, v]) => `${k}=${v}`),
+        process.execPath,
+        this.bundle,
+        command,
+      );
     await agent("init");
     await agent("network-up");
     await this.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward; nft add table inet wgc");
@@ -101,7 +108,11 @@ export class TestServer extends Place {
   async startAgent(): Promise<void> {
     const [file, args] = this.inside(process.execPath, this.bundle, "run");
     this.agent = runAgent(file, args, this.env());
-    await until(`the agent of ${this.name}`, async () => (await this.health()).includes('"healthy":true'), 30_000);
+    await until(
+      `the agent of ${this.name}`,
+      async () => (await this.health()).includes('"healthy":true'),
+      30_000,
+    );
     this.check();
   }
 
@@ -116,7 +127,9 @@ export class TestServer extends Place {
   }
 
   async health(): Promise<string> {
-    return (await fetch(`http://${this.address[4]}:8080/healthz`, { signal: AbortSignal.timeout(2000) })).text();
+    return (
+      await fetch(`http://${this.address[4]}:8080/healthz`, { signal: AbortSignal.timeout(2000) })
+    ).text();
   }
 
   async metric(name: string): Promise<number> {
@@ -133,7 +146,10 @@ export class TestServer extends Place {
   async reboot(): Promise<void> {
     await this.killAgent();
     await this.run("sh", "-c", "ip link del wg0; nft flush ruleset; conntrack -F 2>/dev/null || :");
-    await until("the interface gone", async () => !(await fs.readdir(`${ROOT}/${this.name}/sockets`)).includes("wg0.sock"));
+    await until(
+      "the interface gone",
+      async () => !(await fs.readdir(`${ROOT}/${this.name}/sockets`)).includes("wg0.sock"),
+    );
     await this.networkUp();
     await this.startAgent();
   }
@@ -158,11 +174,15 @@ export class TestServer extends Place {
 export class TestClient extends Place {
   private readonly keys = generateKeyPair();
   readonly publicKey = this.keys.publicKey;
-  file: ClientFile | undefined;
-
+  tunnelAddress = "";
   /** Registers it, and configures its machine as its config file would. */
-  async join(family: 4 | 6, more: Partial<ClientFile> = {}): Promise<void> {
-    this.file = await new RegistryWriter(REGISTRY).add({ name: this.name, publicKey: this.publicKey, ...more });
+  async join(family: 4 | 6, more: { expiresAt?: string } = {}): Promise<void> {
+    const file = await new RegistryWriter(REGISTRY).add({
+      name: this.name,
+      publicKey: this.publicKey,
+      ...more,
+    });
+    this.tunnelAddress = file.addresses[0]?.split("/")[0] ?? "";
     await this.connect();
     await fs.writeFile(`${ROOT}/${this.name}/key`, `${this.keys.privateKey}\n`, { mode: 0o600 });
     const server = (await fs.readFile(`${REGISTRY}/server/public.key`, "utf8")).trim();
@@ -171,7 +191,7 @@ export class TestClient extends Place {
       "ip link add wg0 type wireguard 2>/dev/null || wireguard-go wg0 2>/dev/null",
       `until wg show wg0 >/dev/null 2>&1; do sleep 0.02; done`,
       `wg set wg0 listen-port 4500 private-key ${ROOT}/${this.name}/key peer ${server} endpoint ${endpoint} allowed-ips 10.100.0.0/16`,
-      `ip address add ${this.file.addresses[0]} dev wg0`,
+      `ip address add ${this.tunnelAddress}/32 dev wg0`,
       "ip link set wg0 up mtu 1420",
       "ip route add 10.100.0.0/16 dev wg0",
     ];
@@ -193,8 +213,8 @@ export class TestClient extends Place {
 
   /** Starts a new handshake with a fresh session at once, as a client that is switched off and on does. */
   async reconnect(): Promise<void> {
-    const script = `wg showconf wg0 >/run/conf && wg set wg0 peer $(wg show wg0 peers) remove && wg addconf wg0 /run/conf`;
-    await this.run("sh", "-ec", script);
+    const script = `wg showconf wg0 >$0 && wg set wg0 peer $(wg show wg0 peers) remove && wg addconf wg0 $0`;
+    await this.run("sh", "-ec", script, `${ROOT}/${this.name}/wg0.conf`);
   }
 }
 
@@ -228,17 +248,18 @@ export async function startRouter(): Promise<void> {
   await fs.writeFile("/proc/sys/net/ipv4/ip_forward", "1");
   await fs.writeFile("/proc/sys/net/ipv6/conf/all/forwarding", "1");
   const counter = (name: string) => `add counter inet lb ${name}\n`;
-  const counters = ["a", "b"].flatMap((server) => Object.keys(TYPES).map((type) => `from_${server}_${type}`));
+  const counters = SERVERS.flatMap((server) => Object.keys(TYPES).map((type) => `from_${server}_${type}`));
   const rules = Object.entries(TYPES).flatMap(([type, byte]) => [
-    ...["a", "b"].map(
-      (server) => `add rule inet lb count iifname "${server}" udp sport ${PORT} @th,64,8 ${byte} counter name from_${server}_${type}`,
+    ...SERVERS.map(
+      (server) =>
+        `add rule inet lb count iifname "${server}" udp sport ${PORT} @th,64,8 ${byte} counter name from_${server}_${type}`,
     ),
-    `add rule inet lb count iifname != { "a", "b" } udp dport ${PORT} @th,64,8 ${byte} counter name to_${type}`,
+    `add rule inet lb count iifname != { ${SERVERS.map((name) => `"${name}"`).join(", ")} } udp dport ${PORT} @th,64,8 ${byte} counter name to_${type}`,
   ]);
   const script = `
 add table inet lb
 ${[...counters, ...Object.keys(TYPES).map((type) => `to_${type}`)].map(counter).join("")}
-add set inet lb watched { type ipv4_addr; }
+add set inet lb watched { type ipv4_addr; flags interval; }
 add counter inet lb to_watched
 add map inet lb target4 { type ipv4_addr : ipv4_addr; }
 add map inet lb target6 { type ipv6_addr : ipv6_addr; }
@@ -249,7 +270,11 @@ add chain inet lb count { type filter hook prerouting priority -400; }
 add rule inet lb count ip daddr @watched udp sport ${PORT} counter name to_watched
 ${rules.join("\n")}
 `;
-  await tool("sh", "-ec", `ip address add ${BALANCER[4]}/32 dev lo; ip address add ${BALANCER[6]}/128 dev lo nodad`);
+  await tool(
+    "sh",
+    "-ec",
+    `ip address add ${BALANCER[4]}/32 dev lo; ip address add ${BALANCER[6]}/128 dev lo nodad`,
+  );
   const file = `${ROOT}/router.nft`;
   await fs.writeFile(file, script);
   await tool("nft", "-f", file);
@@ -261,14 +286,18 @@ export async function route(client: Place, server: TestServer): Promise<void> {
     const [from, to] = [client.address[family], server.address[family]];
     await tool("nft", "delete", "element", "inet", "lb", `target${family}`, `{ ${from} }`).catch(() => "");
     await tool("nft", "add", "element", "inet", "lb", `target${family}`, `{ ${from} : ${to} }`);
-    await tool("conntrack", "-D", "-f", family === 4 ? "ipv4" : "ipv6", "-p", "udp", "-s", from).catch(() => "");
+    await tool("conntrack", "-D", "-f", family === 4 ? "ipv4" : "ipv6", "-p", "udp", "-s", from).catch(
+      () => "",
+    );
   }
 }
 
 /** Packets so far through the router, by kind. */
 export async function counted(): Promise<Record<string, number>> {
   const { nftables } = JSON.parse(await tool("nft", "-j", "list", "counters", "table", "inet", "lb"));
-  const counters = (nftables as { counter?: { name: string; packets: number } }[]).flatMap(({ counter }) => counter ?? []);
+  const counters = (nftables as { counter?: { name: string; packets: number } }[]).flatMap(
+    ({ counter }) => counter ?? [],
+  );
   return Object.fromEntries(counters.map(({ name, packets }) => [name, packets]));
 }
 

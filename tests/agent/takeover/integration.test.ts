@@ -27,3 +27,31 @@ namespaceTest(
   },
   60_000,
 );
+
+namespaceTest(
+  "session takeover between three real servers, packet by packet",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    const flood = bundle("tests/agent/programs/flood.ts", join(folder, "flood.js"));
+    expect(await steps("takeover", [agent, flood])).toEqual([
+      "takeover IPv4",
+      "the server that lost a client is silent",
+      "back within a minute",
+      "takeover after a takeover",
+      "takeover IPv6",
+      "revoked and expired clients",
+      "only handshakes to a known client, and no more after it did not answer",
+      "100,000 forged strays",
+      "a takeover during the flood",
+      "agent restarted: sessions untouched, the handshakes of the gap are recorded",
+      "agent restarted: a session that went away meanwhile is let go",
+      "the agent's table flushed",
+      "a server that was started again takes its clients back",
+      "storage unreadable",
+      "storage hangs",
+      "two servers want one client",
+      "a server that nothing reaches forgets its sessions",
+    ]);
+  },
+  300_000,
+);

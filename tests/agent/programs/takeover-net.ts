@@ -1,7 +1,7 @@
 // A network for the takeover's tests, inside one set of namespaces: this one is the router and load balancer, servers and
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
-import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
+import { parseSessions } from "../../../registry/sessions";
 import { RegistryWriter } from "../../../registry/writer";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair } from "../../../wireguard/keys";
@@ -163,10 +163,12 @@ export class TestServer extends Place {
     return ((await this.peer(client))?.latestHandshake ?? 0) > 0;
   }
 
-  /** The receiver index by which the client sends to this server now. */
-  async lastIndex(): Promise<number> {
-    const log = await fs.readFile(`${RUNTIME}/sessions/i-${this.name}.log`, "utf8");
-    return Number.parseInt(log.trim().split("\n").at(-1)?.split(" ")[1] ?? "", 16);
+  /** The receiver indices that this server recorded for a client, in the order of its log. */
+  async indices(client: TestClient): Promise<number[]> {
+    const log = await fs.readFile(`${RUNTIME}/sessions/i-${this.name}.log`, "utf8").catch(() => "");
+    return parseSessions(log).flatMap(({ publicKey, index }) =>
+      publicKey === client.publicKey ? [index] : [],
+    );
   }
 }
 
@@ -310,11 +312,13 @@ export async function traffic(work: () => Promise<unknown>): Promise<Record<stri
   return Object.fromEntries(more.filter(([, packets]) => packets > 0));
 }
 
-/** Waits until a server's log on the shared storage has another last session than the one given. */
-export async function recorded(server: TestServer, after: number | undefined): Promise<number> {
-  return until(`a record of ${server.name}`, async () => {
-    const index = await server.lastIndex();
-    assert.ok(Number.isInteger(index));
-    return index !== after && index;
-  });
+/** Waits until a server has recorded a session with a client that is none of those before; returns its index. */
+export async function recorded(
+  server: TestServer,
+  client: TestClient,
+  before: readonly number[] = [],
+): Promise<number> {
+  return until(`a record of ${client.name} by ${server.name}`, async () =>
+    (await server.indices(client)).find((index) => !before.includes(index)),
+  );
 }

@@ -25,6 +25,7 @@ const [a, b, c] = [
   new TestServer("c", 3, bundle),
 ];
 let number = 10;
+const present: TestClient[] = [];
 
 /** A stock client with a session at that server, which the others can know of. */
 async function connected(
@@ -34,16 +35,29 @@ async function connected(
   more = {},
 ): Promise<TestClient> {
   const client = new TestClient(name, number++);
+  present.push(client);
   await client.join(family, more);
   await until(`${name} known to the servers`, async () => {
     const peers = await Promise.all([a, b, c].map((each) => each.peer(client)));
     return !peers.includes(undefined);
   });
   await route(client, server);
-  const before = await server.lastIndex().catch(() => undefined);
   await client.answer("its first connection");
-  await recorded(server, before);
+  await recorded(server, client);
   return client;
+}
+
+/** Takes all clients away, so that none of their packets is counted in the next part. */
+async function clear(): Promise<void> {
+  const writer = new RegistryWriter(REGISTRY);
+  for (const client of present.splice(0)) {
+    await client.run("ip", "link", "del", "wg0").catch(() => "");
+    await writer.remove(client.name);
+  }
+  await until("no client left", async () => {
+    const peers = await Promise.all([a, b, c].map(async (server) => (await server.dump()).peers.length));
+    return peers.join() === "0,0,0";
+  });
 }
 
 const forgotten = (server: TestServer, client: TestClient) =>
@@ -137,7 +151,7 @@ const stray = (client: TestClient, index: number) => {
 
 async function unanswered(): Promise<void> {
   const frank = await connected("frank", a);
-  const index = await a.lastIndex();
+  const index = (await a.indices(frank)).at(-1) ?? 0;
   await frank.run("ip", "link", "del", "wg0");
   await until("its port free", async () => (await frank.run("ss", "-uln")).includes(":4500") === false);
   await route(frank, b);
@@ -193,13 +207,13 @@ async function forged(): Promise<void> {
 async function agents(): Promise<void> {
   const gina = await connected("gina", a);
   await a.killAgent();
-  const old = await a.lastIndex();
+  const old = await a.indices(gina);
   await gina.reconnect();
   await gina.answer("while the agent is away");
   const before = await a.peer(gina);
   const packets = await traffic(async () => {
     await a.startAgent();
-    await recorded(a, old);
+    await recorded(a, gina, old);
     await gina.answer("with the new agent");
   });
   assert.deepEqual(
@@ -226,7 +240,7 @@ async function agents(): Promise<void> {
   );
   step("agent restarted: a session that went away meanwhile is let go");
 
-  const index = await c.lastIndex();
+  const index = (await c.indices(gina)).at(-1) ?? 0;
   const swapped = Buffer.alloc(4);
   swapped.writeUInt32LE(index);
   const own = `0x${swapped.readUInt32BE().toString(16)}`;
@@ -272,6 +286,7 @@ async function storage(): Promise<void> {
     const end = await begin();
     await until("the trouble is seen", async () => troubles() > before);
     const guest = new TestClient(`guest${number}`, number++);
+    present.push(guest);
     await guest.join(4);
     await until("known to a", async () => a.peer(guest), 30_000);
     await route(guest, a);
@@ -320,16 +335,23 @@ async function several(): Promise<void> {
   for (const server of [b, c, b, c, b, c]) await route(jill, server);
   await sending;
   await jill.answer("after two servers wanted it");
-  await until("one of them holds it", async () => {
+  // Which one is open: a packet that b sends before it knows that it lost comes from its own address, and a client without a
+  // strict NAT may follow it there, past the balancer.
+  const holders = await until("one of them holds it", async () => {
     const holds = await Promise.all([a, b, c].map((server) => server.holds(jill)));
-    return holds.join() === "false,false,true";
+    assert.equal(holds.filter(Boolean).length, 1, holds.join());
+    return holds;
   });
+  assert.equal(holders[0], false, "not the server that nothing was sent to");
   assert.equal(await jill.ping(), true);
-  step("two servers want one client");
+  step("two servers want one client", { holders });
+}
 
+async function isolation(): Promise<void> {
+  const kate = await connected("kate", c);
   c.uncheck();
-  await forgotten(c, jill);
-  const packets = await traffic(() => jill.answer("reached again"));
+  await forgotten(c, kate);
+  const packets = await traffic(() => kate.answer("reached again"));
   assert.equal(packets["to_initiation"], undefined);
   assert.ok((packets["from_c_initiation"] ?? 0) > 0);
   c.check();
@@ -340,10 +362,13 @@ async function main(): Promise<void> {
   await startRouter();
   await a.boot();
   await Promise.all([b.boot(), c.boot()]);
-  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several };
+  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several, isolation };
   const only = process.argv.slice(4);
-  for (const [name, part] of Object.entries(parts))
-    if (only.length === 0 || only.includes(name)) await part();
+  for (const [name, part] of Object.entries(parts)) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    await part();
+    await clear();
+  }
 }
 
 main().then(

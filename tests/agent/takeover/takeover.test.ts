@@ -233,6 +233,19 @@ describe("an agent that is started again", () => {
     expect(kernel.done).toEqual([]);
   });
 
+  test("keeps both its old and its missed sessions in the log, though the sets only know whole seconds", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    await takeover.stop();
+    kernel.handshake(2, FROM);
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x08000000, expires: 198 }];
+    world.storageFails = "slow to start";
+    await Node.start(world, kernel);
+    await world.clock.advance(2000);
+    world.storageFails = undefined;
+    await world.clock.advance(2000);
+    expect(logOf(world).sort()).toEqual([10, 8].sort());
+  });
+
   test("does not record again what its log already has", async () => {
     const { world, kernel, takeover } = bind(await withSession());
     await takeover.stop();

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { appendSessions, sessionLogPath } from "../../../registry/sessions";
 import { RegistryWriter } from "../../../registry/writer";
-import { send, step, tool, until } from "./support";
+import { runAgent, send, step, tool, until } from "./support";
 import {
   BALANCER,
   PORT,
@@ -18,7 +19,7 @@ import {
   traffic,
 } from "./takeover-net";
 
-const [bundle = "", flood = ""] = process.argv.slice(2);
+const [bundle = "", flood = "", skewed = ""] = process.argv.slice(2);
 const [a, b, c] = [
   new TestServer("a", 1, bundle),
   new TestServer("b", 2, bundle),
@@ -358,12 +359,51 @@ async function isolation(): Promise<void> {
   step("a server that nothing reaches forgets its sessions");
 }
 
+/**
+ * Servers share one key, so a client refuses a handshake that is not dated after the last one of any of them (whitepaper,
+ * section 5.1). A server whose clock is behind that can call as it likes: it succeeds when its clock has passed it.
+ */
+async function skew(): Promise<void> {
+  const before = Date.now();
+  const leo = await connected("leo", a);
+  await moves(leo, a, b); // the last handshake is a server's own
+  const wrong = new TestServer("wrong", number++, bundle);
+  await wrong.connect();
+  await route(leo, wrong);
+  const times = [String(before - 2000), "+2000"];
+  const [file, args] = wrong.inside(
+    process.execPath,
+    skewed,
+    `${REGISTRY}/server/private.key`,
+    leo.publicKey,
+    ...times,
+  );
+  const server = runAgent(file, args, {});
+  await until("the wrong server listens", async () => server.output().includes("listening"));
+  await Promise.all([server.exited, leo.ping()]);
+  const { refused, at, index } = JSON.parse(server.output().split("\n")[1] ?? "");
+  assert.deepEqual(refused, [before - 2000], "2 s behind: the client does not answer");
+  await appendSessions(sessionLogPath(RUNTIME, "i-wrong"), [{ publicKey: leo.publicKey, index, at }]);
+  step("a server 2 s behind is refused, one 2 s ahead is not");
+
+  const packets = await traffic(async () => {
+    await route(leo, c);
+    await leo.answer("at a server whose clock is behind its last handshake");
+  });
+  assert.ok(Date.now() > at, "not before the clock has passed it");
+  assert.equal(packets["to_initiation"], undefined, "and still before the client's own timers");
+  assert.ok((packets["from_c_initiation"] ?? 0) > 1, "called again and again");
+  assert.equal(await c.holds(leo), true);
+  step("2 s behind the last handshake: taken over once the clock has passed it", { after: Date.now() - at });
+  await fs.rm(sessionLogPath(RUNTIME, "i-wrong"));
+}
+
 async function main(): Promise<void> {
   await startRouter();
   await a.boot();
   await Promise.all([b.boot(), c.boot()]);
-  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several, isolation };
-  const only = process.argv.slice(4);
+  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several, isolation, skew };
+  const only = process.argv.slice(5);
   for (const [name, part] of Object.entries(parts)) {
     if (only.length > 0 && !only.includes(name)) continue;
     await part();

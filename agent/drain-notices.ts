@@ -58,7 +58,10 @@ export class DrainNotices {
     try {
       this.tell("operator", await this.options.operator.reason());
     } catch (error) {
-      this.options.log.warn({ problem: messageOf(error) }, "cannot see whether an operator drains this server");
+      this.options.log.warn(
+        { problem: messageOf(error) },
+        "cannot see whether an operator drains this server",
+      );
     }
   }
 
@@ -68,12 +71,18 @@ export class DrainNotices {
       // https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
       const state = await imds.get("autoscaling/target-lifecycle-state");
       const spot = await imds.get("spot/instance-action");
-      this.tell("lifecycle", state === "Terminated" ? "the Auto Scaling group ends this instance" : undefined);
+      this.tell(
+        "lifecycle",
+        state === "Terminated" ? "the Auto Scaling group ends this instance" : undefined,
+      );
       this.tell("spot", spot === undefined ? undefined : spotReason(spot));
       this.problem = undefined;
     } catch (error) {
       if (this.problem === undefined)
-        log.info({ problem: messageOf(error) }, "no instance metadata; the instance's end shows by a signal only");
+        log.info(
+          { problem: messageOf(error) },
+          "no instance metadata; the instance's end shows by a signal only",
+        );
       this.problem = messageOf(error);
     }
   }

@@ -13,7 +13,10 @@ export type AgentReport = z.infer<typeof reportSchema>;
 const LIMIT_MS = 1000;
 
 /** The agent's report, whether it is healthy or not; undefined when none comes within a second. */
-export function askAgent(host: string, health: { port: number; path: string }): Promise<AgentReport | undefined> {
+export function askAgent(
+  host: string,
+  health: { port: number; path: string },
+): Promise<AgentReport | undefined> {
   const { port, path } = health;
   return new Promise((resolve) => {
     const request = get({ host, port, path, agent: false, timeout: LIMIT_MS }, (response) => {

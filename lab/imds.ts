@@ -4,7 +4,12 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
  */
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { METADATA_ADDRESS } from "./addresses";
 import { run } from "./process";
 
@@ -51,11 +56,7 @@ export class Metadata {
     return body === undefined ? status(404, "Not Found") : { status: 200, body };
   }
 
-  private token(
-    about: InstanceMetadata,
-    headers: MetadataRequest["headers"],
-    now: number,
-  ): MetadataAnswer {
+  private token(about: InstanceMetadata, headers: MetadataRequest["headers"], now: number): MetadataAnswer {
     // A request that went through a proxy is not the instance's own.
     if (headers["x-forwarded-for"] !== undefined) return status(403, "Forbidden");
     const ttl = Number(headers[TTL_HEADER] ?? "");

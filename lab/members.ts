@@ -146,6 +146,7 @@ export class Members {
         name: client.name,
         nat: client.nat,
         address: client.address,
+        externalPort: client.externalPort,
         tunnelAddress: client.tunnelAddress,
         via: client.via,
         revoked: client.revoked,

@@ -26,8 +26,9 @@ export interface ClientStatus {
   name: string;
   /** What stands between it and the internet. */
   nat: NatKind;
-  /** Address on the lab's internet. */
+  /** Address on the lab's internet, and the port that its packets come from there. */
   address: string;
+  externalPort: number;
   tunnelAddress: string;
   /** The load balancer's address that this client's DNS answer named. */
   via: string;

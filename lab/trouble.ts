@@ -115,10 +115,7 @@ export class Trouble {
       }
     }
     if (hanging) writeFileSync(flag, "");
-    log(
-      `the shared file system ${hanging ? "hangs" : "answers again"}`,
-      hanging ? "bad" : "good",
-    );
+    log(`the shared file system ${hanging ? "hangs" : "answers again"}`, hanging ? "bad" : "good");
   }
 
   /** Stops or continues the processes that serve the file system to a server; returns whether there are any. */

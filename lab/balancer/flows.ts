@@ -3,22 +3,32 @@
  * and changed with conntrack(8).
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { attempt, onLines } from "../process";
 
 const LISTEN_LIMIT_MS = 5000;
-const NETFILTER = 12; // NETLINK_NETFILTER, linux/netlink.h
 
-/** Whether a process has a netfilter socket that has subscribed to something. */
+/** Whether a process has a netlink socket that has subscribed to something. */
 function isListening(pid: number): boolean {
+  const sockets = descriptors(pid).flatMap((name) => /^socket:\[(\d+)\]$/.exec(name)?.[1] ?? []);
   return readFileSync("/proc/net/netlink", "utf8")
     .split("\n")
     .some((line) => {
-      const [, protocol, port, groups] = line.trim().split(/\s+/);
-      const subscribed = Number.parseInt(groups ?? "0", 16) !== 0;
-      return Number(protocol) === NETFILTER && Number(port) === pid && subscribed;
+      const columns = line.trim().split(/\s+/);
+      const subscribed = Number.parseInt(columns[3] ?? "", 16) > 0;
+      return subscribed && sockets.includes(columns.at(-1) ?? "");
     });
+}
+
+/** What a process has open; nothing when it is gone. */
+function descriptors(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
+  } catch {
+    return [];
+  }
 }
 
 /** One flow: from a client's address and port to the target that its packets go to. */

@@ -31,7 +31,13 @@ function jhash12(key: Buffer, seed: number): number {
 }
 
 /** Index of the target, of so many, that a flow from this address and port to this frontend goes to. */
-export function targetIndex(client: string, port: number, via: string, targets: number, seed: number): number {
+export function targetIndex(
+  client: string,
+  port: number,
+  via: string,
+  targets: number,
+  seed: number,
+): number {
   // The kernel scales instead of dividing: reciprocal_scale() in include/linux/kernel.h.
   return Number((BigInt(jhash12(hashKey(client, port, via), seed)) * BigInt(targets)) >> 32n);
 }

@@ -86,14 +86,17 @@ describe("notices", () => {
     return { clock, state, operator, said, notices };
   }
 
-  test.each(["InService", "Standby", "Warmed:Running", undefined])("%s is no reason to drain", async (state) => {
-    const { notices, said } = watch({ "autoscaling/target-lifecycle-state": state });
-    await notices.start();
-    expect(said).toEqual({ operator: undefined });
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(said).toEqual({ operator: undefined, lifecycle: undefined, spot: undefined });
-    notices.stop();
-  });
+  test.each(["InService", "Standby", "Warmed:Running", undefined])(
+    "%s is no reason to drain",
+    async (state) => {
+      const { notices, said } = watch({ "autoscaling/target-lifecycle-state": state });
+      await notices.start();
+      expect(said).toEqual({ operator: undefined });
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(said).toEqual({ operator: undefined, lifecycle: undefined, spot: undefined });
+      notices.stop();
+    },
+  );
 
   test("the group's wish and a spot interruption are seen within two seconds, an operator's word within half a second", async () => {
     const items: Items = { "autoscaling/target-lifecycle-state": "InService" };

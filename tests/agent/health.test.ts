@@ -86,4 +86,3 @@ test.each<[string, Partial<HealthInput>, RegExp]>([
   });
   expect(health.checks[name]?.ok).toBe(false);
 });
-

@@ -76,7 +76,10 @@ export class Drain {
 
   /** The process is told to go: it drains first; told a second time, it goes at once. */
   signal(name: string): void {
-    if (this.leaving) return this.finish();
+    if (this.leaving) {
+      this.finish();
+      return;
+    }
     this.leaving = true;
     this.set("signal", name);
     if (this.over) this.leave();

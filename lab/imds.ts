@@ -52,7 +52,7 @@ export class Metadata {
     if (method !== "GET" && method !== "HEAD") return status(405, "Method Not Allowed");
     const token = this.tokens.get(String(headers[TOKEN_HEADER] ?? ""));
     if (!token || token.instance !== about.instance || token.until <= now) return status(401, "Unauthorized");
-    const body = valueOf(about, path);
+    const body = itemOf(about, path);
     return body === undefined ? status(404, "Not Found") : { status: 200, body };
   }
 
@@ -70,7 +70,7 @@ export class Metadata {
 
 const status = (code: number, text: string): MetadataAnswer => ({ status: code, body: `${text}\n` });
 
-function valueOf(about: InstanceMetadata, path: string): string | undefined {
+function itemOf(about: InstanceMetadata, path: string): string | undefined {
   switch (path.replace("/latest/meta-data/", "")) {
     case "instance-id":
       return about.instance;

@@ -111,7 +111,8 @@ export class Lab {
         return;
       case "rerouted":
         this.log(`load balancer moves ${event.flows.length} flows away from ${event.target}`);
-        return this.members.noteReroutes(event.flows);
+        this.members.noteReroutes(event.flows);
+        return;
       case "failOpen":
         if (event.zones.length > 0)
           this.log(`no healthy server for ${event.zones.join(", ")}: fail open`, "bad");

@@ -25,6 +25,8 @@ export class Group {
   readonly servers = new Map<string, Server>();
   desired: number;
   private launched = 0;
+  /** Servers that are on their way out: nobody replaces them because they are unhealthy. */
+  private readonly ending = new Set<string>();
 
   constructor(
     private readonly model: LabModel,
@@ -63,7 +65,8 @@ export class Group {
   /** What the Auto Scaling group does with an unhealthy server: a new one first, then the old one goes. */
   async replace(name: string): Promise<void> {
     const old = this.servers.get(name);
-    if (!old) return;
+    if (!old || this.ending.has(name)) return;
+    this.ending.add(name);
     const replacement = this.launch();
     this.log(`the group replaces ${name} with ${replacement.name}`);
     try {
@@ -73,6 +76,8 @@ export class Group {
       this.servers.delete(name);
     } catch (error) {
       this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
+    } finally {
+      this.ending.delete(name);
     }
   }
 
@@ -170,6 +175,7 @@ export class Group {
       this.log(`${successor.name} is to take the place of ${old.name}`);
       await this.boot(successor);
       await this.whenHealthy(successor);
+      this.ending.add(old.name);
       if (old.machine.running) {
         await this.drain(old.name);
         await this.whenDrained(old);
@@ -217,6 +223,7 @@ export class Group {
       await server.stop();
     }
     this.servers.delete(server.name);
+    this.ending.delete(server.name);
     this.log(`${server.name} is gone`);
   }
 }

@@ -81,7 +81,7 @@ export class DrainNotices {
       if (this.problem === undefined)
         log.info(
           { problem: messageOf(error) },
-          "no instance metadata; the instance's end shows by a signal only",
+          "the instance metadata cannot be read; the end of this instance shows by a signal only",
         );
       this.problem = messageOf(error);
     }

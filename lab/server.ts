@@ -88,9 +88,14 @@ export class Server {
     return { instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd };
   }
 
-  /** Runs one of the agent's commands on the server, as an operator does over SSM; returns what it printed. */
-  agent(command: "drain" | "undrain"): Promise<string> {
-    return this.machine.run(["/opt/wgc/bin/node", "/opt/wgc/agent.js", command]);
+  /**
+   * Runs one of the agent's commands on the server, as an operator does through a session.
+   *
+   * @throws UserError with what the command says.
+   */
+  async agent(command: "drain" | "undrain"): Promise<void> {
+    const { code, stderr } = await this.machine.attempt(["/opt/wgc/bin/node", "/opt/wgc/agent.js", command]);
+    if (code !== 0) throw new UserError(`${this.name}: ${stderr.trim().replace(/^wgc agent: /, "")}`);
   }
 
   /** The plug is pulled: everything in the machine ends at once. */

@@ -1,6 +1,4 @@
-import { Drain } from "../../agent/drain";
 import { degradedChecks, evaluateHealth, type HealthInput, healthChecks } from "../../agent/health";
-import { FakeClock } from "./fake-clock";
 import { device, key } from "./fixtures";
 
 const good: HealthInput = {
@@ -87,23 +85,4 @@ test.each<[string, Partial<HealthInput>, RegExp]>([
     reasons: [expect.stringMatching(reason)],
   });
   expect(health.checks[name]?.ok).toBe(false);
-});
-
-test("a drain lasts its time, and a second call ends it", async () => {
-  for (const hurry of [false, true]) {
-    const clock = new FakeClock();
-    const drain = new Drain(clock, 20);
-    let over = false;
-    void drain.finished.then(() => {
-      over = true;
-    });
-    expect(drain.reason).toBeUndefined();
-    drain.begin("SIGTERM");
-    expect(drain.reason).toBe("SIGTERM");
-    await clock.advance(19_999);
-    expect(over).toBe(false);
-    if (hurry) drain.begin("SIGTERM");
-    await clock.advance(hurry ? 0 : 1);
-    expect(over).toBe(true);
-  }
 });

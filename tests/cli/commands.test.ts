@@ -15,8 +15,12 @@ const COMMANDS = [
   "lab exec",
   "lab fault",
   "lab join",
+  "lab roam",
   "lab revoke",
   "lab down",
+  "node",
+  "node drain",
+  "node undrain",
 ];
 
 test("every command's help has examples, and every command there is was asked", async () => {

@@ -67,13 +67,14 @@ describe("notices", () => {
   function watch(items: Items) {
     const clock = new FakeClock();
     const { imds, state } = service(items);
-    const operator = { drain: undefined as string | undefined, broken: false };
+    const operator = { drain: undefined as string | undefined, broken: false, slow: false };
     const said: Record<string, string | undefined> = {};
     const notices = new DrainNotices({
       imds,
       operator: {
         reason: async () => {
           if (operator.broken) throw new Error("EIO");
+          if (operator.slow) await new Promise((resolve) => setTimeout(resolve, 5));
           return operator.drain;
         },
       },
@@ -136,6 +137,15 @@ describe("notices", () => {
     state.away = false;
     await clock.advance(2000);
     expect(said["lifecycle"]).toBeUndefined();
+    notices.stop();
+  });
+
+  test("the start waits for what an operator said, so that a restart never puts the server back in service", async () => {
+    const { notices, operator, said } = watch({});
+    operator.drain = "asked";
+    operator.slow = true;
+    await notices.start();
+    expect(said["operator"]).toBe("asked");
     notices.stop();
   });
 

@@ -17,6 +17,7 @@ const COMMANDS = [
   "lab join",
   "lab roam",
   "lab revoke",
+  "lab roam",
   "lab down",
   "node",
   "node drain",

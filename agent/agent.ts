@@ -1,21 +1,25 @@
 import type { Server } from "node:http";
 import { collectDefaultMetrics } from "prom-client";
 import type { ClientFile } from "../registry/schema";
+import { probeAddress } from "../wireguard/addresses";
 import { ClientTable } from "./client-table";
 import type { Clock, Timer } from "./clock";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain } from "./drain";
-import { evaluateHealth, type Health } from "./health";
+import type { Exec } from "./exec";
+import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { createMetrics } from "./metrics";
 import { NodeRecord } from "./node-record";
+import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
+import { WatchedDevice } from "./watched-device";
 
 /** What the agent is made of. */
 export interface AgentOptions {
@@ -28,6 +32,10 @@ export interface AgentOptions {
   readonly storage: StorageClient;
   readonly device: Device;
   readonly local: LocalCopy;
+  readonly exec: Exec;
+  /** The public key of this server's probe, and its way out and back. */
+  readonly probeKey: string;
+  readonly probeLine: ProbeLine;
 }
 
 /** How long the registry may keep a start waiting before this server goes on with its own copy. */
@@ -40,19 +48,24 @@ const REGISTRY_FIRST_MS = 1500;
  * client that was revoked meanwhile is not let in from the old copy, but only for a moment: then the copy is used.
  */
 export class Agent {
-  private readonly table = new ClientTable();
+  private readonly table: ClientTable;
   private readonly drain: Drain;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
+  private readonly device: WatchedDevice;
+  private readonly watch: HealthWatch;
   private expiryTimer: Timer | undefined;
   private server: Server | undefined;
   private known = false;
   private revision = 0;
 
   constructor(private readonly options: AgentOptions) {
-    const { config, clock, log, storage, device, publicKey, local } = options;
+    const { config, clock, log, storage, publicKey, local } = options;
+    this.table = new ClientTable({ publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) });
+    const device = new WatchedDevice(options.device, clock);
+    this.device = device;
     this.drain = new Drain(clock, config.drainSeconds);
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -61,7 +74,17 @@ export class Agent {
       log,
       desired: () => (this.known ? this.table.peers : undefined),
       revision: () => this.revision,
-      onPass: () => this.record.update(),
+      onPass: () => this.onPass(),
+    });
+    this.watch = new HealthWatch({
+      interface: config.interface,
+      clock,
+      log,
+      exec: options.exec,
+      device,
+      line: options.probeLine,
+      rest: () => this.healthInput(),
+      lookNow: () => this.reconciler.request("everything"),
     });
     this.follower = new RegistryFollower({
       root: config.registryPath,
@@ -86,8 +109,8 @@ export class Agent {
       schema: 1,
       instance: options.instance,
       revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.reconciler.peerCount,
-      healthy: this.health().healthy,
+      peers: this.peerCount,
+      healthy: this.watch.health().healthy,
       version: options.version,
       time: new Date(clock.now()).toISOString(),
     }));
@@ -110,6 +133,7 @@ export class Agent {
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
+    this.watch.start();
     log.info({ healthPort: config.healthPort, publicKey: this.options.publicKey }, "the agent has started");
   }
 
@@ -130,6 +154,7 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.expiryTimer?.cancel();
+    this.watch.stop();
     await this.reconciler.stop();
     await this.saver.stop();
     this.options.storage.stop();
@@ -196,29 +221,59 @@ export class Agent {
     });
   }
 
-  private health(): Health {
+  private healthInput() {
     const { config, publicKey, storage } = this.options;
     const { overdueMs, state, error, appliedRevision } = this.reconciler;
-    return evaluateHealth({
+    return {
       draining: this.drain.reason,
       applied: appliedRevision !== undefined,
-      overdueMs,
+      overdueMs: this.device.applying ? 0 : overdueMs,
       device: state,
-      deviceError: error,
+      applyError: this.device.lookError === undefined ? error : undefined,
       expectedPublicKey: publicKey,
       expectedListenPort: config.listenPort,
       storage: storage.state,
       registryProblems: this.follower.problems,
       conflicts: this.table.conflicts(),
       localCopyError: this.saver.error ?? this.copyError,
-    });
+    };
+  }
+
+  private appliedAt: { readonly revision: number; readonly at: number } | undefined;
+
+  private onPass(): void {
+    const { appliedRevision } = this.reconciler;
+    if (appliedRevision !== undefined && appliedRevision !== this.appliedAt?.revision)
+      this.appliedAt = { revision: appliedRevision, at: this.options.clock.monotonic() };
+    this.record.update();
+  }
+
+  /** Clients in the interface: all peers but the probe, which is among them from the first pass on. */
+  private get peerCount(): number {
+    const { appliedRevision, peerCount } = this.reconciler;
+    return Math.max(0, peerCount - (appliedRevision === undefined ? 0 : 1));
   }
 
   /** The body of `/healthz`. */
   private report() {
-    const { instance, version } = this.options;
-    const { appliedRevision, peerCount } = this.reconciler;
-    return { ...this.health(), revision: appliedRevision ?? 0, peers: peerCount, instance, version };
+    const { clock, instance, publicKey, version } = this.options;
+    const secondsSince = (at: number | undefined) =>
+      at === undefined ? null : Math.round((clock.monotonic() - at) / 1000);
+    return {
+      ...this.watch.health(),
+      draining: this.drain.reason ?? null,
+      /** The start of the server's public key. */
+      key: publicKey.slice(0, 8),
+      revision: this.appliedAt?.revision ?? 0,
+      /** Seconds since this revision was applied here, and since the registry was last read. */
+      revisionAgeSeconds: secondsSince(this.appliedAt?.at),
+      registryAgeSeconds: secondsSince(this.follower.lastReadAt),
+      /** Milliseconds that this server's clock is off; null while nobody knows. */
+      clock: null,
+      peers: this.peerCount,
+      instance,
+      version,
+    };
   }
 
   private metricsSource() {
@@ -230,7 +285,10 @@ export class Agent {
       reconciler: this.reconciler,
       storage,
       now: () => clock.now(),
-      health: () => this.health(),
+      health: () => this.watch.health(),
+      probe: this.watch.probe,
+      probeKey: this.options.probeKey,
+      peers: () => this.peerCount,
       draining: () => this.drain.reason !== undefined,
       revision: () => this.revision,
       registryAgeSeconds: () => {

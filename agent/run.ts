@@ -8,6 +8,7 @@ import { exec } from "./exec";
 import { instanceId } from "./identity";
 import { LocalCopy } from "./local-copy";
 import { createLog, messageOf } from "./log";
+import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
 
@@ -37,6 +38,12 @@ export async function run(config: AgentConfig): Promise<void> {
   if (publicKey === undefined) {
     throw new UserError(`${local.keyPath} does not exist; run \`init\` first (boot does it)`);
   }
+  const probeKey = await local.probePublicKey();
+  if (probeKey === undefined) {
+    throw new UserError(
+      `${local.probePublicKeyPath} does not exist; run \`network-up\` first (wgc-network does it)`,
+    );
+  }
   const agent = new Agent({
     config,
     instance,
@@ -47,6 +54,9 @@ export async function run(config: AgentConfig): Promise<void> {
     storage: new StorageClient({ clock: systemClock, log }),
     device: wgDevice(config.interface, exec),
     local,
+    exec,
+    probeKey,
+    probeLine: new UdpProbeLine(config.tunnelIpv4),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.beginDrain(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));

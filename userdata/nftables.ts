@@ -52,7 +52,7 @@ function linkLocalChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
   return {
     name: "link_local",
     rules: [
-      `${probe} oifname "${PROBE.outside.interface}" return`,
+      `${probe} oifname "${PROBE.outside.interface}" counter return comment "probe"`,
       // The role's credentials live at these addresses (EC2 user guide, "Limit access to the IMDS"). All of link-local goes with them.
       'counter drop comment "instance metadata, link-local"',
     ],

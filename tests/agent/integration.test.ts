@@ -28,8 +28,6 @@ namespaceTest(
       "hung storage",
       "served without the registry",
       "registry back",
-      "interface down and up",
-      "firewall and forwarding",
       "restarted without a drain",
       "drained",
       "no secret in the log",

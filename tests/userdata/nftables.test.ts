@@ -26,7 +26,7 @@ test("forwards from the tunnel and back, and nothing else", () => {
 
 test("of the tunnel's packets to link-local addresses only the probe's one goes on", () => {
   expect(chain("link_local").slice(0, 2)).toEqual([
-    'ip saddr 10.100.255.254 ip daddr 169.254.77.9 udp dport 61902 oifname "wgp0" return',
+    'ip saddr 10.100.255.254 ip daddr 169.254.77.9 udp dport 61902 oifname "wgp0" counter return comment "probe"',
     'counter drop comment "instance metadata, link-local"',
   ]);
 });

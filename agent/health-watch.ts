@@ -1,0 +1,80 @@
+import type { Clock } from "./clock";
+import type { Exec } from "./exec";
+import { findings, type Health, type HealthInput } from "./health";
+import { HealthMonitor } from "./health-monitor";
+import type { Log } from "./log";
+import { Probe, type ProbeLine } from "./probe";
+import { Pulse } from "./pulse";
+import { ToolWatch } from "./tool-watch";
+import type { WatchedDevice } from "./watched-device";
+
+/** What the watch finds out by itself; the rest of the input is told by the agent. */
+type Own = "lookingMs" | "lastLookMs" | "toolWaitingMs" | "probeProblem" | "deviceError";
+
+/** What the watch needs from around it. */
+export interface HealthWatchOptions {
+  readonly interface: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly exec: Exec;
+  readonly device: WatchedDevice;
+  readonly line: ProbeLine;
+  /** The input's part that is known elsewhere. */
+  readonly rest: () => Omit<HealthInput, Own>;
+  /** Asks for a look at the interface now: for the reason, or because it is fine again. */
+  readonly lookNow: () => void;
+}
+
+/** Keeps finding out how this server does: with each beat a packet of the probe, now and then a call of `wg`. */
+export class HealthWatch {
+  readonly probe: Probe;
+  private readonly tool: ToolWatch;
+  private readonly monitor = new HealthMonitor();
+  private readonly pulse: Pulse;
+  private said: boolean | undefined;
+
+  constructor(private readonly options: HealthWatchOptions) {
+    const { clock, exec, line } = options;
+    this.probe = new Probe(line, clock);
+    this.tool = new ToolWatch(options.interface, exec, clock);
+    this.pulse = new Pulse(clock, () => this.beat());
+  }
+
+  start(): void {
+    this.pulse.start();
+  }
+
+  stop(): void {
+    this.pulse.stop();
+    this.probe.stop();
+  }
+
+  /** What to tell the load balancer now. */
+  health(): Health {
+    return this.monitor.answer(this.find(), this.options.clock.monotonic());
+  }
+
+  private beat(): void {
+    const { clock, device, lookNow, log, rest } = this.options;
+    this.tool.beat(device.lastLookMs);
+    // Not before the server knows its probe: a handshake that nobody answers is repeated only after 5 s (whitepaper, section 6).
+    if (rest().applied && this.probe.beat()) lookNow();
+    this.monitor.beat(this.find(), clock.monotonic());
+    const { healthy, status, reasons } = this.health();
+    if (healthy === this.said) return;
+    this.said = healthy;
+    log[healthy ? "info" : "warn"]({ status, reasons }, healthy ? "in service" : "out of service");
+  }
+
+  private find() {
+    const { device, rest } = this.options;
+    return findings({
+      ...rest(),
+      lookingMs: device.lookingMs,
+      lastLookMs: device.lastLookMs,
+      toolWaitingMs: this.tool.waitingMs,
+      probeProblem: this.probe.problem,
+      deviceError: device.lookError,
+    });
+  }
+}

@@ -2,7 +2,7 @@ import type { Clock } from "./clock";
 import type { Exec } from "./exec";
 
 /** A tool that hangs is killed then, and tried again. */
-const KILL_AFTER_MS = 10_000;
+const KILL_AFTER_MS = 5000;
 /** Asking an interface costs as much as its peers do; where that is more than this, only the tool itself is tried. */
 const CHEAP_MS = 100;
 /** A call with every second beat. */

@@ -37,6 +37,28 @@ namespaceTest(
 );
 
 namespaceTest(
+  "each fault of a server is seen and said, and mended ones are forgiven",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    expect(await steps("faults", [agent])).toEqual([
+      "healthy",
+      "network-up again",
+      "forwarding off",
+      "firewall gone",
+      "masquerade gone",
+      "forward rules gone",
+      "interface down",
+      "wrong key",
+      "wg hangs",
+      "agent stopped and continued",
+      "bad revision",
+      "a client reaches nothing of the probe",
+    ]);
+  },
+  180_000,
+);
+
+namespaceTest(
   "the model of peer changes agrees with the real wg, and 10,000 clients go in with one call",
   async () => {
     expect(await steps("wg-model")).toEqual(["model", "scale"]);

@@ -32,7 +32,7 @@ export async function probeUp(
     await cableUp(exec);
     const inNamespace = within(exec);
     await settings(inNamespace);
-    if (!(await exists(exec, ["-n", namespace], tunnel))) await createInterface(tunnel, inNamespace);
+    if (!(await exists(inNamespace, tunnel))) await createInterface(tunnel, inNamespace);
     await tunnelUp(config, privateKey, serverPublicKey, exec);
     await inNamespace("nft", ["-f", "/dev/stdin"], { ...options, stdin: redirections(config) });
   } catch (error) {
@@ -43,7 +43,7 @@ export async function probeUp(
   }
 }
 
-/** Runs tools in the namespace. `ip netns exec` would also mount a new /sys, which not every container may do. */
+/** Runs tools in the namespace. `ip -n` and `ip netns exec` would also mount a new /sys, which not every container may do. */
 export function within(exec: Exec): Exec {
   return (file, args, how) => exec("nsenter", [`--net=/run/netns/${namespace}`, file, ...args], how);
 }
@@ -63,36 +63,34 @@ async function probeKey(statePath: string): Promise<string> {
   return privateKey;
 }
 
-async function exists(exec: Exec, where: readonly string[], name: string): Promise<boolean> {
-  return exec("ip", [...where, "link", "show", "dev", name], options).then(
+async function exists(exec: Exec, name: string): Promise<boolean> {
+  return exec("ip", ["link", "show", "dev", name], options).then(
     () => true,
     () => false,
   );
 }
 
 async function namespaceUp(exec: Exec): Promise<void> {
-  if (await exists(exec, ["-n", namespace], "lo")) return;
+  if (await exists(within(exec), "lo")) return;
   // A name that is left of an interrupted start: ip(8) cannot add over it.
   await exec("ip", ["netns", "delete", namespace], options).catch(() => undefined);
   await exec("ip", ["netns", "add", namespace], options);
 }
 
 async function cableUp(exec: Exec): Promise<void> {
-  const there =
-    (await exists(exec, [], outside.interface)) && (await exists(exec, ["-n", namespace], inside.interface));
+  const there = (await exists(exec, outside.interface)) && (await exists(within(exec), inside.interface));
   if (!there) {
     // One end without the other: the kernel takes the namespace's end down a moment after the namespace itself.
     await exec("ip", ["link", "delete", outside.interface], options).catch(() => undefined);
     const peer = ["peer", "name", inside.interface, "netns", namespace];
     await exec("ip", ["link", "add", outside.interface, "type", "veth", ...peer], options);
   }
-  for (const [where, end] of [
-    [[], outside],
-    [["-n", namespace], inside],
+  for (const [run, end] of [
+    [exec, outside],
+    [within(exec), inside],
   ] as const) {
-    const address = `${end.address}/${PROBE.prefix}`;
-    await exec("ip", [...where, "address", "replace", address, "dev", end.interface], options);
-    await exec("ip", [...where, "link", "set", "dev", end.interface, "up"], options);
+    await run("ip", ["address", "replace", `${end.address}/${PROBE.prefix}`, "dev", end.interface], options);
+    await run("ip", ["link", "set", "dev", end.interface, "up"], options);
   }
   const way = [target, "via", inside.address, "dev", outside.interface];
   await exec("ip", ["route", "replace", ...way], options);
@@ -122,7 +120,7 @@ async function tunnelUp(
   ].join("\n");
   // syncconf and not setconf: a session that goes on is kept (wg(8)).
   await within(exec)("wg", ["syncconf", tunnel, "/dev/stdin"], { ...options, stdin: text });
-  const ip = (...args: string[]) => exec("ip", ["-n", namespace, ...args], options);
+  const ip = (...args: string[]) => within(exec)("ip", args, options);
   await ip("address", "replace", `${probeAddress(config.tunnelIpv4)}/32`, "dev", tunnel);
   await ip("link", "set", "dev", tunnel, "mtu", String(config.mtu), "up");
   await ip("route", "replace", target, "dev", tunnel);

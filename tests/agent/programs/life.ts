@@ -22,7 +22,7 @@ async function boot(): Promise<string> {
   assert.equal(await mode(`${config.statePath}/probe.key`), "600");
   const look = async () => [
     await tool("ip", "-json", "link", "show"),
-    await tool("ip", "-json", "-n", "wgc-probe", "address", "show"),
+    await tool("nsenter", "--net=/run/netns/wgc-probe", "ip", "-json", "address", "show"),
     await tool("wg", "show", "wgprobe", "peers"),
   ];
   const before = await look();

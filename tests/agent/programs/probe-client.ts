@@ -18,8 +18,8 @@ async function startClient(
   await tool("ip", "address", "add", "198.51.100.1/24", "dev", "road");
   await tool("ip", "link", "set", "road", "up");
   await tool("ip", "route", "add", "169.254.169.254", "dev", "road");
-  await tool("ip", "-n", "client", "address", "add", "198.51.100.2/24", "dev", "eth0");
-  await tool("ip", "-n", "client", "link", "set", "eth0", "up");
+  await inClient("ip", "address", "add", "198.51.100.2/24", "dev", "eth0");
+  await inClient("ip", "link", "set", "eth0", "up");
   await inClient("ip", "link", "add", "wgc0", "type", "wireguard").catch(() =>
     inClient("wireguard-go", "wgc0"),
   );
@@ -28,9 +28,9 @@ async function startClient(
     ...["wg", "set", "wgc0", "private-key", `${root}/client.key`, "peer", serverKey],
     ...["endpoint", `198.51.100.1:${config.listenPort}`, "allowed-ips", "0.0.0.0/0"],
   );
-  await tool("ip", "-n", "client", "address", "add", address, "dev", "wgc0");
-  await tool("ip", "-n", "client", "link", "set", "wgc0", "up");
-  await tool("ip", "-n", "client", "route", "add", "default", "dev", "wgc0");
+  await inClient("ip", "address", "add", address, "dev", "wgc0");
+  await inClient("ip", "link", "set", "wgc0", "up");
+  await inClient("ip", "route", "add", "default", "dev", "wgc0");
 }
 
 /** Packets that a rule of the server's firewall has counted. */
@@ -75,7 +75,7 @@ export async function clientCannotReachTheProbe(
   });
 
   // As the probe: the server takes its address from its own key only.
-  await tool("ip", "-n", "client", "address", "replace", "10.100.255.254/32", "dev", "wgc0");
+  await inClient("ip", "address", "replace", "10.100.255.254/32", "dev", "wgc0");
   await tool(
     "ip",
     "-n",

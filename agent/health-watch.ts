@@ -56,7 +56,7 @@ export class HealthWatch {
 
   private beat(): void {
     const { clock, device, lookNow, log, rest } = this.options;
-    this.tool.beat(device.lastLookMs);
+    this.tool.beat(device);
     // Not before the server knows its probe: a handshake that nobody answers is repeated only after 5 s (whitepaper, section 6).
     if (rest().applied && this.probe.beat()) lookNow();
     this.monitor.beat(this.find(), clock.monotonic());

@@ -64,8 +64,8 @@ export const OVERDUE_LIMIT_MS = 15_000;
 /** A look at the interface is stuck after this time, and after this many times what the last one took. */
 const LOOK_LIMIT_MS = 2000;
 const LOOK_FACTOR = 10;
-/** A call of `wg` takes milliseconds. */
-export const TOOL_LIMIT_MS = 900;
+/** A call of `wg` takes milliseconds; this many are two beats. */
+export const TOOL_LIMIT_MS = 1000;
 /** Beats: 3 samples are 1 s apart from first to last, and a single lost packet is none of a fault. */
 const PATIENCE = 3;
 /** What is a wait by itself is confirmed once: a process that was stopped for a while sees one old wait, not two. */
@@ -87,7 +87,6 @@ export const healthChecks: readonly Check[] = [
   { name: "loop", patience: CONFIRMED, run: stuckLoop },
   {
     name: "tool",
-    patience: CONFIRMED,
     run: ({ toolWaitingMs }) =>
       toolWaitingMs >= TOOL_LIMIT_MS ? `wg hangs: no answer for ${seconds(toolWaitingMs)}` : undefined,
   },

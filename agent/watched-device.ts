@@ -12,8 +12,9 @@ export class WatchedDevice implements Device {
 
   /** Why the last look failed. */
   lookError: string | undefined;
-  /** How long the last look took that succeeded. */
+  /** How long the last look took that succeeded, and when it ended. */
   lastLookMs = 0;
+  lastLookAt = Number.NEGATIVE_INFINITY;
   /** Whether a change is being applied, which may take long. */
   applying = false;
 
@@ -32,7 +33,8 @@ export class WatchedDevice implements Device {
     this.lookingSince = started;
     try {
       const state = await this.device.observe(signal);
-      this.lastLookMs = this.clock.monotonic() - started;
+      this.lastLookAt = this.clock.monotonic();
+      this.lastLookMs = this.lastLookAt - started;
       this.lookError = undefined;
       return state;
     } catch (error) {

@@ -107,29 +107,32 @@ test("a beat that comes late lets what has arrived be read first", async () => {
   expect(beats).toHaveLength(4);
 });
 
-test("wg is called with every second beat, one call at a time, and not for all peers where they are many", async () => {
+test("wg is called when nobody has had its answer for a while, one call at a time, and not for many peers", async () => {
   const clock = new FakeClock();
   const calls: { args: readonly string[]; end: (failed?: boolean) => void }[] = [];
-  const watch = new ToolWatch(
-    "wg0",
-    (_, args) => {
-      return new Promise((resolve, reject) =>
-        calls.push({ args, end: (failed) => (failed ? reject(new Error("no")) : resolve("")) }),
-      );
-    },
-    clock,
-  );
-  watch.beat(10);
-  await clock.advance(700);
-  expect([calls.length, watch.waitingMs]).toEqual([1, 700]);
-  for (let i = 0; i < 4; i++) watch.beat(10);
-  expect(calls).toHaveLength(1);
+  const exec = (_: string, args: readonly string[]) =>
+    new Promise<string>((resolve, reject) =>
+      calls.push({ args, end: (failed) => (failed ? reject(new Error("no")) : resolve("")) }),
+    );
+  const watch = new ToolWatch("wg0", exec, clock);
+  const beat = async (lastLookMs: number, lastLookAt = 0) => {
+    await clock.advance(BEAT_MS);
+    watch.beat({ lastLookAt, lastLookMs });
+  };
+  await beat(10);
+  expect(calls).toHaveLength(0); // the look at 0 is fresh
+  await beat(10);
+  expect([calls.length, watch.waitingMs]).toEqual([1, 0]);
+  await beat(10);
+  clock.skip(10_000); // a stopped process waits for nothing
+  await beat(10);
+  expect([calls.length, watch.waitingMs]).toEqual([1, 2 * BEAT_MS]);
   for (const failed of [false, true]) {
     calls.at(-1)?.end(failed);
     await clock.advance(0);
     expect(watch.waitingMs).toBe(0);
-    watch.beat(100);
-    watch.beat(100);
+    await beat(100);
+    await beat(100);
   }
   expect(calls.map(({ args }) => args)).toEqual([
     ["show", "wg0", "listen-port"],
@@ -152,7 +155,7 @@ describe("the watched device", () => {
       return device([]);
     };
     await watched.observe();
-    expect([watched.lastLookMs, watched.lookingMs]).toEqual([70, 0]);
+    expect([watched.lastLookMs, watched.lookingMs, watched.lastLookAt]).toEqual([70, 0, 70]);
     look = async () => {
       clock.skip(5000);
       throw new Error("no answer");

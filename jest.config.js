@@ -1,5 +1,7 @@
 // Types are checked by `tsc --noEmit`; swc only strips them, which keeps a test run short.
 module.exports = {
+  globalSetup: "<rootDir>/tests/support/temporary.js",
+  globalTeardown: "<rootDir>/tests/support/temporary-end.js",
   testEnvironment: "node",
   roots: ["<rootDir>/tests"],
   testMatch: ["**/*.test.ts"],

@@ -4,21 +4,26 @@ import type { ClientFile } from "../registry/schema";
 import { probeAddress } from "../wireguard/addresses";
 import { ClientTable } from "./client-table";
 import type { Clock, Timer } from "./clock";
+import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain } from "./drain";
 import type { Exec } from "./exec";
+import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
-import { createMetrics } from "./metrics";
+import { createMetrics, ONLINE_SECONDS } from "./metrics";
+import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
+import { addTakeoverMetrics } from "./takeover/metrics";
+import { Takeover } from "./takeover/takeover";
 import { WatchedDevice } from "./watched-device";
 
 /** What the agent is made of. */
@@ -31,8 +36,8 @@ export interface AgentOptions {
   readonly log: Log;
   readonly storage: StorageClient;
   readonly device: Device;
-  readonly local: LocalCopy;
   readonly exec: Exec;
+  readonly local: LocalCopy;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
@@ -50,12 +55,15 @@ const REGISTRY_FIRST_MS = 1500;
 export class Agent {
   private readonly table: ClientTable;
   private readonly drain: Drain;
+  private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
   private readonly device: WatchedDevice;
   private readonly watch: HealthWatch;
+  /** Undefined where the stack turned it off. */
+  private readonly takeover: Takeover | undefined;
   private expiryTimer: Timer | undefined;
   private server: Server | undefined;
   private known = false;
@@ -67,9 +75,21 @@ export class Agent {
     const device = new WatchedDevice(options.device, clock);
     this.device = device;
     this.drain = new Drain(clock, config.drainSeconds);
+    this.clockOffset = new ClockOffset(clock, options.exec);
+    const lock = new Mutex();
+    this.takeover = config.takeover
+      ? new Takeover({
+          ...options,
+          lock,
+          desired: (publicKey) => this.client(publicKey),
+          dated: (at) => this.clockOffset.heard(at),
+        })
+      : undefined;
     this.reconciler = new Reconciler({
       interface: config.interface,
       device,
+      lock,
+      onObserve: ({ dump }) => this.takeover?.observe(dump.peers),
       clock,
       log,
       desired: () => (this.known ? this.table.peers : undefined),
@@ -121,15 +141,21 @@ export class Agent {
     const { config, clock, log } = this.options;
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
+    if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     this.server = await startHttp(
       config.healthPort,
       {
-        health: () => this.report(),
+        health: (remote) => {
+          if (remote) this.takeover?.heard();
+          return this.report();
+        },
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
       },
       log,
     );
     await this.loadCopy();
+    await this.takeover?.start();
+    this.clockOffset.start();
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
@@ -153,8 +179,10 @@ export class Agent {
   async stop(): Promise<void> {
     this.follower.stop();
     this.record.stop();
+    this.clockOffset.stop();
     this.expiryTimer?.cancel();
     this.watch.stop();
+    await this.takeover?.stop();
     await this.reconciler.stop();
     await this.saver.stop();
     this.options.storage.stop();
@@ -248,6 +276,11 @@ export class Agent {
     this.record.update();
   }
 
+  /** The peer of a client; the probe is none. */
+  private client(publicKey: string) {
+    return publicKey === this.options.probeKey ? undefined : this.table.peers.get(publicKey);
+  }
+
   /** Clients in the interface: all peers but the probe, which is among them from the first pass on. */
   private get peerCount(): number {
     const { appliedRevision, peerCount } = this.reconciler;
@@ -257,23 +290,30 @@ export class Agent {
   /** The body of `/healthz`. */
   private report() {
     const { clock, instance, publicKey, version } = this.options;
-    const secondsSince = (at: number | undefined) =>
-      at === undefined ? null : Math.round((clock.monotonic() - at) / 1000);
-    return {
-      ...this.watch.health(),
-      draining: this.drain.reason ?? null,
-      /** The start of the server's public key. */
-      key: publicKey.slice(0, 8),
-      revision: this.appliedAt?.revision ?? 0,
-      /** Seconds since this revision was applied here, and since the registry was last read. */
-      revisionAgeSeconds: secondsSince(this.appliedAt?.at),
-      registryAgeSeconds: secondsSince(this.follower.lastReadAt),
-      /** Milliseconds that this server's clock is off; null while nobody knows. */
-      clock: null,
-      peers: this.peerCount,
-      instance,
-      version,
-    };
+    return healthReport(
+      {
+        health: this.watch.health(),
+        draining: this.drain.reason,
+        publicKey,
+        applied: this.appliedAt,
+        registryReadAt: this.follower.lastReadAt,
+        clock: this.clockOffset.state,
+        peers: this.peerCount,
+        sessions: { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 },
+        instance,
+        version,
+      },
+      clock.monotonic(),
+    );
+  }
+
+  /** Clients whose session is this server's and not over. */
+  private get sessionsLive(): number {
+    const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
+    const peers = this.reconciler.state?.dump.peers ?? [];
+    return peers.filter(
+      ({ publicKey, latestHandshake }) => latestHandshake > since && this.client(publicKey) !== undefined,
+    ).length;
   }
 
   private metricsSource() {

@@ -18,6 +18,8 @@ export interface DeviceState {
 /** What the agent does with its WireGuard interface; tests bring their own. */
 export interface Device {
   observe(signal?: AbortSignal): Promise<DeviceState>;
+  /** The peers with their endpoints and handshakes, and nothing else. */
+  dump(signal?: AbortSignal): Promise<Dump>;
   apply(commands: readonly WgCommand[], signal?: AbortSignal): Promise<void>;
 }
 
@@ -40,6 +42,9 @@ export function wgDevice(name: string, exec: Exec): Device {
         lookAtForwarding(),
       ]);
       return { up: isUp(link), dump: parseDump(dump), firewallProblem, forwardingProblem };
+    },
+    async dump(signal) {
+      return parseDump(await exec("wg", ["show", name, "dump"], { timeoutMs: OBSERVE_LIMIT_MS, signal }));
     },
     async apply(commands, signal) {
       for (const { args, stdin } of commands)

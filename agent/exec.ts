@@ -22,7 +22,7 @@ export class ExecError extends Error {
 }
 
 /** Service managers start us with a short search path, and the tools we call are in these folders. */
-const TOOL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const TOOL_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Where secrets for a tool's standard input are put for a moment: memory first, local disk where that is forbidden. */
 const SECRET_FOLDERS = ["/dev/shm", "/run", "/var/lib/wgc", "/tmp"];

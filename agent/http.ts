@@ -3,8 +3,8 @@ import { type Log, messageOf } from "./log";
 
 /** What the HTTP endpoint answers with. */
 export interface HttpHandlers {
-  /** The body of `/healthz`; 200 when healthy, else 503. */
-  health(): { readonly healthy: boolean };
+  /** The body of `/healthz`; 200 when healthy, else 503. @param remote whether another machine asks */
+  health(remote: boolean): { readonly healthy: boolean };
   /** The body of `/metrics` and its content type. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -43,7 +43,7 @@ async function answer(
   }
   const path = (request.url ?? "/").split("?")[0];
   if (path === "/healthz") {
-    const health = handlers.health();
+    const health = handlers.health(!isLoopback(request.socket.remoteAddress));
     send(response, health.healthy ? 200 : 503, "application/json", `${JSON.stringify(health)}\n`);
   } else if (path === "/metrics") {
     const { contentType, text } = await handlers.metrics();
@@ -54,4 +54,9 @@ async function answer(
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
   response.writeHead(status, { "content-type": contentType, "cache-control": "no-store" });
   response.end(body);
+}
+
+/** Node shows IPv4 clients of a dual-stack socket as mapped addresses (RFC 4291, section 2.5.5.2). */
+function isLoopback(address: string | undefined): boolean {
+  return address === undefined || address === "::1" || /^(::ffff:)?127\./.test(address);
 }

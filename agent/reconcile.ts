@@ -3,6 +3,7 @@ import { applyChanges, diffPeers, type PeerChange, type PeerSpec } from "../wire
 import type { Clock, Timer } from "./clock";
 import type { Device, DeviceState } from "./device";
 import { type Log, messageOf } from "./log";
+import type { Mutex } from "./mutex";
 
 /** What has to be compared: everything with what the kernel says, or only these public keys with what we last knew. */
 export type Scope = "everything" | ReadonlySet<string>;
@@ -22,12 +23,16 @@ export function decide(
 export interface ReconcilerOptions {
   readonly interface: string;
   readonly device: Device;
+  /** Held while the interface is changed; others who change it hold it too. */
+  readonly lock: Mutex;
   readonly clock: Clock;
   readonly log: Log;
   /** The desired peers; undefined while nothing is known yet. */
   readonly desired: () => ReadonlyMap<string, PeerSpec> | undefined;
   /** The registry revision that `desired` is from. */
   readonly revision: () => number;
+  /** Called with each look at the interface. */
+  readonly onObserve?: ((state: DeviceState) => void) | undefined;
   /** Called after each pass, successful or not. */
   readonly onPass?: (() => void) | undefined;
 }
@@ -127,6 +132,7 @@ export class Reconciler {
     if (scope === "everything" || this.observed === undefined) {
       this.state = await device.observe(this.abort.signal);
       this.stateAt = clock.monotonic();
+      this.options.onObserve?.(this.state);
       this.observed = new Map(this.state.dump.peers.map((peer) => [peer.publicKey, specOf(peer)]));
     }
     const desired = this.options.desired();
@@ -140,7 +146,9 @@ export class Reconciler {
     const { clock, device, log } = this.options;
     const started = clock.monotonic();
     this.observed = undefined; // unknown until all of it is done
-    await device.apply(wgCommands(this.options.interface, changes), this.abort.signal);
+    await this.options.lock.run(() =>
+      device.apply(wgCommands(this.options.interface, changes), this.abort.signal),
+    );
     const seconds = (clock.monotonic() - started) / 1000;
     // Only the peers that were named can have changed; copying all of them would make each change cost as much as all.
     const touched = new Map<string, PeerSpec>();

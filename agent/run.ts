@@ -53,8 +53,8 @@ export async function run(config: AgentConfig): Promise<void> {
     log,
     storage: new StorageClient({ clock: systemClock, log }),
     device: wgDevice(config.interface, exec),
-    local,
     exec,
+    local,
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
   });

@@ -1,5 +1,7 @@
 import type { ChangesSince, ServerKeys } from "../registry/reader";
 import type { ClientFile, ClusterFile, NodeFile } from "../registry/schema";
+import type { SessionNews } from "../registry/session-reader";
+import type { SessionRecord } from "../registry/sessions";
 
 /** Clients as the storage worker read them, with what was wrong with the others. */
 export interface ReadResult {
@@ -17,7 +19,10 @@ export interface RegistryIdentity {
 /** What the storage worker can be asked: arguments and answer of each operation. */
 export interface StorageOperations {
   /** Makes the folder a registry, if it is none yet. */
-  init: { args: { root: string; cluster: ClusterFile }; result: { publicKey: string; created: boolean } };
+  init: {
+    args: { root: string; cluster: ClusterFile; expected?: string | undefined };
+    result: { publicKey: string; created: boolean };
+  };
   identity: { args: { root: string }; result: RegistryIdentity };
   /** What changed since a revision. */
   follow: { args: { root: string; revision: number }; result: ChangesSince };
@@ -34,6 +39,17 @@ export interface StorageOperations {
   };
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
+  /** What all servers appended to their session logs since the last time; everything after a worker's start. */
+  pollSessions: { args: { runtimeRoot: string }; result: readonly SessionNews[] };
+  appendSessions: {
+    args: { runtimeRoot: string; instance: string; records: readonly SessionRecord[] };
+    result: null;
+  };
+  /** Makes these records the whole log of a server. */
+  rewriteSessions: {
+    args: { runtimeRoot: string; instance: string; records: readonly SessionRecord[] };
+    result: null;
+  };
 }
 
 /** The name of an operation. */

@@ -16,7 +16,10 @@ import {
   scanClients,
 } from "../registry/reader";
 import type { ChangeFeed, ClientFile } from "../registry/schema";
+import { SessionReader } from "../registry/session-reader";
+import { appendSessions, rewriteSessions, sessionLogPath } from "../registry/sessions";
 import { messageOf } from "./log";
+import { assertMounted } from "./mounts";
 import type {
   ReadResult,
   StorageMessage,
@@ -50,6 +53,7 @@ type Handlers = {
 /** Answers requests. */
 export class StorageWorker {
   private feed: { version: string; feed: ChangeFeed } | undefined;
+  private readonly sessionReaders = new Map<string, SessionReader>();
 
   constructor(private readonly send: (message: StorageMessage) => void) {}
 
@@ -68,7 +72,7 @@ export class StorageWorker {
   }
 
   private readonly handlers: Handlers = {
-    init: ({ root, cluster }) => initRegistry(root, cluster),
+    init: ({ root, cluster, expected }) => initRegistry(root, cluster, expected),
     identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {
@@ -87,12 +91,29 @@ export class StorageWorker {
     },
     readClients: async ({ root, names }) => readResult(await readClients(root, names)),
     writeNode: async ({ runtimeRoot, record }) => {
+      await assertMounted(runtimeRoot);
       const path = nodeRecordPath(runtimeRoot, record.instance);
       await fs.mkdir(dirname(path), { recursive: true });
       await replaceFile(path, toJson(record), { mode: 0o644 });
       return null;
     },
+    pollSessions: ({ runtimeRoot }) => this.sessionsOf(runtimeRoot).poll(Date.now()),
+    appendSessions: async ({ runtimeRoot, instance, records }) => {
+      await appendSessions(sessionLogPath(runtimeRoot, instance), records);
+      return null;
+    },
+    rewriteSessions: async ({ runtimeRoot, instance, records }) => {
+      await assertMounted(runtimeRoot);
+      await rewriteSessions(sessionLogPath(runtimeRoot, instance), records);
+      return null;
+    },
   };
+
+  private sessionsOf(runtimeRoot: string): SessionReader {
+    const reader = this.sessionReaders.get(runtimeRoot) ?? new SessionReader(runtimeRoot);
+    this.sessionReaders.set(runtimeRoot, reader);
+    return reader;
+  }
 
   /** Opens the feed anew each time: NFS checks a file's attributes with the server on open, and only then (nfs(5)). */
   private async follow(root: string, revision: number): Promise<ChangesSince> {

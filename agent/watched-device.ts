@@ -1,4 +1,5 @@
 import type { WgCommand } from "../wireguard/commands";
+import type { Dump } from "../wireguard/dump";
 import type { Clock } from "./clock";
 import type { Device, DeviceState } from "./device";
 import { messageOf } from "./log";
@@ -43,6 +44,10 @@ export class WatchedDevice implements Device {
     } finally {
       this.lookingSince = undefined;
     }
+  }
+
+  dump(signal?: AbortSignal): Promise<Dump> {
+    return this.device.dump(signal);
   }
 
   async apply(commands: readonly WgCommand[], signal?: AbortSignal): Promise<void> {

@@ -99,6 +99,7 @@ class DemoStage implements Stage {
   private lab: RunningLab | undefined;
   private latest: LabStatus | undefined;
   private readonly watchers = new Set<(status: LabStatus) => void>();
+  private readonly losers = new Set<(error: Error) => void>();
   screen: Screen | undefined;
 
   constructor(
@@ -118,6 +119,9 @@ class DemoStage implements Stage {
     });
     this.lab.client.on<LabEvent>("log", (event) => this.screen?.event(event));
     this.lab.client.on<LabStatus>("status", (status) => this.take(status));
+    this.lab.client.onClose = () => {
+      for (const lose of [...this.losers]) lose(new Error("the lab ended unexpectedly"));
+    };
     return this.lab.client;
   }
 
@@ -125,17 +129,19 @@ class DemoStage implements Stage {
 
   until(fits: (status: LabStatus) => boolean, what: string, limit: number): Promise<LabStatus> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.watchers.delete(watcher);
-        reject(new Error(`waited ${limit / 1000} s for ${what}`));
-      }, limit);
-      const watcher = (status: LabStatus): void => {
-        if (!fits(status)) return;
+      const end = (settle: () => void): void => {
         clearTimeout(timer);
         this.watchers.delete(watcher);
-        resolve(status);
+        this.losers.delete(lose);
+        settle();
       };
+      const lose = (error: Error): void => end(() => reject(error));
+      const watcher = (status: LabStatus): void => {
+        if (fits(status)) end(() => resolve(status));
+      };
+      const timer = setTimeout(() => lose(new Error(`waited ${limit / 1000} s for ${what}`)), limit);
       this.watchers.add(watcher);
+      this.losers.add(lose);
     });
   }
 

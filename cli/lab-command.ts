@@ -101,7 +101,11 @@ async function down(project: string): Promise<void> {
 
 /** Runs a program in a lab machine; this process ends with the program's exit code. */
 async function execute(project: string, machine: string, command: string[]): Promise<void> {
-  const result = await withLab(project, (lab) => lab.call<Finished>("exec", { machine, command }));
+  // `--` may end our own options; the program there does not want to see it.
+  const program = command[0] === "--" ? command.slice(1) : command;
+  if (program.length === 0)
+    throw new UserError(`say what to run, as in: ./wgc lab exec ${machine} ping -c 3 10.0.0.200`);
+  const result = await withLab(project, (lab) => lab.call<Finished>("exec", { machine, command: program }));
   process.stdout.write(result.stdout);
   process.stderr.write(result.stderr);
   process.exitCode = result.code;

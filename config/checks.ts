@@ -85,7 +85,33 @@ const CAPACITY: readonly Check[] = [
   ),
 ];
 
+/** Ranges that no host has (RFC 6890): "this network", loopback, link-local, and from 224 on multicast and reserved. */
+const NO_HOSTS = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
+
+const unusable = (range: string): string | undefined => NO_HOSTS.find((special) => overlaps(special, range));
+
+const usable = (key: "vpcCidr" | "tunnelCidr", mend: string): Check =>
+  check([key], ({ [key]: range }) =>
+    when(unusable(range) !== undefined, {
+      key,
+      problem: `must not overlap ${unusable(range)}, which no host can use`,
+      mend,
+    }),
+  );
+
 const ADDRESSES: readonly Check[] = [
+  usable("vpcCidr", "10.0.0.0/16"),
+  usable("tunnelCidr", "10.100.0.0/16"),
+  check(["clientRoutes", "vpcCidr"], ({ clientRoutes, vpcCidr }) => {
+    // 0.0.0.0/0 and its halves mean everything; the servers drop what is link-local whatever a client routes.
+    const wrong = clientRoutes.filter((route) => NO_HOSTS.some((special) => contains(special, route)));
+    const others = clientRoutes.filter((route) => !wrong.includes(route));
+    return when(wrong.length > 0, {
+      key: "clientRoutes",
+      problem: `must not lie inside ranges that no host can use (${wrong.join(", ")})`,
+      mend: (others.length > 0 ? others : [vpcCidr]).join(","),
+    });
+  }),
   check(["vpcCidr", "tunnelCidr"], ({ vpcCidr, tunnelCidr }) =>
     when(overlaps(vpcCidr, tunnelCidr), {
       key: "tunnelCidr",

@@ -43,6 +43,7 @@ export function loadSettings(source: ConfigSource): LoadedConfig {
   for (const fault of crossFaults(valid as Partial<Settings>))
     problems.push(crossProblem(fault, given[fault.key]));
   problems.push(...clusterNameProblems(source, valid["clusterName"]));
+  problems.push(...zoneProblems(source.values, valid["availabilityZones"]));
   for (const key of Object.keys(given)) if (!isSetting(key)) problems.push(unknownKeyProblem(key));
   if (problems.length > 0) throw new UserError(report(source.stack, problems));
 
@@ -91,6 +92,18 @@ function regionProblems(values: ConfigSource["values"]): readonly string[] {
   if (region !== undefined && REGION.test(region)) return [];
   const found = region === undefined ? "not set" : show(region);
   return [`aws:region is ${found}: it must be an AWS region like us-east-1${set("aws:region", "us-east-1")}`];
+}
+
+/** A zone's name is its region's and a letter. */
+function zoneProblems(values: ConfigSource["values"], zones: unknown): readonly string[] {
+  const region = values["aws:region"];
+  if (region === undefined || !REGION.test(region) || !Array.isArray(zones)) return [];
+  const wrong = zones.filter((zone) => String(zone).slice(0, -1) !== region);
+  if (wrong.length === 0) return [];
+  const key = `${NAMESPACE}:availabilityZones`;
+  return [
+    `${key} is ${zones.join(",")}: ${wrong.join(", ")} ${wrong.length === 1 ? "is" : "are"} not in aws:region ${region}${set(key, '""')}`,
+  ];
 }
 
 /** An empty cluster name becomes wgc-<stack>, which a stack with a long or unusual name makes invalid. */

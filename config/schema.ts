@@ -90,7 +90,8 @@ export const settingsSchema = z.strictObject({
     example: "0.0.0.0/0",
     description: "Where clients may connect from.",
   }),
-  healthPort: integer(1, 65535, {
+  // The agent has no right to ports below 1024 (capabilities(7), CAP_NET_BIND_SERVICE).
+  healthPort: integer(1024, 65535, {
     default: "8080",
     example: "8080",
     description: "TCP port of the agent's /healthz and /metrics, reachable from inside the VPC only.",

@@ -57,7 +57,9 @@ export function machineProblem(facts: MachineFacts): string | undefined {
 
 function namespaceHelp(facts: MachineFacts, reason: string): string {
   const problem = `this machine does not let user ${facts.user} make namespaces (${reason})`;
-  if (facts.user === "root") return `${problem}; a container needs --privileged for it`;
+  if (facts.user === "root") {
+    return `${problem}; a container needs --privileged for it, elsewhere see 'sysctl user.max_user_namespaces'`;
+  }
   const cause = Object.keys(SETTINGS).find((file) => facts.settings.includes(file));
   const command = SETTINGS[cause ?? "/proc/sys/user/max_user_namespaces"];
   return `${problem}; allow it with 'sudo ${command}', or run the lab as root: sudo ./wgc demo`;

@@ -70,10 +70,13 @@ export class RpcClient {
     { resolve: (value: unknown) => void; reject: (error: Error) => void }
   >();
   private readonly listeners = new Map<string, (data: never) => void>();
+  /** Called when the connection has ended, whoever ended it. */
+  onClose: (() => void) | undefined;
 
   private constructor(private readonly socket: Socket) {
     onLines(socket, (line) => this.receive(JSON.parse(line) as Answer | Event));
     socket.on("close", () => {
+      this.onClose?.();
       for (const { reject } of this.waiting.values()) reject(new Error("the lab ended before it answered"));
       this.waiting.clear();
     });

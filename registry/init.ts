@@ -22,11 +22,14 @@ const PUBLIC = { mode: 0o644 } as const;
 export async function initRegistry(
   root: string,
   cluster: ClusterFile,
+  /** The public key that this server already has a copy of: then no other one is ever made or accepted. */
+  expected?: string,
 ): Promise<{ publicKey: string; created: boolean }> {
   const paths = registryPaths(root);
   const wanted = checkValue(paths.cluster, clusterFileSchema, cluster);
   serverAddress(wanted.tunnelIpv4); // throws when the range has no room
   if ((await readText(paths.cluster)) !== undefined) await assertSameCluster(root, wanted);
+  if (expected !== undefined) await assertSameKey(paths, root, expected);
   for (const folder of [paths.root, paths.clients, paths.addresses])
     await fs.mkdir(folder, { recursive: true });
   await fs.mkdir(paths.serverFolder, { recursive: true, mode: 0o700 });
@@ -36,6 +39,21 @@ export async function initRegistry(
   await createFile(paths.changes, toJson({ schema: 1, revision: 0, changes: [] }), PUBLIC);
   if (!(await createFile(paths.cluster, toJson(wanted), PUBLIC))) await assertSameCluster(root, wanted);
   return { publicKey, created };
+}
+
+/** An empty registry beside a server that knows a key is one that was lost, and another key in it another cluster's. */
+async function assertSameKey(paths: RegistryPaths, root: string, expected: string): Promise<void> {
+  const remedy =
+    "restore the registry from the backup, or the key from a running server's copy (server.key in its state folder, /var/lib/wgc)";
+  if ((await readText(paths.privateKey)) === undefined) {
+    const problem =
+      "is missing, but this server has the cluster's key; another key would cut off every client";
+    throw new RegistryError(paths.privateKey, problem, "missing", remedy);
+  }
+  const { publicKey } = await readServerKeys(root);
+  if (publicKey === expected) return;
+  const problem = `is the key of ${publicKey}, this server has the key of ${expected}; clients know only one of them`;
+  throw new RegistryError(paths.privateKey, problem, "conflict", remedy);
 }
 
 async function ensurePrivateKey(paths: RegistryPaths): Promise<boolean> {

@@ -37,10 +37,15 @@ export function registryPaths(root: string): RegistryPaths {
 
 /** The record that a server leaves about itself under the runtime folder. */
 export function nodeRecordPath(runtimeRoot: string, instance: string): string {
+  return join(runtimeRoot, "nodes", `${assertInstanceName(instance)}.json`);
+}
+
+/** Returns the name unless it could name a file elsewhere. */
+export function assertInstanceName(instance: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(instance)) {
     throw new RangeError(`${JSON.stringify(instance)} cannot name a server's record`);
   }
-  return join(runtimeRoot, "nodes", `${instance}.json`);
+  return instance;
 }
 
 /** Lower-case letters, digits, dot, underscore and hyphen; at most 63 characters; so it is one file name everywhere. */

@@ -268,7 +268,7 @@ export class RegistryWriter {
       path,
       `${why}; no client can be added while ${one} may hold the same public key`,
       "corrupt",
-      `restore ${them} from the backup or remove client ${unreadable.join(", ")} (this ends the access)`,
+      `restore ${them} from the backup, or delete ${them}, which ends the access of ${unreadable.join(", ")}`,
     );
   }
 

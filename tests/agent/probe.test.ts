@@ -145,7 +145,11 @@ describe("the watched device", () => {
   test("a failed look is told apart from a failed change", async () => {
     const clock = new FakeClock();
     let look: () => Promise<ReturnType<typeof device>> = async () => device([]);
-    const inner: Device = { observe: () => look(), apply: () => Promise.reject(new Error("bad revision")) };
+    const inner: Device = {
+      observe: () => look(),
+      dump: async () => device([]).dump,
+      apply: () => Promise.reject(new Error("bad revision")),
+    };
     const watched = new WatchedDevice(inner, clock);
     await expect(watched.apply([])).rejects.toThrow("bad revision");
     expect([watched.lookError, watched.applying]).toEqual([undefined, false]);
@@ -177,7 +181,10 @@ describe("a server in time", () => {
       clock,
       log: silent,
       exec: () => (wgHangs ? new Promise(() => {}) : Promise.resolve("")),
-      device: new WatchedDevice({ observe: async () => device([]), apply: async () => {} }, clock),
+      device: new WatchedDevice(
+        { observe: async () => device([]), dump: async () => device([]).dump, apply: async () => {} },
+        clock,
+      ),
       line,
       rest: () => ({
         draining: undefined,

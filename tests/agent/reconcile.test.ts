@@ -1,5 +1,6 @@
 import type { Device } from "../../agent/device";
 import { OVERDUE_LIMIT_MS } from "../../agent/health";
+import { Mutex } from "../../agent/mutex";
 import { decide, Reconciler } from "../../agent/reconcile";
 import type { WgCommand } from "../../wireguard/commands";
 import type { PeerSpec } from "../../wireguard/diff";
@@ -25,6 +26,10 @@ class FakeDevice implements Device {
 
   async observe() {
     return this.call("observe", () => device(this.peers.values()));
+  }
+
+  async dump() {
+    return this.call("dump", () => device(this.peers.values()).dump);
   }
 
   async apply(commands: readonly WgCommand[]) {
@@ -63,6 +68,7 @@ function setup(desired: Map<string, PeerSpec> | undefined) {
   const reconciler = new Reconciler({
     interface: "wg0",
     device: fake,
+    lock: new Mutex(),
     clock,
     log: silent,
     desired: () => state.desired,

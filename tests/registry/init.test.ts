@@ -140,3 +140,18 @@ test("a damaged key pair is told, with the public key as far as it can still be 
   await fs.rm(publicPath);
   expect((await inspectServerKeys(root)).publicKey).toBeUndefined();
 });
+
+test("a server that knows the key makes no other one in an empty registry, and takes no other one over", async () => {
+  const root = await registry();
+  const { publicKey } = await readServerKeys(root);
+  expect(await initRegistry(root, CLUSTER, publicKey)).toEqual({ publicKey, created: false });
+  await expect(initRegistry(root, CLUSTER, newKey())).rejects.toThrow(
+    `is the key of ${publicKey}, this server has the key of`,
+  );
+  const empty = join(root, "empty");
+  await fs.mkdir(empty);
+  await expect(initRegistry(empty, CLUSTER, publicKey)).rejects.toThrow(
+    "is missing, but this server has the cluster's key",
+  );
+  expect(await fs.readdir(empty)).toEqual([]);
+});

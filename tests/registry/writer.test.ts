@@ -242,7 +242,7 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     const good = await fs.readFile(path, "utf8");
     await fs.writeFile(path, good.slice(0, 40));
     const message =
-      /clients\/alice\.json: is not JSON.*; no client can be added while this file .*; restore it from the backup or remove client alice/;
+      /clients\/alice\.json: is not JSON.*; no client can be added while this file .*; restore it from the backup, or delete it, which ends the access of alice/;
     const writer = new RegistryWriter(root);
     await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(message);
     await expect(addClient(root, { name: "carol", publicKey: newKey() })).rejects.toThrow(message);
@@ -272,7 +272,7 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     const good = await fs.readFile(path, "utf8");
     await fs.writeFile(path, "{");
     for (const _ of ["once", "and again"])
-      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow("remove client bob");
+      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow("ends the access of bob");
     await fs.writeFile(path, good);
     await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
       "already belongs to client alice",

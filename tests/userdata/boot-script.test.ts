@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HEALTH_GRACE_SECONDS, WARMUP_SECONDS } from "../../components/servers";
@@ -78,6 +78,7 @@ testWith(DASH, "boots in the order of the contract", () => {
     "systemctl enable --now wgc-network.service wgc-agent.service",
   ]);
   expect(readFileSync(join(fresh.root, "opt/wgc/agent.js"), "utf8")).toBe(AGENT);
+  expect(statSync(join(fresh.root, "var/lib/wgc")).mode & 0o777).toBe(0o700); // the server key will be in it
   for (const line of result.text.trim().split("\n"))
     expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ wgc-boot: /);
 });

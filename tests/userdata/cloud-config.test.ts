@@ -95,7 +95,15 @@ test("kernel settings turn forwarding on and touch only keys of a network namesp
   const lines = file("/etc/sysctl.d/90-wgc.conf")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));
-  expect(lines).toContain("net.ipv4.ip_forward = 1");
+  expect(lines).toEqual([
+    "net.ipv4.ip_forward = 1",
+    "net.ipv4.conf.all.rp_filter = 2",
+    "net.ipv4.conf.default.rp_filter = 2",
+    "net.ipv4.conf.all.send_redirects = 0",
+    "net.ipv4.conf.default.send_redirects = 0",
+    "net.ipv4.conf.all.accept_redirects = 0",
+    "net.ipv4.conf.default.accept_redirects = 0",
+  ]);
   for (const line of lines)
     expect(line).toMatch(/^net\.ipv4\.(ip_forward|conf\.(all|default)\.[a-z_]+) = \d$/);
 });

@@ -73,7 +73,7 @@ export async function health(port: number): Promise<{
     healthy: boolean;
     key: string;
     draining: string | null;
-    clock: number | null;
+    sessions: { live: number; lost: number };
     revisionAgeSeconds: number | null;
   };
 }> {

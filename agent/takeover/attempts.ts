@@ -1,0 +1,154 @@
+import type { WgCommand } from "../../wireguard/commands";
+import { keepaliveCommands, type RenewedPeer, renewCommands } from "../../wireguard/commands";
+import type { PeerSpec } from "../../wireguard/diff";
+import type { Clock, Timer } from "../clock";
+import { type Log, messageOf } from "../log";
+import type { Mutex } from "../mutex";
+import { TokenBucket } from "./token-bucket";
+
+/** What the attempts need. */
+export interface AttemptsOptions {
+  readonly interface: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Held while the interface is changed. */
+  readonly lock: Mutex;
+  readonly apply: (commands: readonly WgCommand[]) => Promise<void>;
+  /** The peer as the registry wants it; undefined for a client that may not connect. */
+  readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Called while attempts wait for an answer, each time one was made. */
+  readonly onCall: () => void;
+}
+
+/** An unanswered call is repeated at these times and given up at the last, instead of after WireGuard's 90 s. */
+const CALLS_AT_MS = [0, 700, 1400] as const;
+const GIVE_UP_MS = 2000;
+/**
+ * After a takeover this server speaks every second for a while. Should the server that lost the client speak once more from
+ * its own address, a client without a strict NAT follows it there, and the next of these packets fetches it back. By then
+ * that server's timers have run out (whitepaper, section 6: 10 s for a passive keepalive) or it has dropped the session.
+ */
+const KEEPALIVE = { seconds: 1, forMs: 15_000 } as const;
+const BUCKET = { perSecond: 1000, burst: 3000 } as const;
+
+interface Attempt {
+  readonly endpoint: string;
+  readonly began: number;
+  timer: Timer | undefined;
+  answered: boolean;
+}
+
+/**
+ * Calls clients: gives a peer the address that a stray packet came from and makes the kernel start a handshake.
+ *
+ * INVARIANTS: one attempt a client at a time; a client that may not connect is never called, and never comes back through
+ * this: what is desired is asked while the lock is held, so a removal that is decided later also happens later. Calls that
+ * come together go out together, in one run of the tools.
+ */
+export class Attempts {
+  private readonly attempts = new Map<string, Attempt>();
+  private readonly bucket = new TokenBucket(BUCKET.perSecond, BUCKET.burst);
+  private renew = new Map<string, { endpoint?: string; persistentKeepalive?: number }>();
+  private quiet = new Set<string>();
+  private flushing: Promise<void> | undefined;
+  private stopped = false;
+  readonly stats = { started: 0, answered: 0, unanswered: 0, refused: 0 };
+
+  constructor(private readonly options: AttemptsOptions) {}
+
+  /** Whether a call is out that has not been answered. */
+  get waiting(): boolean {
+    return [...this.attempts.values()].some(({ answered }) => !answered);
+  }
+
+  /** Calls a client at the address; nothing happens while another attempt for it runs, or when there are too many. */
+  start(publicKey: string, endpoint: string): void {
+    const { clock } = this.options;
+    const running = this.attempts.get(publicKey);
+    if (this.stopped || (running !== undefined && !running.answered)) return;
+    if (!this.bucket.take(clock.monotonic())) {
+      this.stats.refused++;
+      return;
+    }
+    running?.timer?.cancel();
+    const attempt: Attempt = { endpoint, began: clock.monotonic(), timer: undefined, answered: false };
+    this.attempts.set(publicKey, attempt);
+    this.stats.started++;
+    this.call(publicKey, attempt, 0);
+  }
+
+  /** The client answered. Returns how long it took in milliseconds, or undefined when it was not called. */
+  answered(publicKey: string): number | undefined {
+    const attempt = this.attempts.get(publicKey);
+    if (attempt === undefined || attempt.answered) return undefined;
+    attempt.answered = true;
+    attempt.timer?.cancel();
+    this.stats.answered++;
+    attempt.timer = this.options.clock.after(KEEPALIVE.forMs, () => {
+      this.attempts.delete(publicKey);
+      this.quiet.add(publicKey);
+      this.flush();
+    });
+    return this.options.clock.monotonic() - attempt.began;
+  }
+
+  /** Makes this server forget the session with a client, without a word to it. */
+  drop(publicKey: string): void {
+    this.attempts.get(publicKey)?.timer?.cancel();
+    this.attempts.delete(publicKey);
+    this.renew.set(publicKey, {});
+    this.flush();
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    for (const { timer } of this.attempts.values()) timer?.cancel();
+    return this.flushing ?? Promise.resolve();
+  }
+
+  private call(publicKey: string, attempt: Attempt, number: number): void {
+    const { clock } = this.options;
+    this.renew.set(publicKey, { endpoint: attempt.endpoint, persistentKeepalive: KEEPALIVE.seconds });
+    this.flush();
+    const next = CALLS_AT_MS[number + 1];
+    const at = attempt.began + (next ?? GIVE_UP_MS);
+    attempt.timer = clock.after(Math.max(0, at - clock.monotonic()), () => {
+      if (next !== undefined) return this.call(publicKey, attempt, number + 1);
+      this.stats.unanswered++;
+      this.drop(publicKey);
+    });
+  }
+
+  private flush(): void {
+    this.flushing ??= this.write().finally(() => {
+      this.flushing = undefined;
+    });
+  }
+
+  private async write(): Promise<void> {
+    while (this.renew.size > 0 || this.quiet.size > 0) {
+      await this.options.lock
+        .run(() => this.writeOnce())
+        .catch((error: unknown) => {
+          this.options.log.error({ problem: messageOf(error) }, "sessions could not be renewed");
+        });
+    }
+  }
+
+  private async writeOnce(): Promise<void> {
+    const { desired, apply, onCall } = this.options;
+    const [renew, quiet] = [this.renew, this.quiet];
+    this.renew = new Map();
+    this.quiet = new Set();
+    const peers: RenewedPeer[] = [...renew].flatMap(([publicKey, call]) => {
+      const spec = desired(publicKey);
+      return spec === undefined ? [] : [{ ...spec, ...call }];
+    });
+    const keys = [...quiet].filter((key) => !renew.has(key) && desired(key) !== undefined);
+    await apply([
+      ...renewCommands(this.options.interface, peers),
+      ...keepaliveCommands(this.options.interface, keys, 0),
+    ]);
+    if (peers.some(({ endpoint }) => endpoint !== undefined)) onCall();
+  }
+}

@@ -1,0 +1,80 @@
+import type { Peer } from "../../wireguard/dump";
+import type { FlowEvent } from "./flow-events";
+
+/** A session of ours that is known to stand: both sides have its keys. */
+export interface ConfirmedSession {
+  readonly publicKey: string;
+  readonly index: number;
+  /** When the handshake packet left, milliseconds of the wall clock. */
+  readonly since: number;
+}
+
+interface Issued {
+  readonly index: number;
+  readonly since: number;
+}
+
+/** A handshake that has not been completed for so long never will be (whitepaper, section 6.1: 5 s until the next attempt). */
+const GIVE_UP_MS = 15_000;
+/** A client's and our own handshake may cross, and either may become the session. */
+const INDICES_PER_ENDPOINT = 4;
+
+/**
+ * Indices that this server handed out and whose handshake is not known to be complete. Pure.
+ *
+ * INVARIANTS: an index is reported only after the kernel has called the handshake with that client complete. A repeated old
+ * initiation makes a server answer, but without the client's private key nobody completes it: nothing that a stranger sends
+ * makes a record.
+ */
+export class OwnSessions {
+  private readonly pending = new Map<string, Issued[]>();
+
+  get waiting(): boolean {
+    return this.pending.size > 0;
+  }
+
+  issued({ endpoint, index }: FlowEvent, since: number): void {
+    const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
+    this.pending.set(endpoint, [...earlier, { index, since }].slice(-INDICES_PER_ENDPOINT));
+  }
+
+  /** What stands according to the kernel's peers. @param now milliseconds of the wall clock */
+  confirm(peers: readonly Peer[], now: number): ConfirmedSession[] {
+    if (this.pending.size === 0) return [];
+    const confirmed: ConfirmedSession[] = [];
+    for (const [endpoint, peer] of latestByEndpoint(peers, this.pending)) {
+      const issued = this.pending.get(endpoint) ?? [];
+      // The kernel's time has whole seconds.
+      const complete = issued.filter(({ since }) => peer.latestHandshake >= Math.floor(since / 1000));
+      if (complete.length === 0) continue;
+      for (const { index, since } of complete) confirmed.push({ publicKey: peer.publicKey, index, since });
+      this.keep(
+        endpoint,
+        issued.filter((entry) => !complete.includes(entry)),
+      );
+    }
+    for (const [endpoint, issued] of this.pending) {
+      this.keep(
+        endpoint,
+        issued.filter(({ since }) => since > now - GIVE_UP_MS),
+      );
+    }
+    return confirmed;
+  }
+
+  private keep(endpoint: string, issued: Issued[]): void {
+    if (issued.length === 0) this.pending.delete(endpoint);
+    else this.pending.set(endpoint, issued);
+  }
+}
+
+/** A client that went away may leave its address and port to another one: the later handshake tells whose they are now. */
+function latestByEndpoint(peers: readonly Peer[], wanted: ReadonlyMap<string, unknown>): Map<string, Peer> {
+  const latest = new Map<string, Peer>();
+  for (const peer of peers) {
+    if (peer.endpoint === undefined || !wanted.has(peer.endpoint)) continue;
+    const other = latest.get(peer.endpoint);
+    if (other === undefined || peer.latestHandshake > other.latestHandshake) latest.set(peer.endpoint, peer);
+  }
+  return latest;
+}

@@ -1,0 +1,86 @@
+import { ZONES } from "./flow-events";
+
+/** The table that belongs to the agent; the firewall is another one and does not depend on it. */
+export const SESSIONS_TABLE = "inet wgc_sessions";
+
+/** How long an index is ours: a session ends 180 s after its handshake (whitepaper, section 6.1), and a packet may be late. */
+export const SESSION_SECONDS = 200;
+
+/**
+ * How many different stray packets are looked at: a flood of made-up indices must not keep the agent busy, and a router with
+ * hundreds of clients behind it must still get through after a crash.
+ */
+const STRAY_LIMITS = {
+  all: "5000/second burst 10000 packets",
+  source: "500/second burst 2000 packets",
+} as const;
+/** The same stray packet is reported again after this time, for as long as it keeps coming. */
+const STRAY_REPEAT_SECONDS = 2;
+
+/** In the packet: UDP payload byte 0 is the type, bytes 4 to 7 the sender's index (types 1, 2) or the receiver's (type 4). */
+const TYPE = "@th,64,8";
+const INDEX = "@th,96,32";
+
+/**
+ * Renders the table for `nft -f`. WireGuard's messages: https://www.wireguard.com/papers/wireguard.pdf, section 5.4.
+ *
+ * How an event is made: the connection-tracking mark of a packet's entry becomes the index. The kernel tells listeners of
+ * each change of a mark, so `conntrack -E` prints one line for each handshake of ours and for each stray packet, with the
+ * client's address in it and within a millisecond, and nothing while nothing happens. Sets alone would have to be polled:
+ * the kernel does not report elements that packets add.
+ *
+ * INVARIANTS: loading it again keeps the sets (sessions that began before an agent's restart are not strays afterwards) and
+ * replaces the rules. A packet is never dropped here.
+ */
+export function renderSessionsTable(listenPort: number): string {
+  const families = [
+    { ip: "ip", family: 4 },
+    { ip: "ip6", family: 6 },
+  ] as const;
+  const sets = families.flatMap(({ ip, family }) => [
+    set(`issued${family}`, `${ip} daddr . udp dport . ${INDEX}`, SESSION_SECONDS, 262_144),
+    set(`seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
+    set(`sources${family}`, `${ip} saddr`, 10, 65_536),
+  ]);
+  const isHandshake = `udp sport ${listenPort} ${TYPE} { 1, 2 }`;
+  return `add table ${SESSIONS_TABLE}
+${[set("own", INDEX, SESSION_SECONDS, 524_288), ...sets].join("\n")}
+${chain("stray")}
+${families.map(({ ip, family }) => strayRules(ip, family)).join("\n")}
+${chain("sort_in", "type filter hook prerouting priority raw; policy accept;")}
+add rule ${SESSIONS_TABLE} sort_in udp dport ${listenPort} ${TYPE} 4 ${INDEX} != @own jump stray
+${chain("mark_in", "type filter hook prerouting priority mangle; policy accept;")}
+add rule ${SESSIONS_TABLE} mark_in udp dport ${listenPort} ct zone ${ZONES.stray} ct mark set 0 ct mark set ${INDEX}
+${chain("sort_out", "type filter hook output priority raw; policy accept;")}
+add rule ${SESSIONS_TABLE} sort_out ${isHandshake} ct zone set ${ZONES.own}
+${chain("mark_out", "type filter hook output priority mangle; policy accept;")}
+add rule ${SESSIONS_TABLE} mark_out ${isHandshake} update @own { ${INDEX} } ct mark set ${INDEX}
+${families
+  .map(
+    ({ ip, family }) =>
+      `add rule ${SESSIONS_TABLE} mark_out ${isHandshake} update @issued${family} { ${ip} daddr . udp dport . ${INDEX} }`,
+  )
+  .join("\n")}
+`;
+}
+
+function set(name: string, key: string, seconds: number, size: number): string {
+  return `add set ${SESSIONS_TABLE} ${name} { typeof ${key}; flags dynamic,timeout; timeout ${seconds}s; size ${size}; }`;
+}
+
+function chain(name: string, hook = ""): string {
+  const body = hook === "" ? "" : ` { ${hook} }`;
+  return `add chain ${SESSIONS_TABLE} ${name}${body}\nflush chain ${SESSIONS_TABLE} ${name}`;
+}
+
+/** Known ones are passed over, then the limits, then the packet is remembered and gets its zone. */
+function strayRules(ip: "ip" | "ip6", family: 4 | 6): string {
+  const packet = `${ip} saddr . udp sport . ${INDEX}`;
+  const rules = [
+    `${packet} @seen${family} return`,
+    `update @sources${family} { ${ip} saddr limit rate over ${STRAY_LIMITS.source} } return`,
+    `${ip} saddr != ${family === 4 ? "0.0.0.0" : "::"} limit rate over ${STRAY_LIMITS.all} return`,
+    `add @seen${family} { ${packet} } ct zone set ${ZONES.stray}`,
+  ];
+  return rules.map((rule) => `add rule ${SESSIONS_TABLE} stray ${rule}`).join("\n");
+}

@@ -1,0 +1,126 @@
+import type { SessionNews } from "../../registry/session-reader";
+import type { SessionRecord } from "../../registry/sessions";
+import type { Clock, Timer } from "../clock";
+import { type Log, messageOf } from "../log";
+import type { StorageClient } from "../storage-client";
+
+/** What the store needs. */
+export interface SessionStoreOptions {
+  readonly storage: Pick<StorageClient, "request">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly runtimeRoot: string;
+  readonly instance: string;
+  /** All sessions that this server's log shall hold. */
+  readonly held: () => readonly SessionRecord[];
+  readonly onNews: (news: readonly SessionNews[]) => void;
+}
+
+const POLL_MS = 500;
+/** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
+const REFRESH_AT_MOST_EVERY_MS = 200;
+/** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */
+const COMPACT = { factor: 3, atLeast: 1000 } as const;
+
+/**
+ * The session directory on the shared storage: reads everyone's log, appends to this server's.
+ *
+ * INVARIANTS: nothing waits for the storage; while it hangs, what is to be written is kept and written in order afterwards.
+ * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has been
+ * read, because the sessions of an earlier agent are only there.
+ */
+export class SessionStore {
+  private timer: Timer | undefined;
+  private polling: Promise<void> | undefined;
+  private lastPoll = Number.NEGATIVE_INFINITY;
+  private queue: SessionRecord[] = [];
+  private writing = false;
+  private rewrite = true;
+  private known = false;
+  private appended = 0;
+  /** Records in the log when it was last written anew. */
+  private needed = 0;
+  private stopped = false;
+  private problem: string | undefined;
+
+  constructor(private readonly options: SessionStoreOptions) {}
+
+  start(): void {
+    void this.refresh();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+  }
+
+  /** Adds records to this server's log. */
+  append(records: readonly SessionRecord[]): void {
+    this.queue.push(...records);
+    void this.write();
+  }
+
+  /** Settles after a look that began after this call, or failed. */
+  async refresh(): Promise<void> {
+    if (this.polling !== undefined) await this.polling; // it may have begun before what is looked for was written
+    const { clock } = this.options;
+    const wait = this.lastPoll + REFRESH_AT_MOST_EVERY_MS - clock.monotonic();
+    if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve));
+    this.polling ??= this.poll().finally(() => {
+      this.polling = undefined;
+    });
+    await this.polling;
+  }
+
+  private async poll(): Promise<void> {
+    const { storage, runtimeRoot, clock, onNews } = this.options;
+    this.timer?.cancel();
+    this.lastPoll = clock.monotonic();
+    try {
+      onNews(await storage.request("pollSessions", { runtimeRoot }));
+      this.known = true;
+      this.note(undefined);
+    } catch (error) {
+      this.note(messageOf(error));
+    }
+    if (this.stopped) return;
+    this.timer = clock.after(POLL_MS, () => void this.refresh());
+    void this.write(); // what an earlier failure left
+  }
+
+  private async write(): Promise<void> {
+    if (this.writing || this.stopped || !this.known || (this.queue.length === 0 && !this.rewrite)) return;
+    const { storage, runtimeRoot, instance, held } = this.options;
+    this.writing = true;
+    const records = this.queue;
+    this.queue = [];
+    try {
+      if (this.rewrite) {
+        const all = held();
+        await storage.request("rewriteSessions", { runtimeRoot, instance, records: all });
+        this.rewrite = false;
+        this.needed = all.length;
+        this.appended = 0;
+      } else {
+        await storage.request("appendSessions", { runtimeRoot, instance, records });
+        this.appended += records.length;
+        this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * this.needed);
+      }
+      this.writing = false;
+      if (this.queue.length > 0) void this.write();
+    } catch (error) {
+      // All of them are in `held` as well, so nothing is lost by writing the whole log next time.
+      this.rewrite = true;
+      this.writing = false;
+      this.note(messageOf(error));
+    }
+  }
+
+  private note(problem: string | undefined): void {
+    if (problem !== undefined && this.problem === undefined)
+      this.options.log.warn({ problem }, "the session directory cannot be used; sessions known so far are");
+    if (problem === undefined && this.problem !== undefined)
+      this.options.log.info("the session directory can be used again");
+    this.problem = problem;
+  }
+}

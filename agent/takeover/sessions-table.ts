@@ -1,0 +1,117 @@
+import { z } from "zod";
+import type { Exec } from "../exec";
+import { renderSessionsTable, SESSION_SECONDS, SESSIONS_TABLE } from "./ruleset";
+
+/** An index that this server handed out, as the kernel's set remembers it. */
+export interface IssuedIndex {
+  readonly endpoint: string;
+  readonly index: number;
+  /** Milliseconds since the handshake packet left. */
+  readonly ageMs: number;
+}
+
+const LIMIT_MS = 5000;
+const [FAMILY = "", NAME = ""] = SESSIONS_TABLE.split(" ");
+
+/** nftables' JSON of a set (libnftables-json(5)); elements with a timeout are wrapped. */
+const listing = z.looseObject({
+  nftables: z.array(
+    z.looseObject({
+      set: z
+        .looseObject({
+          elem: z
+            .array(
+              z.looseObject({
+                elem: z.looseObject({
+                  val: z.looseObject({ concat: z.tuple([z.string(), z.number(), z.number()]) }),
+                  expires: z.number(),
+                }),
+              }),
+            )
+            .default([]),
+        })
+        .optional(),
+    }),
+  ),
+});
+
+/** The agent's own nftables table, through `nft`. */
+export class SessionsTable {
+  constructor(
+    private readonly exec: Exec,
+    private readonly listenPort: number,
+  ) {}
+
+  /** Makes the table, or brings its rules up to date; the sets of an earlier agent stay. */
+  async load(): Promise<void> {
+    const ruleset = renderSessionsTable(this.listenPort);
+    try {
+      await this.nft(["-f", "/dev/stdin"], ruleset);
+    } catch {
+      // A set of an older version has another shape: begin anew, and lose what it held.
+      await this.nft(
+        ["-f", "/dev/stdin"],
+        `add table ${SESSIONS_TABLE}\ndelete table ${SESSIONS_TABLE}\n${ruleset}`,
+      );
+    }
+  }
+
+  async isLoaded(): Promise<boolean> {
+    const tables = await this.nft(["list", "tables", FAMILY]);
+    return tables.split("\n").some((line) => line.trim() === `table ${SESSIONS_TABLE}`);
+  }
+
+  async remove(): Promise<void> {
+    await this.nft(["-f", "/dev/stdin"], `add table ${SESSIONS_TABLE}\ndelete table ${SESSIONS_TABLE}\n`);
+  }
+
+  /** What this server handed out lately. */
+  async issued(): Promise<IssuedIndex[]> {
+    const sets = await Promise.all(
+      ["issued4", "issued6"].map((set) => this.nft(["-j", "list", "set", FAMILY, NAME, set])),
+    );
+    return sets.flatMap(parseIssued);
+  }
+
+  /** From now on packets with these indices are no strays. */
+  async adopt(indices: readonly number[]): Promise<void> {
+    await this.nft(["add", "element", FAMILY, NAME, "own", `{ ${indices.map(onWire).join(", ")} }`]);
+  }
+
+  /** From now on no index is this server's own. */
+  async disown(): Promise<void> {
+    const script = ["own", "issued4", "issued6"]
+      .map((set) => `flush set ${SESSIONS_TABLE} ${set}\n`)
+      .join("");
+    await this.nft(["-f", "/dev/stdin"], script);
+  }
+
+  private nft(args: readonly string[], stdin?: string): Promise<string> {
+    return this.exec("nft", args, { timeoutMs: LIMIT_MS, stdin });
+  }
+}
+
+/** Reads `nft -j list set` of a set of issued indices. */
+export function parseIssued(json: string): IssuedIndex[] {
+  return listing.parse(JSON.parse(json)).nftables.flatMap(({ set }) =>
+    (set?.elem ?? []).map(({ elem: { val, expires } }) => {
+      const [address, port, index] = val.concat;
+      return {
+        endpoint: address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+        index: swapBytes(index),
+        ageMs: Math.max(0, SESSION_SECONDS - expires) * 1000,
+      };
+    }),
+  );
+}
+
+/** nft shows a packet's bytes as a big-endian number; WireGuard's indices, and connection tracking's marks here, are little-endian. */
+function swapBytes(value: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes.readUInt32LE();
+}
+
+function onWire(index: number): string {
+  return `0x${swapBytes(index).toString(16).padStart(8, "0")}`;
+}

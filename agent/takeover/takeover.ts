@@ -1,0 +1,312 @@
+import type { SessionNews } from "../../registry/session-reader";
+import type { SessionRecord } from "../../registry/sessions";
+import type { PeerSpec } from "../../wireguard/diff";
+import type { Peer } from "../../wireguard/dump";
+import type { Clock, Timer } from "../clock";
+import type { AgentConfig } from "../config";
+import type { Device } from "../device";
+import type { Exec } from "../exec";
+import { type Log, messageOf } from "../log";
+import type { Mutex } from "../mutex";
+import type { StorageClient } from "../storage-client";
+import { Attempts } from "./attempts";
+import { type HeldSession, SessionDirectory } from "./directory";
+import type { FlowEvent, ZONES } from "./flow-events";
+import { FlowWatch } from "./flow-watch";
+import { IsolationWatch } from "./isolation";
+import { OwnSessions } from "./own-sessions";
+import { SessionStore } from "./session-store";
+import { SessionsTable } from "./sessions-table";
+
+/** What the takeover needs. */
+export interface TakeoverOptions {
+  readonly config: AgentConfig;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly storage: Pick<StorageClient, "request">;
+  readonly device: Device;
+  readonly exec: Exec;
+  /** Held while the interface is changed. */
+  readonly lock: Mutex;
+  /** The peer as the registry wants it; undefined for a client that may not connect. */
+  readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Told the time that another server dated a record with. */
+  readonly dated?: ((at: number) => void) | undefined;
+}
+
+/** How soon the kernel is asked whether a client answered, while one is being called; */
+const LOOK_WHILE_CALLING_MS = 60;
+/** and whether a handshake of ours is complete, otherwise. */
+const LOOK_MS = 700;
+/** Looking may take at most this share of the time, a tenth while clients are called and a fiftieth otherwise. */
+const LOOK_SHARE = { calling: 10, idle: 50 } as const;
+const UPKEEP_MS = 5000;
+/** Strays that wait for the directory to be read again. */
+const MOST_WAITING = 4096;
+
+/**
+ * Session takeover: when the load balancer sends a client's packets here, and another server held its session, this server
+ * starts the handshake at once, instead of leaving it to the client's timers.
+ *
+ * INVARIANTS: an index that no server recorded never causes a packet. A session is recorded when the kernel calls it complete.
+ * Once another server has recorded a newer session of a client, this server forgets its own. Everything here may fail, and
+ * the server then behaves as one without takeover.
+ */
+export class Takeover {
+  readonly directory = new SessionDirectory();
+  readonly attempts: Attempts;
+  readonly stats = { lost: 0, unknown: 0, ignored: 0, lastMs: undefined as number | undefined };
+  private readonly own = new OwnSessions();
+  private readonly table: SessionsTable;
+  private readonly watch: FlowWatch;
+  private readonly store: SessionStore;
+  private readonly isolation: IsolationWatch;
+  /** Clients whose session this server holds, by the time of its record. */
+  private readonly held = new Map<string, number>();
+  private waiting: FlowEvent[] = [];
+  private refreshing = false;
+  private lookTimer: Timer | undefined;
+  private looking = false;
+  private lookMs = 0;
+  private upkeepTimer: Timer | undefined;
+  private stopped = false;
+  private tableProblem: string | undefined;
+
+  constructor(private readonly options: TakeoverOptions) {
+    const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
+    this.table = new SessionsTable(exec, config.listenPort);
+    this.watch = new FlowWatch({
+      clock,
+      log,
+      listener: { onFlow: (zone, event) => this.onFlow(zone, event), onGap: (zone) => this.onGap(zone) },
+    });
+    this.store = new SessionStore({
+      storage,
+      clock,
+      log,
+      runtimeRoot: config.runtimePath,
+      instance,
+      held: () => this.directory.heldBy(instance),
+      onNews: (news) => this.onNews(news),
+    });
+    this.attempts = new Attempts({
+      interface: config.interface,
+      clock,
+      log,
+      lock,
+      apply: (commands) => device.apply(commands),
+      desired,
+      onCall: () => this.lookSoon(),
+    });
+    this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
+  }
+
+  /** Why sessions cannot be taken over now; undefined when they can. */
+  get problem(): string | undefined {
+    return this.tableProblem ?? this.watch.problem;
+  }
+
+  /** Starts; settles when the kernel's table stands, or could not be made. */
+  async start(): Promise<void> {
+    this.store.start();
+    await this.upkeep();
+    this.watch.start();
+    this.isolation.start();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.watch.stop();
+    this.store.stop();
+    this.isolation.stop();
+    this.lookTimer?.cancel();
+    this.upkeepTimer?.cancel();
+    await this.attempts.stop();
+  }
+
+  /** Somebody from outside reached this server. */
+  heard(): void {
+    this.isolation.heard();
+  }
+
+  /** Looks at the peers as the kernel has them: which handshakes are complete, and whether clients are heard. */
+  observe(peers: readonly Peer[]): void {
+    const { clock, desired } = this.options;
+    const clients = peers.filter(({ publicKey }) => desired(publicKey) !== undefined);
+    this.isolation.bytes(clients.reduce((sum, { rxBytes }) => sum + rxBytes, 0));
+    const confirmed = this.own.confirm(clients, clock.now());
+    if (confirmed.length === 0) return;
+    const records = confirmed.map(({ publicKey, index, since }): SessionRecord => {
+      // Later than any session that is known of this client, whatever the servers' clocks say.
+      const newest = this.directory.newest(publicKey);
+      const after = newest === undefined || newest.instance === this.options.instance ? 0 : newest.at + 1;
+      return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
+    });
+    for (const { publicKey, at } of records) {
+      this.held.set(publicKey, at);
+      const ms = this.attempts.answered(publicKey);
+      if (ms !== undefined) this.onTaken(publicKey, ms);
+    }
+    this.directory.add(this.options.instance, records, clock.now());
+    this.store.append(records);
+  }
+
+  private onTaken(publicKey: string, ms: number): void {
+    this.stats.lastMs = ms;
+    this.options.log.info({ publicKey, ms: Math.round(ms) }, "took a session over");
+  }
+
+  private onFlow(zone: keyof typeof ZONES, event: FlowEvent): void {
+    if (zone === "own") {
+      this.own.issued(event, this.options.clock.now());
+      this.lookSoon();
+    } else if (!this.judge(event)) {
+      // Perhaps its record is newer than the last look at the directory.
+      if (this.waiting.length < MOST_WAITING) this.waiting.push(event);
+      void this.refresh();
+    }
+  }
+
+  /** Acts on a stray packet; false when nobody here knows its index. */
+  private judge({ endpoint, index }: FlowEvent): boolean {
+    const { desired, instance } = this.options;
+    const verdict = this.directory.judge(index, (publicKey) => desired(publicKey) !== undefined);
+    if (verdict.kind === "unknown") return false;
+    if (verdict.kind === "ignore") {
+      this.stats.ignored++;
+      return true;
+    }
+    for (const session of verdict.sessions) {
+      if (session.instance === instance) void this.recall(session, endpoint);
+      else this.attempts.start(session.publicKey, endpoint);
+    }
+    return true;
+  }
+
+  /** A stray of a session that this server itself recorded: it restarted since, or only its table was lost. */
+  private async recall(session: HeldSession, endpoint: string): Promise<void> {
+    try {
+      const { peers } = await this.options.device.dump();
+      const peer = peers.find(({ publicKey }) => publicKey === session.publicKey);
+      const alive = peer !== undefined && (peer.latestHandshake + 1) * 1000 >= session.at;
+      if (alive) await this.table.adopt([session.index]);
+      else this.attempts.start(session.publicKey, endpoint);
+    } catch (error) {
+      this.options.log.warn({ problem: messageOf(error) }, "a session of this server could not be looked at");
+    }
+  }
+
+  private async refresh(): Promise<void> {
+    if (this.refreshing) return;
+    this.refreshing = true;
+    while (this.waiting.length > 0 && !this.stopped) {
+      const strays = this.waiting;
+      this.waiting = [];
+      await this.store.refresh();
+      for (const stray of strays) if (!this.judge(stray)) this.stats.unknown++;
+    }
+    this.refreshing = false;
+  }
+
+  private onNews(news: readonly SessionNews[]): void {
+    const { clock, instance } = this.options;
+    for (const { instance: from, records } of news) {
+      const last = records.at(-1);
+      if (from !== instance && last !== undefined) this.options.dated?.(last.at);
+      for (const publicKey of this.directory.add(from, records, clock.now())) {
+        if (from !== instance) this.checkHeld(publicKey);
+      }
+    }
+  }
+
+  /** Falls silent towards a client that another server has a newer session with. */
+  private checkHeld(publicKey: string): void {
+    const at = this.held.get(publicKey);
+    const newest = this.directory.newest(publicKey);
+    if (at === undefined || newest === undefined || newest.instance === this.options.instance) return;
+    this.held.delete(publicKey);
+    this.stats.lost++;
+    this.attempts.drop(publicKey);
+  }
+
+  /** Nothing reaches this server: its clients go elsewhere, and it must not speak to them when it is reached again. */
+  private async onIsolated(): Promise<void> {
+    const { device, log, desired } = this.options;
+    try {
+      const { peers } = await device.dump();
+      const talking = peers.filter(
+        (peer) => peer.endpoint !== undefined && desired(peer.publicKey) !== undefined,
+      );
+      if (talking.length === 0) return;
+      log.warn({ sessions: talking.length }, "nothing reaches this server any more; it forgets its sessions");
+      await this.table.disown();
+      for (const { publicKey } of talking) {
+        this.held.delete(publicKey);
+        this.attempts.drop(publicKey);
+      }
+    } catch (error) {
+      log.error({ problem: messageOf(error) }, "this server is cut off and could not forget its sessions");
+    }
+  }
+
+  private onGap(zone: keyof typeof ZONES): void {
+    if (zone === "own") void this.catchUp();
+  }
+
+  /** Handshakes that happened while nobody listened. */
+  private async catchUp(): Promise<void> {
+    const { clock, log } = this.options;
+    try {
+      const now = clock.now();
+      const issued = (await this.table.issued()).sort((a, b) => b.ageMs - a.ageMs);
+      for (const { endpoint, index, ageMs } of issued) {
+        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, now - ageMs);
+      }
+      if (issued.length > 0) this.lookSoon();
+    } catch (error) {
+      log.warn({ problem: messageOf(error) }, "handshakes of the last minutes could not be looked up");
+    }
+  }
+
+  private lookSoon(): void {
+    if (this.lookTimer !== undefined || this.looking || this.stopped) return;
+    const calling = this.attempts.waiting;
+    const least = calling ? LOOK_WHILE_CALLING_MS : LOOK_MS;
+    const share = calling ? LOOK_SHARE.calling : LOOK_SHARE.idle;
+    this.lookTimer = this.options.clock.after(Math.max(least, this.lookMs * share), () => void this.look());
+  }
+
+  private async look(): Promise<void> {
+    const { clock, device, log } = this.options;
+    this.lookTimer = undefined;
+    this.looking = true;
+    const began = clock.monotonic();
+    try {
+      this.observe((await device.dump()).peers);
+    } catch (error) {
+      log.warn({ problem: messageOf(error) }, "the handshakes could not be looked at");
+    }
+    this.lookMs = clock.monotonic() - began;
+    this.looking = false;
+    if (this.own.waiting || this.attempts.waiting) this.lookSoon();
+  }
+
+  /** Keeps the table loaded, whoever flushed it, and the directory small. */
+  private async upkeep(): Promise<void> {
+    const { clock, log } = this.options;
+    try {
+      if (this.tableProblem !== undefined || !this.loaded || !(await this.table.isLoaded()))
+        await this.table.load();
+      this.loaded = true;
+      this.tableProblem = undefined;
+    } catch (error) {
+      this.tableProblem = `the table of sessions cannot be loaded, sessions are not taken over: ${messageOf(error)}`;
+      log.error({ problem: this.tableProblem }, "sessions are not taken over");
+    }
+    this.directory.prune(clock.now());
+    if (!this.stopped) this.upkeepTimer = clock.after(UPKEEP_MS, () => void this.upkeep());
+  }
+
+  private loaded = false;
+}

@@ -60,7 +60,6 @@ export class Agent {
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
-  private readonly device: WatchedDevice;
   private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
@@ -73,7 +72,6 @@ export class Agent {
     const { config, clock, log, storage, publicKey, local } = options;
     this.table = new ClientTable({ publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) });
     const device = new WatchedDevice(options.device, clock);
-    this.device = device;
     this.drain = new Drain(clock, config.drainSeconds);
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
@@ -94,7 +92,10 @@ export class Agent {
       log,
       desired: () => (this.known ? this.table.peers : undefined),
       revision: () => this.revision,
-      onPass: () => this.onPass(),
+      onPass: () => {
+        this.watch.onPass();
+        this.record.update();
+      },
     });
     this.watch = new HealthWatch({
       interface: config.interface,
@@ -103,8 +104,16 @@ export class Agent {
       exec: options.exec,
       device,
       line: options.probeLine,
-      rest: () => this.healthInput(),
-      lookNow: () => this.reconciler.request("everything"),
+      reconciler: this.reconciler,
+      rest: () => ({
+        draining: this.drain.reason,
+        expectedPublicKey: publicKey,
+        expectedListenPort: config.listenPort,
+        storage: storage.state,
+        registryProblems: this.follower.problems,
+        conflicts: this.table.conflicts(),
+        localCopyError: this.saver.error ?? this.copyError,
+      }),
     });
     this.follower = new RegistryFollower({
       root: config.registryPath,
@@ -129,7 +138,7 @@ export class Agent {
       schema: 1,
       instance: options.instance,
       revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.peerCount,
+      peers: this.watch.clients,
       healthy: this.watch.health().healthy,
       version: options.version,
       time: new Date(clock.now()).toISOString(),
@@ -249,42 +258,9 @@ export class Agent {
     });
   }
 
-  private healthInput() {
-    const { config, publicKey, storage } = this.options;
-    const { overdueMs, state, error, appliedRevision } = this.reconciler;
-    return {
-      draining: this.drain.reason,
-      applied: appliedRevision !== undefined,
-      overdueMs: this.device.applying ? 0 : overdueMs,
-      device: state,
-      applyError: this.device.lookError === undefined ? error : undefined,
-      expectedPublicKey: publicKey,
-      expectedListenPort: config.listenPort,
-      storage: storage.state,
-      registryProblems: this.follower.problems,
-      conflicts: this.table.conflicts(),
-      localCopyError: this.saver.error ?? this.copyError,
-    };
-  }
-
-  private appliedAt: { readonly revision: number; readonly at: number } | undefined;
-
-  private onPass(): void {
-    const { appliedRevision } = this.reconciler;
-    if (appliedRevision !== undefined && appliedRevision !== this.appliedAt?.revision)
-      this.appliedAt = { revision: appliedRevision, at: this.options.clock.monotonic() };
-    this.record.update();
-  }
-
   /** The peer of a client; the probe is none. */
   private client(publicKey: string) {
     return publicKey === this.options.probeKey ? undefined : this.table.peers.get(publicKey);
-  }
-
-  /** Clients in the interface: all peers but the probe, which is among them from the first pass on. */
-  private get peerCount(): number {
-    const { appliedRevision, peerCount } = this.reconciler;
-    return Math.max(0, peerCount - (appliedRevision === undefined ? 0 : 1));
   }
 
   /** The body of `/healthz`. */
@@ -295,10 +271,10 @@ export class Agent {
         health: this.watch.health(),
         draining: this.drain.reason,
         publicKey,
-        applied: this.appliedAt,
+        applied: this.watch.applied,
         registryReadAt: this.follower.lastReadAt,
         clock: this.clockOffset.state,
-        peers: this.peerCount,
+        peers: this.watch.clients,
         sessions: { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 },
         instance,
         version,
@@ -328,7 +304,7 @@ export class Agent {
       health: () => this.watch.health(),
       probe: this.watch.probe,
       probeKey: this.options.probeKey,
-      peers: () => this.peerCount,
+      peers: () => this.watch.clients,
       draining: () => this.drain.reason !== undefined,
       revision: () => this.revision,
       registryAgeSeconds: () => {

@@ -5,11 +5,14 @@ import { HealthMonitor } from "./health-monitor";
 import type { Log } from "./log";
 import { Probe, type ProbeLine } from "./probe";
 import { Pulse } from "./pulse";
+import type { Reconciler } from "./reconcile";
 import { ToolWatch } from "./tool-watch";
 import type { WatchedDevice } from "./watched-device";
 
 /** What the watch finds out by itself; the rest of the input is told by the agent. */
-type Own = "lookingMs" | "lastLookMs" | "toolWaitingMs" | "probeProblem" | "deviceError";
+type Own =
+  | ("applied" | "overdueMs" | "device" | "deviceError" | "applyError")
+  | ("lookingMs" | "lastLookMs" | "toolWaitingMs" | "probeProblem");
 
 /** What the watch needs from around it. */
 export interface HealthWatchOptions {
@@ -18,11 +21,13 @@ export interface HealthWatchOptions {
   readonly log: Log;
   readonly exec: Exec;
   readonly device: WatchedDevice;
+  readonly reconciler: Pick<
+    Reconciler,
+    "appliedRevision" | "error" | "overdueMs" | "peerCount" | "request" | "state"
+  >;
   readonly line: ProbeLine;
   /** The input's part that is known elsewhere. */
   readonly rest: () => Omit<HealthInput, Own>;
-  /** Asks for a look at the interface now: for the reason, or because it is fine again. */
-  readonly lookNow: () => void;
 }
 
 /** Keeps finding out how this server does: with each beat a packet of the probe, now and then a call of `wg`. */
@@ -32,6 +37,9 @@ export class HealthWatch {
   private readonly monitor = new HealthMonitor();
   private readonly pulse: Pulse;
   private said: boolean | undefined;
+
+  /** The registry's revision that the interface has, and since when (monotonic). */
+  applied: { readonly revision: number; readonly at: number } | undefined;
 
   constructor(private readonly options: HealthWatchOptions) {
     const { clock, exec, line } = options;
@@ -54,11 +62,27 @@ export class HealthWatch {
     return this.monitor.answer(this.find(), this.options.clock.monotonic());
   }
 
+  /** Clients in the interface: all peers but the probe, which is among them from the first pass on. */
+  get clients(): number {
+    const { appliedRevision, peerCount } = this.options.reconciler;
+    return Math.max(0, peerCount - (appliedRevision === undefined ? 0 : 1));
+  }
+
+  /** Told after each pass of the reconciler. */
+  onPass(): void {
+    const { clock, reconciler } = this.options;
+    const revision = reconciler.appliedRevision;
+    if (revision !== undefined && revision !== this.applied?.revision)
+      this.applied = { revision, at: clock.monotonic() };
+  }
+
   private beat(): void {
-    const { clock, device, lookNow, log, rest } = this.options;
+    const { clock, device, log, reconciler } = this.options;
     this.tool.beat(device);
     // Not before the server knows its probe: a handshake that nobody answers is repeated only after 5 s (whitepaper, section 6).
-    if (rest().applied && this.probe.beat()) lookNow();
+    const known = reconciler.appliedRevision !== undefined;
+    // A look now finds the reason, or that it is gone.
+    if (known && this.probe.beat()) reconciler.request("everything");
     this.monitor.beat(this.find(), clock.monotonic());
     const { healthy, status, reasons } = this.health();
     if (healthy === this.said) return;
@@ -67,9 +91,13 @@ export class HealthWatch {
   }
 
   private find() {
-    const { device, rest } = this.options;
+    const { device, reconciler, rest } = this.options;
     return findings({
       ...rest(),
+      applied: reconciler.appliedRevision !== undefined,
+      overdueMs: device.applying ? 0 : reconciler.overdueMs,
+      device: reconciler.state,
+      applyError: device.lookError === undefined ? reconciler.error : undefined,
       lookingMs: device.lookingMs,
       lastLookMs: device.lastLookMs,
       toolWaitingMs: this.tool.waitingMs,

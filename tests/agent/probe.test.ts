@@ -188,10 +188,6 @@ describe("a server in time", () => {
       line,
       rest: () => ({
         draining: undefined,
-        applied,
-        overdueMs: 0,
-        device: device([]),
-        applyError: undefined,
         expectedPublicKey: key(1),
         expectedListenPort: 51820,
         storage: "ok",
@@ -199,7 +195,16 @@ describe("a server in time", () => {
         conflicts: [],
         localCopyError: undefined,
       }),
-      lookNow: () => looks++,
+      reconciler: {
+        get appliedRevision() {
+          return applied ? 7 : undefined;
+        },
+        error: undefined,
+        overdueMs: 0,
+        peerCount: 3,
+        request: () => looks++,
+        state: device([]),
+      },
     });
     watch.start();
     return {
@@ -232,6 +237,8 @@ describe("a server in time", () => {
     expect(server.line.sent).toHaveLength(0);
     expect(server.watch.health().status).toBe("starting");
     server.apply();
+    server.watch.onPass();
+    expect([server.watch.clients, server.watch.applied]).toEqual([2, { revision: 7, at: 3000 }]);
     expect(await until(server, true)).toBeLessThanOrEqual(2 * BEAT_MS);
     server.watch.stop();
     expect(server.line.closed).toBe(true);

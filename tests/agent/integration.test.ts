@@ -53,6 +53,7 @@ namespaceTest(
       "agent stopped and continued",
       "bad revision",
       "a client reaches nothing of the probe",
+      "the probe is in no record",
     ]);
   },
   180_000,

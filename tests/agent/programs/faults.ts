@@ -140,7 +140,7 @@ async function main(): Promise<void> {
   await fs.mkdir(TOOLS);
   const path = { PATH: `${TOOLS}:${process.env["PATH"]}` };
   const writer = new RegistryWriter(registry);
-  let agent = startAgent(bundle, { ...env, ...path });
+  const agent = startAgent(bundle, { ...env, ...path });
   await isStatus("ok");
   const { body } = await health(PORT);
   assert.deepEqual([body.peers, body.key, body.draining], [0, publicKey.slice(0, 8), null]);
@@ -155,11 +155,19 @@ async function main(): Promise<void> {
   await hangingTool();
   await stuckAgent(agent);
   await badRevision(writer);
-  agent = await clientCannotReachTheProbe(writer, publicKey, agent, () =>
+  const { next, client } = await clientCannotReachTheProbe(writer, publicKey, agent, () =>
     startAgent(bundle, { ...env, ...path }),
   );
-  agent.process.kill("SIGTERM");
-  await agent.exited;
+  next.process.kill("SIGTERM");
+  await next.exited;
+  const probe = (await fs.readFile(`${config.statePath}/probe.pub`, "utf8")).trim();
+  const logs = await fs.readdir(`${config.runtimePath}/sessions`).catch(() => []);
+  const records = await Promise.all(
+    logs.map((file) => fs.readFile(`${config.runtimePath}/sessions/${file}`, "utf8")),
+  );
+  assert.match(records.join(), new RegExp(client.replaceAll("+", "\\+")), "sessions of clients are recorded");
+  assert.equal(records.join().includes(probe), false, "the probe's is not");
+  step("the probe is in no record");
 }
 
 main().then(

@@ -52,7 +52,7 @@ export async function clientCannotReachTheProbe(
   serverKey: string,
   agent: RunningAgent,
   restart: () => RunningAgent,
-): Promise<RunningAgent> {
+): Promise<{ next: RunningAgent; client: string }> {
   const key = generateKeyPair();
   const { addresses } = await writer.add({ name: "mallory", publicKey: key.publicKey });
   await until("the client in the interface", async () => (await peers()).has(key.publicKey));
@@ -97,5 +97,5 @@ export async function clientCannotReachTheProbe(
   const next = restart();
   await isStatus("ok");
   step("a client reaches nothing of the probe");
-  return next;
+  return { next, client: key.publicKey };
 }

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import { collectDefaultMetrics } from "prom-client";
 import type { ClientFile } from "../registry/schema";
+import { probeAddress } from "../wireguard/addresses";
 import { ClientTable } from "./client-table";
 import type { Clock, Timer } from "./clock";
 import { ClockOffset } from "./clock-offset";
@@ -8,19 +9,22 @@ import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
-import { evaluateHealth, type Health } from "./health";
+import { healthReport } from "./health-report";
+import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import type { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { createMetrics, ONLINE_SECONDS } from "./metrics";
 import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
+import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
 import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
 import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
+import { WatchedDevice } from "./watched-device";
 
 /** What the agent is made of. */
 export interface AgentOptions {
@@ -36,6 +40,9 @@ export interface AgentOptions {
   readonly local: LocalCopy;
   /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
   readonly onDrained?: (reason: string) => void;
+  /** The public key of this server's probe, and its way out and back. */
+  readonly probeKey: string;
+  readonly probeLine: ProbeLine;
 }
 
 /** The target group calls a server unhealthy after two failed checks in a row. */
@@ -51,13 +58,14 @@ const REGISTRY_FIRST_MS = 1500;
  * client that was revoked meanwhile is not let in from the old copy, but only for a moment: then the copy is used.
  */
 export class Agent {
-  private readonly table = new ClientTable();
+  private readonly table: ClientTable;
   private readonly drain: Drain;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
   private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
+  private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
   private expiryTimer: Timer | undefined;
@@ -66,7 +74,9 @@ export class Agent {
   private revision = 0;
 
   constructor(private readonly options: AgentOptions) {
-    const { config, clock, log, storage, device, publicKey, local } = options;
+    const { config, clock, log, storage, publicKey, local } = options;
+    this.table = new ClientTable({ publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) });
+    const device = new WatchedDevice(options.device, clock);
     this.drain = new Drain({
       clock,
       limitSeconds: config.drainSeconds,
@@ -83,7 +93,7 @@ export class Agent {
       ? new Takeover({
           ...options,
           lock,
-          desired: (publicKey) => this.table.peers.get(publicKey),
+          desired: (publicKey) => this.client(publicKey),
           dated: (at) => this.clockOffset.heard(at),
         })
       : undefined;
@@ -96,7 +106,28 @@ export class Agent {
       log,
       desired: () => (this.known ? this.table.peers : undefined),
       revision: () => this.revision,
-      onPass: () => this.record.update(),
+      onPass: () => {
+        this.watch.onPass();
+        this.record.update();
+      },
+    });
+    this.watch = new HealthWatch({
+      interface: config.interface,
+      clock,
+      log,
+      exec: options.exec,
+      device,
+      line: options.probeLine,
+      reconciler: this.reconciler,
+      rest: () => ({
+        draining: this.drain.reason,
+        expectedPublicKey: publicKey,
+        expectedListenPort: config.listenPort,
+        storage: storage.state,
+        registryProblems: this.follower.problems,
+        conflicts: this.table.conflicts(),
+        localCopyError: this.saver.error ?? this.copyError,
+      }),
     });
     this.follower = new RegistryFollower({
       root: config.registryPath,
@@ -121,8 +152,8 @@ export class Agent {
       schema: 1,
       instance: options.instance,
       revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.reconciler.peerCount,
-      healthy: this.health().healthy,
+      peers: this.watch.clients,
+      healthy: this.watch.health().healthy,
       version: options.version,
       time: new Date(clock.now()).toISOString(),
     }));
@@ -151,6 +182,7 @@ export class Agent {
     clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
+    this.watch.start();
     log.info({ healthPort: config.healthPort, publicKey: this.options.publicKey }, "the agent has started");
   }
 
@@ -180,6 +212,7 @@ export class Agent {
     this.record.stop();
     this.clockOffset.stop();
     this.expiryTimer?.cancel();
+    this.watch.stop();
     await this.takeover?.stop();
     await this.reconciler.stop();
     await this.saver.stop();
@@ -247,39 +280,29 @@ export class Agent {
     });
   }
 
-  private health(): Health {
-    const { config, publicKey, storage } = this.options;
-    const { overdueMs, state, error, appliedRevision } = this.reconciler;
-    return evaluateHealth({
-      draining: this.drain.reason,
-      applied: appliedRevision !== undefined,
-      overdueMs,
-      device: state,
-      deviceError: error,
-      expectedPublicKey: publicKey,
-      expectedListenPort: config.listenPort,
-      storage: storage.state,
-      registryProblems: this.follower.problems,
-      conflicts: this.table.conflicts(),
-      localCopyError: this.saver.error ?? this.copyError,
-    });
+  /** The peer of a client; the probe is none. */
+  private client(publicKey: string) {
+    return publicKey === this.options.probeKey ? undefined : this.table.peers.get(publicKey);
   }
 
   /** The body of `/healthz`. */
   private report() {
-    const { instance, version } = this.options;
-    const { appliedRevision, peerCount } = this.reconciler;
-    const drain = this.drain.report ?? null;
-    const sessions = { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 };
-    return {
-      ...this.health(),
-      drain,
-      revision: appliedRevision ?? 0,
-      peers: peerCount,
-      sessions,
-      instance,
-      version,
-    };
+    const { clock, instance, publicKey, version } = this.options;
+    return healthReport(
+      {
+        health: this.watch.health(),
+        drain: this.drain.report ?? null,
+        publicKey,
+        applied: this.watch.applied,
+        registryReadAt: this.follower.lastReadAt,
+        clock: this.clockOffset.state,
+        peers: this.watch.clients,
+        sessions: { live: this.sessionsLive, lost: this.takeover?.stats.lost ?? 0 },
+        instance,
+        version,
+      },
+      clock.monotonic(),
+    );
   }
 
   /** Clients whose session is this server's and not over. */
@@ -287,7 +310,7 @@ export class Agent {
     const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
     const peers = this.reconciler.state?.dump.peers ?? [];
     return peers.filter(
-      ({ publicKey, latestHandshake }) => latestHandshake > since && this.table.peers.has(publicKey),
+      ({ publicKey, latestHandshake }) => latestHandshake > since && this.client(publicKey) !== undefined,
     ).length;
   }
 
@@ -300,7 +323,10 @@ export class Agent {
       reconciler: this.reconciler,
       storage,
       now: () => clock.now(),
-      health: () => this.health(),
+      health: () => this.watch.health(),
+      probe: this.watch.probe,
+      probeKey: this.options.probeKey,
+      peers: () => this.watch.clients,
       draining: () => this.drain.reason !== undefined,
       revision: () => this.revision,
       registryAgeSeconds: () => {

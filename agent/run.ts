@@ -11,6 +11,7 @@ import { instanceId } from "./identity";
 import { Imds } from "./imds";
 import { LocalCopy } from "./local-copy";
 import { createLog, messageOf } from "./log";
+import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
 
@@ -41,6 +42,12 @@ export async function run(config: AgentConfig): Promise<void> {
   if (publicKey === undefined) {
     throw new UserError(`${local.keyPath} does not exist; run \`init\` first (boot does it)`);
   }
+  const probeKey = await local.probePublicKey();
+  if (probeKey === undefined) {
+    throw new UserError(
+      `${local.probePublicKeyPath} does not exist; run \`network-up\` first (wgc-network does it)`,
+    );
+  }
   const agent = new Agent({
     config,
     instance,
@@ -52,6 +59,8 @@ export async function run(config: AgentConfig): Promise<void> {
     device: wgDevice(config.interface, exec),
     exec,
     local,
+    probeKey,
+    probeLine: new UdpProbeLine(config.tunnelIpv4),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));

@@ -15,7 +15,6 @@ const COMMANDS = [
   "lab exec",
   "lab fault",
   "lab join",
-  "lab roam",
   "lab revoke",
   "lab roam",
   "lab down",

@@ -62,7 +62,8 @@ export class Cluster {
 
   /** Public keys of the clients that a server knows. */
   async peers(server: string): Promise<string[]> {
-    return (await this.lab.sh(server, "wg show wg0 peers")).split("\n").sort();
+    const clients = 'wg show wg0 peers | grep -vF "$(cat /var/lib/wgc/probe.pub)"';
+    return (await this.lab.sh(server, `${clients} || :`)).split("\n").sort();
   }
 
   keyOf(client: string): Promise<string> {

@@ -155,10 +155,10 @@ test.each([
 });
 
 test("a full range is an error that says so", async () => {
-  const root = await registry({ ...CLUSTER, tunnelIpv4: "10.100.0.0/30" });
-  await addClient(root, { name: "alice", publicKey: newKey() });
+  const root = await registry({ ...CLUSTER, tunnelIpv4: "10.100.0.0/29" });
+  for (const name of ["alice", "carol", "dave", "erin"]) await addClient(root, { name, publicKey: newKey() });
   await expect(addClient(root, { name: "bob", publicKey: newKey() })).rejects.toThrow(
-    "no free address is left in 10.100.0.0/30",
+    "no free address is left in 10.100.0.0/29",
   );
 });
 

@@ -71,6 +71,10 @@ export async function health(port: number): Promise<{
     version: string;
     instance: string;
     healthy: boolean;
+    key: string;
+    draining: string | null;
+    sessions: { live: number; lost: number };
+    revisionAgeSeconds: number | null;
   };
 }> {
   const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(1000) });

@@ -18,6 +18,8 @@ export interface AttemptsOptions {
   readonly desired: (publicKey: string) => PeerSpec | undefined;
   /** Called while attempts wait for an answer, each time one was made. */
   readonly onCall: () => void;
+  /** Settles once it is known which clients have answered until now. */
+  readonly look: () => Promise<void>;
 }
 
 /** An unanswered call is repeated at these times and given up at the last, instead of after WireGuard's 90 s. */
@@ -43,7 +45,8 @@ interface Attempt {
  *
  * INVARIANTS: one attempt a client at a time; a client that may not connect is never called, and never comes back through
  * this: what is desired is asked while the lock is held, so a removal that is decided later also happens later. Calls that
- * come together go out together, in one run of the tools.
+ * come together go out together, in one run of the tools. No client is called again, or given up, before somebody has looked
+ * whether it answered: on a server with very many peers that takes longer than the calls are apart.
  */
 export class Attempts {
   private readonly attempts = new Map<string, Attempt>();
@@ -100,6 +103,14 @@ export class Attempts {
     this.flush();
   }
 
+  /** A keepalive that an agent before this one left on: its call is over, and so is the session if there is none. */
+  inherit(publicKey: string, connected: boolean): void {
+    if (this.attempts.has(publicKey)) return;
+    if (connected) this.quiet.add(publicKey);
+    else this.renew.set(publicKey, {});
+    this.flush();
+  }
+
   stop(): Promise<void> {
     this.stopped = true;
     for (const { timer } of this.attempts.values()) timer?.cancel();
@@ -112,7 +123,9 @@ export class Attempts {
     this.flush();
     const next = CALLS_AT_MS[number + 1];
     const at = attempt.began + (next ?? GIVE_UP_MS);
-    attempt.timer = clock.after(Math.max(0, at - clock.monotonic()), () => {
+    attempt.timer = clock.after(Math.max(0, at - clock.monotonic()), async () => {
+      await this.options.look();
+      if (this.stopped || attempt.answered || this.attempts.get(publicKey) !== attempt) return;
       if (next !== undefined) return this.call(publicKey, attempt, number + 1);
       this.stats.unanswered++;
       this.drop(publicKey);

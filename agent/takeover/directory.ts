@@ -36,8 +36,8 @@ export class SessionDirectory {
     for (const record of records) {
       if (record.at < now - SESSION_SECONDS * 1000) continue;
       const known = this.byIndex.get(record.index) ?? [];
-      if (known.some((s) => s.publicKey === record.publicKey && s.at >= record.at)) continue;
       const session: HeldSession = { ...record, instance };
+      if (known.some((s) => s.publicKey === record.publicKey && !isNewer(session, s))) continue;
       this.byIndex.set(record.index, [...known.filter((s) => s.publicKey !== record.publicKey), session]);
       const newest = this.newestOf.get(record.publicKey);
       if (newest !== undefined && !isNewer(session, newest)) continue;
@@ -91,7 +91,8 @@ export class SessionDirectory {
   }
 }
 
-/** By time, then by server: all servers decide alike about two records of one millisecond. */
+/** By time, then by server and index: all servers decide alike about two records of one millisecond, in whatever order they come. */
 function isNewer(a: HeldSession, b: HeldSession): boolean {
-  return a.at !== b.at ? a.at > b.at : a.instance > b.instance;
+  if (a.at !== b.at) return a.at > b.at;
+  return a.instance !== b.instance ? a.instance > b.instance : a.index > b.index;
 }

@@ -38,10 +38,14 @@ export class FlowWatch {
   private readonly timers = new Set<Timer>();
   private readonly backoffMs = { own: BACKOFF_MS.first, stray: BACKOFF_MS.first };
   private stopped = false;
-  /** Why there are no events now, as a readable line; undefined while both processes run. */
-  problem: string | undefined;
+  private readonly problems = new Map<string, string>();
 
   constructor(private readonly options: FlowWatchOptions) {}
+
+  /** Why there are no events now, as a readable line; undefined while both processes run. */
+  get problem(): string | undefined {
+    return [...this.problems.values()][0];
+  }
 
   start(): void {
     this.listen("own");
@@ -93,7 +97,7 @@ export class FlowWatch {
     child.once("error", (error) => end(messageOf(error)));
     child.once("close", (code, signal) => end(`${signal ?? `exit code ${code}`}: ${lastWords}`));
     child.once("spawn", () => {
-      this.problem = undefined;
+      this.problems.delete(zone);
       listener.onGap(zone);
     });
   }
@@ -104,7 +108,10 @@ export class FlowWatch {
     if (ranMs > SETTLED_MS) this.backoffMs[zone] = BACKOFF_MS.first;
     const retryInMs = this.backoffMs[zone];
     this.backoffMs[zone] = Math.min(retryInMs * 2, BACKOFF_MS.most);
-    this.problem = `connection tracking gives no events (conntrack: ${why}); sessions are not taken over`;
+    this.problems.set(
+      zone,
+      `connection tracking gives no events (conntrack: ${why}); sessions are not taken over`,
+    );
     this.options.log.warn({ why, zone, retryInMs }, "conntrack ended and is started again");
     const timer = this.options.clock.after(retryInMs, () => {
       this.timers.delete(timer);

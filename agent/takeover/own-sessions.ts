@@ -7,11 +7,14 @@ export interface ConfirmedSession {
   readonly index: number;
   /** When the handshake packet left, milliseconds of the wall clock. */
   readonly since: number;
+  /** Found later, not seen when it happened: other servers may have had newer sessions of that client since. */
+  readonly late: boolean;
 }
 
 interface Issued {
   readonly index: number;
   readonly since: number;
+  readonly late: boolean;
 }
 
 /** A handshake that has not been completed for so long never will be (whitepaper, section 6.1: 5 s until the next attempt). */
@@ -33,9 +36,9 @@ export class OwnSessions {
     return this.pending.size > 0;
   }
 
-  issued({ endpoint, index }: FlowEvent, since: number): void {
+  issued({ endpoint, index }: FlowEvent, since: number, late = false): void {
     const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
-    this.pending.set(endpoint, [...earlier, { index, since }].slice(-INDICES_PER_ENDPOINT));
+    this.pending.set(endpoint, [...earlier, { index, since, late }].slice(-INDICES_PER_ENDPOINT));
   }
 
   /** What stands according to the kernel's peers. @param now milliseconds of the wall clock */
@@ -47,7 +50,7 @@ export class OwnSessions {
       // The kernel's time has whole seconds.
       const complete = issued.filter(({ since }) => peer.latestHandshake >= Math.floor(since / 1000));
       if (complete.length === 0) continue;
-      for (const { index, since } of complete) confirmed.push({ publicKey: peer.publicKey, index, since });
+      for (const entry of complete) confirmed.push({ publicKey: peer.publicKey, ...entry });
       this.keep(
         endpoint,
         issued.filter((entry) => !complete.includes(entry)),

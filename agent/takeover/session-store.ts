@@ -41,7 +41,7 @@ export class SessionStore {
   /** Records in the log when it was last written anew. */
   private needed = 0;
   private stopped = false;
-  private problem: string | undefined;
+  private readonly problems = new Map<"read" | "write", string>();
 
   constructor(private readonly options: SessionStoreOptions) {}
 
@@ -79,9 +79,9 @@ export class SessionStore {
     try {
       onNews(await storage.request("pollSessions", { runtimeRoot }));
       this.known = true;
-      this.note(undefined);
+      this.note("read", undefined);
     } catch (error) {
-      this.note(messageOf(error));
+      this.note("read", messageOf(error));
     }
     if (this.stopped) return;
     this.timer = clock.after(POLL_MS, () => void this.refresh());
@@ -107,20 +107,24 @@ export class SessionStore {
         this.rewrite = this.appended > Math.max(COMPACT.atLeast, COMPACT.factor * this.needed);
       }
       this.writing = false;
+      this.note("write", undefined);
       if (this.queue.length > 0) void this.write();
     } catch (error) {
       // All of them are in `held` as well, so nothing is lost by writing the whole log next time.
       this.rewrite = true;
       this.writing = false;
-      this.note(messageOf(error));
+      this.note("write", messageOf(error));
     }
   }
 
-  private note(problem: string | undefined): void {
-    if (problem !== undefined && this.problem === undefined)
+  /** Says when trouble begins and when all of it is over: a folder that can only be read must not fill the log. */
+  private note(what: "read" | "write", problem: string | undefined): void {
+    const before = this.problems.size;
+    if (problem === undefined) this.problems.delete(what);
+    else this.problems.set(what, problem);
+    if (problem !== undefined && before === 0)
       this.options.log.warn({ problem }, "the session directory cannot be used; sessions known so far are");
-    if (problem === undefined && this.problem !== undefined)
+    if (before > 0 && this.problems.size === 0)
       this.options.log.info("the session directory can be used again");
-    this.problem = problem;
   }
 }

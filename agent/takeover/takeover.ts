@@ -15,6 +15,7 @@ import type { FlowEvent, ZONES } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
+import { SESSION_SECONDS } from "./ruleset";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
 
@@ -67,7 +68,7 @@ export class Takeover {
   private waiting: FlowEvent[] = [];
   private refreshing = false;
   private lookTimer: Timer | undefined;
-  private looking = false;
+  private looking: Promise<void> | undefined;
   private lookMs = 0;
   private upkeepTimer: Timer | undefined;
   private stopped = false;
@@ -98,6 +99,7 @@ export class Takeover {
       apply: (commands) => device.apply(commands),
       desired,
       onCall: () => this.lookSoon(),
+      look: () => this.lookNow(),
     });
     this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
   }
@@ -135,12 +137,15 @@ export class Takeover {
     const { clock, desired } = this.options;
     const clients = peers.filter(({ publicKey }) => desired(publicKey) !== undefined);
     this.isolation.bytes(clients.reduce((sum, { rxBytes }) => sum + rxBytes, 0));
+    for (const { publicKey, persistentKeepalive, latestHandshake } of clients)
+      if (persistentKeepalive !== 0) this.attempts.inherit(publicKey, latestHandshake > 0);
     const confirmed = this.own.confirm(clients, clock.now());
     if (confirmed.length === 0) return;
-    const records = confirmed.map(({ publicKey, index, since }): SessionRecord => {
+    const records = confirmed.map(({ publicKey, index, since, late }): SessionRecord => {
       // Later than any session that is known of this client, whatever the servers' clocks say.
       const newest = this.directory.newest(publicKey);
-      const after = newest === undefined || newest.instance === this.options.instance ? 0 : newest.at + 1;
+      const elsewhere = newest !== undefined && newest.instance !== this.options.instance;
+      const after = elsewhere && !late ? newest.at + 1 : 0;
       return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
     });
     for (const { publicKey, at } of records) {
@@ -150,6 +155,7 @@ export class Takeover {
     }
     this.directory.add(this.options.instance, records, clock.now());
     this.store.append(records);
+    for (const { publicKey } of confirmed) this.checkHeld(publicKey);
   }
 
   private onTaken(publicKey: string, ms: number): void {
@@ -189,7 +195,9 @@ export class Takeover {
     try {
       const { peers } = await this.options.device.dump();
       const peer = peers.find(({ publicKey }) => publicKey === session.publicKey);
-      const alive = peer !== undefined && (peer.latestHandshake + 1) * 1000 >= session.at;
+      // Not compared with the record's time, which is another server's plus one where that server's clock is ahead.
+      const ended = this.options.clock.now() / 1000 - SESSION_SECONDS;
+      const alive = peer !== undefined && peer.latestHandshake > ended;
       if (alive) await this.table.adopt([session.index]);
       else this.attempts.start(session.publicKey, endpoint);
     } catch (error) {
@@ -217,6 +225,20 @@ export class Takeover {
       for (const publicKey of this.directory.add(from, records, clock.now())) {
         if (from !== instance) this.checkHeld(publicKey);
       }
+    }
+    if (this.inherited) return;
+    this.inherited = true;
+    for (const { instance: from, records } of news) if (from === instance) this.inherit(records);
+  }
+
+  private inherited = false;
+
+  /** Sessions that this server recorded before its agent was started again: they can be lost to other servers as well. */
+  private inherit(records: readonly SessionRecord[]): void {
+    for (const { publicKey, at } of records) {
+      if (this.directory.newest(publicKey) === undefined) continue; // it has ended
+      this.held.set(publicKey, Math.max(at, this.held.get(publicKey) ?? 0));
+      this.checkHeld(publicKey);
     }
   }
 
@@ -261,7 +283,7 @@ export class Takeover {
       const now = clock.now();
       const issued = (await this.table.issued()).sort((a, b) => b.ageMs - a.ageMs);
       for (const { endpoint, index, ageMs } of issued) {
-        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, now - ageMs);
+        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, now - ageMs, true);
       }
       if (issued.length > 0) this.lookSoon();
     } catch (error) {
@@ -270,17 +292,30 @@ export class Takeover {
   }
 
   private lookSoon(): void {
-    if (this.lookTimer !== undefined || this.looking || this.stopped) return;
+    if (this.lookTimer !== undefined || this.looking !== undefined || this.stopped) return;
     const calling = this.attempts.waiting;
     const least = calling ? LOOK_WHILE_CALLING_MS : LOOK_MS;
     const share = calling ? LOOK_SHARE.calling : LOOK_SHARE.idle;
-    this.lookTimer = this.options.clock.after(Math.max(least, this.lookMs * share), () => void this.look());
+    this.lookTimer = this.options.clock.after(
+      Math.max(least, this.lookMs * share),
+      () => void this.lookNow(),
+    );
+  }
+
+  /** Settles after a look that began after this call. */
+  private async lookNow(): Promise<void> {
+    await this.looking;
+    this.looking ??= this.look().finally(() => {
+      this.looking = undefined;
+      if (this.own.waiting || this.attempts.waiting) this.lookSoon();
+    });
+    await this.looking;
   }
 
   private async look(): Promise<void> {
     const { clock, device, log } = this.options;
+    this.lookTimer?.cancel();
     this.lookTimer = undefined;
-    this.looking = true;
     const began = clock.monotonic();
     try {
       this.observe((await device.dump()).peers);
@@ -288,8 +323,6 @@ export class Takeover {
       log.warn({ problem: messageOf(error) }, "the handshakes could not be looked at");
     }
     this.lookMs = clock.monotonic() - began;
-    this.looking = false;
-    if (this.own.waiting || this.attempts.waiting) this.lookSoon();
   }
 
   /** Keeps the table loaded, whoever flushed it, and the directory small. */

@@ -45,7 +45,12 @@ export interface RunningAgent {
 
 /** Starts the agent's bundle with a command that stays. */
 export function startAgent(bundle: string, env: NodeJS.ProcessEnv): RunningAgent {
-  const child = spawn(process.execPath, [bundle, "run"], {
+  return runAgent(process.execPath, [bundle, "run"], env);
+}
+
+/** Starts whatever ends in the agent; the process that is returned must become it (`exec`). */
+export function runAgent(file: string, args: readonly string[], env: NodeJS.ProcessEnv): RunningAgent {
+  const child = spawn(file, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -85,8 +90,8 @@ export async function health(port: number): Promise<{
 }
 
 /** One metric's value. */
-export async function metric(port: number, name: string): Promise<number | undefined> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+export async function metric(port: number, name: string, host = "127.0.0.1"): Promise<number | undefined> {
+  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
   const line = text.split("\n").find((candidate) => candidate.startsWith(`${name}{`));
   return line === undefined ? undefined : Number(line.split(" ").at(-1));
 }
@@ -108,4 +113,33 @@ export async function children(parent: number, argument: string): Promise<number
     }
   }
   return found;
+}
+
+/** UDP packets from a socket in this or another network namespace. */
+export async function send(what: {
+  readonly netns?: string;
+  readonly from: readonly [address: string, port: number];
+  readonly to: readonly [address: string, port: number];
+  readonly packets: readonly Buffer[];
+}): Promise<void> {
+  const { netns, from, to, packets } = what;
+  const program = `
+    const [from, to, packets] = JSON.parse(process.argv[1]);
+    const socket = require("node:dgram").createSocket(from[0].includes(":") ? "udp6" : "udp4");
+    socket.bind(from[1], from[0], () => {
+      let left = packets.length;
+      for (const packet of packets)
+        socket.send(Buffer.from(packet, "hex"), to[1], to[0], (error) => {
+          if (error) throw error;
+          if (--left === 0) socket.close();
+        });
+    });`;
+  const call = [
+    process.execPath,
+    "-e",
+    program,
+    JSON.stringify([from, to, packets.map((p) => p.toString("hex"))]),
+  ];
+  const [file = "", ...args] = netns === undefined ? call : ["ip", "netns", "exec", netns, ...call];
+  await tool(file, ...args);
 }

@@ -1,0 +1,185 @@
+// The agent's own nftables table with the real `nft` and `conntrack`: run inside its own namespaces.
+import assert from "node:assert/strict";
+import { systemClock } from "../../../agent/clock";
+import { exec } from "../../../agent/exec";
+import type { FlowEvent } from "../../../agent/takeover/flow-events";
+import { FlowWatch } from "../../../agent/takeover/flow-watch";
+import { renderSessionsTable } from "../../../agent/takeover/ruleset";
+import { SessionsTable } from "../../../agent/takeover/sessions-table";
+import { silent } from "../fixtures";
+import { send, step, tool, until } from "./support";
+
+const PORT = 51820;
+/** Both ways to write an index differ in each byte, so that no order but the right one passes. */
+const INDEX = 0x84332211;
+const WIRE = [0x11, 0x22, 0x33, 0x84];
+const HERE = { 4: "192.0.2.1", 6: "2001:db8::1" } as const;
+const THERE = { 4: "192.0.2.2", 6: "2001:db8::2" } as const;
+const table = new SessionsTable(exec, PORT);
+const seen: { zone: string; event: FlowEvent }[] = [];
+
+/** This machine, and a neighbour behind a cable. */
+async function network(): Promise<void> {
+  await tool("mkdir", "-p", "/run/netns");
+  await tool("ip", "netns", "add", "there");
+  await tool("ip", "link", "add", "e0", "type", "veth", "peer", "name", "e0", "netns", "there");
+  for (const [where, addresses] of [
+    [[], HERE],
+    [["-n", "there"], THERE],
+  ] as const) {
+    for (const address of [`${addresses[4]}/24`, `${addresses[6]}/64`])
+      await tool(
+        "ip",
+        ...where,
+        "address",
+        "add",
+        address,
+        "dev",
+        "e0",
+        ...(address.includes(":") ? ["nodad"] : []),
+      );
+    await tool("ip", ...where, "link", "set", "e0", "up");
+  }
+  const reach = (family: "-4" | "-6", address: string) => tool("ping", family, "-c1", "-W1", address);
+  await until("both ways to the neighbour", async () =>
+    Promise.all([reach("-4", THERE[4]), reach("-6", THERE[6])]),
+  );
+}
+
+const packet = (type: number, index = WIRE) => Buffer.from([type, 0, 0, 0, ...index, ...Buffer.alloc(24)]);
+/** From the neighbour's port to WireGuard's port here. */
+const stray = (family: 4 | 6, index = WIRE, type = 4) =>
+  send({
+    netns: "there",
+    from: [THERE[family], 4500],
+    to: [HERE[family], PORT],
+    packets: [packet(type, index)],
+  });
+/** From WireGuard's port here to the neighbour. */
+const handshake = (family: 4 | 6, index = WIRE, type = 1) =>
+  send({ from: [HERE[family], PORT], to: [THERE[family], 4500], packets: [packet(type, index)] });
+
+const own = (index: number) => seen.filter(({ zone, event }) => zone === "own" && event.index === index);
+const strays = (index: number) => seen.filter(({ zone, event }) => zone === "stray" && event.index === index);
+const toNumber = (wire: readonly number[]) => Buffer.from(wire).readUInt32LE();
+const elements = async (set: string) =>
+  (await tool("nft", "list", "set", "inet", "wgc_sessions", set)).match(/0x[0-9a-f]{8}/g) ?? [];
+
+/** A packet that is certainly reported, to know that what came before it was not. */
+let marks = 0;
+async function barrier(family: 4 | 6): Promise<void> {
+  const wire = [0xee, 0xee, marks++, 0xee];
+  await stray(family, wire);
+  await until("the packet after", async () => strays(toNumber(wire)).length === 1);
+}
+
+async function main(): Promise<void> {
+  await network();
+  assert.equal(await table.isLoaded(), false);
+  await table.load();
+  assert.equal(await table.isLoaded(), true);
+  let gaps = 0;
+  const watch = new FlowWatch({
+    clock: systemClock,
+    log: silent,
+    listener: { onFlow: (zone, event) => void seen.push({ zone, event }), onGap: () => gaps++ },
+  });
+  watch.start();
+  await until("both listeners started", async () => gaps === 2);
+  for (const family of [4, 6] as const)
+    await until("the listeners hear", async () => {
+      await handshake(family, [1, 1, 1, family]);
+      await stray(family, [2, 2, 2, 2 + marks++]);
+      return own(toNumber([1, 1, 1, family])).length > 0 && strays(toNumber([2, 2, 2, 1 + marks])).length > 0;
+    });
+
+  for (const family of [4, 6] as const) await oneFamily(family);
+  await reload();
+  await incompatible();
+  watch.stop();
+}
+
+async function oneFamily(family: 4 | 6): Promise<void> {
+  const endpoint = family === 4 ? `${THERE[4]}:4500` : `[${THERE[6]}]:4500`;
+  const wire = [...WIRE.slice(0, 3), 0x80 + family];
+  const index = toNumber(wire);
+  await stray(family, wire);
+  await until("the stray", async () => strays(index).length === 1);
+  assert.deepEqual(strays(index), [{ zone: "stray", event: { endpoint, index } }]);
+  await stray(family, wire); // at once again: it is remembered
+  for (const type of [1, 2, 3]) await stray(family, [9, 9, 9, family], type); // no transport packets
+  await barrier(family);
+  assert.deepEqual([strays(index).length, strays(toNumber([9, 9, 9, family])).length], [1, 0]);
+
+  await handshake(family, wire, 1);
+  await until("our own handshake", async () => own(index).length === 1);
+  assert.deepEqual(own(index), [{ zone: "own", event: { endpoint, index } }]);
+  const issued = (await table.issued()).find((entry) => entry.index === index);
+  assert.deepEqual({ ...issued, ageMs: 0 }, { endpoint, index, ageMs: 0 });
+  assert.ok(issued !== undefined && issued.ageMs < 60_000);
+  await handshake(family, [...wire.slice(0, 3), 0x40 + family], 2); // an answer: counts as well
+  await until("our answer", async () => own(toNumber([...wire.slice(0, 3), 0x40 + family])).length === 1);
+  step(`events of IPv${family}`);
+
+  // From now on it is ours, as the packet path itself recorded it.
+  const other = [...wire.slice(0, 2), 0x77, 0x80 + family];
+  await handshake(family, other);
+  await until("our next handshake", async () => own(toNumber(other)).length === 1);
+  await stray(family, other);
+  await barrier(family);
+  assert.equal(strays(toNumber(other)).length, 0);
+  // The agent's own word counts the same.
+  const third = [0x12, 0x34, 0x56, 0x80 + family];
+  await table.adopt([toNumber(third), 1]);
+  await stray(family, third);
+  await barrier(family);
+  assert.equal(strays(toNumber(third)).length, 0);
+  await table.disown();
+  assert.deepEqual([await elements("own"), await table.issued()], [[], []]);
+  await stray(family, third);
+  await until("a stray after all", async () => strays(toNumber(third)).length === 1);
+  step(`own indices of IPv${family}`);
+}
+
+async function reload(): Promise<void> {
+  await table.adopt([INDEX]);
+  await handshake(4, [0x55, 5, 5, 5]);
+  const before = [await elements("own"), (await table.issued()).map(({ index }) => index)];
+  assert.deepEqual([before[0]?.length, before[1]], [2, [toNumber([0x55, 5, 5, 5])]]);
+  const rules = () =>
+    tool(
+      "sh",
+      "-c",
+      "nft -s list table inet wgc_sessions | grep -v 'elements\\|^\\t\\t\\t     *0x\\|expires'",
+    );
+  const one = await rules();
+  await table.load();
+  await table.load();
+  assert.equal(await rules(), one, "loading it again doubles no rule");
+  assert.deepEqual([await elements("own"), (await table.issued()).map(({ index }) => index)], before);
+  await tool("nft", "add", "rule", "inet", "wgc_sessions", "sort_in", "drop");
+  await table.load();
+  assert.equal(await rules(), one, "rules that somebody added are gone");
+  step("loaded again");
+}
+
+async function incompatible(): Promise<void> {
+  await table.remove();
+  assert.equal(await table.isLoaded(), false);
+  await tool("nft", "add", "table", "inet", "wgc_sessions");
+  await tool("nft", "add", "set", "inet", "wgc_sessions", "own", "{ type ipv4_addr; }");
+  await table.load();
+  assert.deepEqual(await elements("own"), []);
+  await handshake(4);
+  assert.deepEqual(await elements("own"), ["0x11223384"]);
+  assert.match(renderSessionsTable(PORT), /^add table inet wgc_sessions\n/);
+  step("an older table replaced");
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import { bundle, inNamespace, namespaceTest, temporaryFolder } from "../namespace";
+
+const folder = temporaryFolder();
+
+async function steps(program: string, args: readonly string[] = []): Promise<string[]> {
+  const file = bundle(`tests/agent/programs/${program}.ts`, join(folder, `${program}.js`));
+  const { code, out, err } = await inNamespace(file, args);
+  if (code !== 0) throw new Error(`${program} ended with ${code}\n${out}\n${err}`);
+  return out
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line).step);
+}
+
+namespaceTest(
+  "the table of sessions with the real nft and conntrack",
+  async () => {
+    expect(await steps("sessions-table")).toEqual([
+      "events of IPv4",
+      "own indices of IPv4",
+      "events of IPv6",
+      "own indices of IPv6",
+      "loaded again",
+      "an older table replaced",
+    ]);
+  },
+  60_000,
+);
+
+namespaceTest(
+  "session takeover between three real servers, packet by packet",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    const flood = bundle("tests/agent/programs/flood.ts", join(folder, "flood.js"));
+    expect(await steps("takeover", [agent, flood])).toEqual([
+      "takeover IPv4",
+      "the server that lost a client is silent",
+      "back within a minute",
+      "takeover after a takeover",
+      "takeover IPv6",
+      "revoked and expired clients",
+      "only handshakes to a known client, and no more after it did not answer",
+      "100,000 forged strays",
+      "a takeover during the flood",
+      "agent restarted: sessions untouched, the handshakes of the gap are recorded",
+      "agent restarted: a session that went away meanwhile is let go",
+      "the agent's table flushed",
+      "a server that was started again takes its clients back",
+      "storage unreadable",
+      "storage hangs",
+      "two servers want one client",
+      "a server that nothing reaches forgets its sessions",
+    ]);
+  },
+  300_000,
+);

@@ -1,0 +1,344 @@
+import type { FlowWatchOptions } from "../../../agent/takeover/flow-watch";
+import { key } from "../fixtures";
+import { Kernel, listeners, Node, World } from "./world";
+
+jest.mock("../../../agent/takeover/flow-watch", () => ({
+  FlowWatch: class {
+    problem: string | undefined;
+
+    constructor({ listener }: FlowWatchOptions) {
+      listeners.push(listener);
+    }
+
+    start() {}
+    stop() {}
+  },
+}));
+
+const FROM = "192.0.2.1:4500";
+const BEHIND = "192.0.2.77:1024";
+const ms = (world: World, more = 0) => world.clock.now() + more;
+const logOf = (world: World) => (world.logs.get("i-self") ?? []).map(({ index }) => index);
+
+/** A server that has a live session with client 2, of index 10, recorded. */
+async function withSession(): Promise<Node> {
+  const node = await Node.start();
+  node.flow("own", 10, FROM);
+  node.kernel.handshake(2, FROM);
+  await node.world.clock.advance(1000);
+  expect(logOf(node.world)).toEqual([10]);
+  return node;
+}
+
+describe("strays", () => {
+  test("an index that no server recorded causes nothing: no call, no look at the interface", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    for (let index = 0; index < 200; index++) flow("stray", index, FROM);
+    await world.clock.advance(5000);
+    expect([kernel.done, kernel.dumps, takeover.stats.unknown]).toEqual([[], 0, 200]);
+  });
+
+  test("another server's client is called where its packet came from, and is ours when it answers", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1000);
+    flow("stray", 10, BEHIND);
+    await world.clock.advance(0);
+    expect(kernel.done).toEqual([`2 called ${BEHIND}`]);
+    flow("own", 99, BEHIND);
+    kernel.handshake(2, BEHIND);
+    await world.clock.advance(200);
+    expect([takeover.attempts.stats.answered, logOf(world)]).toEqual([1, [99]]);
+    expect(takeover.stats.lastMs).toBeLessThanOrEqual(200);
+    await world.clock.advance(60_000);
+    expect(kernel.done).toEqual([`2 called ${BEHIND}`, "2 keepalive 0"]);
+  });
+
+  test("one whose record is newer than the last look at the directory is called after the next look", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    flow("stray", 10, FROM);
+    expect(kernel.done).toEqual([]);
+    await world.clock.advance(250);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
+  test("with the storage gone, what is known is enough, and the unknown stays without an effect", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1000);
+    world.storageFails = "EIO";
+    flow("stray", 11, FROM);
+    flow("stray", 10, FROM);
+    await world.clock.advance(100);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
+  test("a client that was revoked, or has a newer session here or elsewhere, is not called", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    world.record("i-third", 2, 11, 5);
+    world.record("i-other", 3, 20);
+    world.desired.delete(key(3));
+    await world.clock.advance(1000);
+    flow("stray", 10, FROM);
+    flow("stray", 20, FROM);
+    await world.clock.advance(5000);
+    expect([kernel.done, takeover.stats.ignored]).toEqual([[], 2]);
+  });
+
+  test("an index that two clients have: both are called, the one that does not answer is given up", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    world.record("i-other", 3, 10);
+    await world.clock.advance(1000);
+    flow("stray", 10, FROM);
+    await world.clock.advance(100);
+    flow("own", 50, FROM);
+    flow("own", 51, FROM);
+    kernel.handshake(3, FROM);
+    await world.clock.advance(5000);
+    expect(kernel.done.slice(0, 2).sort()).toEqual([`2 called ${FROM}`, `3 called ${FROM}`]);
+    expect([kernel.done.includes("2 forgotten"), kernel.done.includes("3 forgotten")]).toEqual([true, false]);
+    expect(world.logs.get("i-self")?.every(({ publicKey }) => publicKey === key(3))).toBe(true);
+  });
+});
+
+describe("records", () => {
+  test("a handshake that the kernel does not call complete is never recorded", async () => {
+    const { world, flow } = bind(await Node.start());
+    flow("own", 10, FROM);
+    await world.clock.advance(30_000);
+    expect(logOf(world)).toEqual([]);
+  });
+
+  test("ours is later than any other that is known, though the other server's clock is ahead", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10, 2000);
+    await world.clock.advance(600);
+    flow("stray", 10, FROM);
+    await world.clock.advance(10);
+    flow("own", 99, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(200);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 99 });
+    expect(takeover.stats.lost).toBe(0);
+  });
+
+  test("a hung storage keeps no session from being recorded later", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.storageFails = "hangs";
+    flow("own", 10, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(10_000);
+    expect(logOf(world)).toEqual([]);
+    world.storageFails = undefined;
+    await world.clock.advance(1000);
+    expect(logOf(world)).toEqual([10]);
+  });
+});
+
+describe("a session that went elsewhere", () => {
+  test("is forgotten without a word within the next look at the directory, once", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    world.record("i-other", 2, 20);
+    await world.clock.advance(600);
+    expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
+    await world.clock.advance(60_000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
+
+  test("is kept while the other server's record is older, or about another client", async () => {
+    const { world, kernel } = bind(await withSession());
+    world.record("i-other", 2, 20, -5000);
+    world.record("i-other", 3, 30);
+    await world.clock.advance(2000);
+    expect(kernel.done).toEqual([]);
+  });
+
+  test("is forgotten by an agent that was started again meanwhile, too", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    await takeover.stop();
+    await Node.start(world, kernel);
+    await world.clock.advance(1000);
+    world.record("i-other", 2, 20);
+    await world.clock.advance(1000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
+
+  test("is not claimed back by an agent that starts and finds the old handshake in the kernel's sets", async () => {
+    const before = await withSession();
+    const { world, kernel } = before;
+    await before.takeover.stop();
+    await world.clock.advance(5000);
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x0a000000, expires: 194 }];
+    world.record("i-other", 2, 20, -2000);
+    world.storageFails = "slow to start";
+    const after = await Node.start(world, kernel);
+    world.storageFails = undefined;
+    await world.clock.advance(5000);
+    expect(after.takeover.directory.newest(key(2))).toMatchObject({ instance: "i-other", index: 20 });
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
+});
+
+describe("a session that this server itself recorded", () => {
+  test("is not disturbed when only the table was lost", async () => {
+    const { world, kernel, flow } = bind(await withSession());
+    kernel.nft.length = 0;
+    flow("stray", 10, FROM);
+    await world.clock.advance(3000);
+    expect([kernel.done, kernel.nft]).toEqual([[], ["add element inet wgc_sessions own { 0x0a000000 }"]]);
+  });
+
+  test("is not disturbed when its record is later than its handshake, because another server's clock is ahead", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 9, 4000);
+    await world.clock.advance(600);
+    flow("own", 10, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(1000);
+    flow("stray", 10, FROM);
+    await world.clock.advance(3000);
+    expect(kernel.done).toEqual([]);
+  });
+
+  test("is begun anew after the whole server was started again", async () => {
+    const { world, takeover } = bind(await withSession());
+    await takeover.stop();
+    await world.clock.advance(3000);
+    const { kernel, flow } = bind(await Node.start(world, new Kernel(world)));
+    await world.clock.advance(600);
+    expect(kernel.done).toEqual([]);
+    flow("stray", 10, FROM);
+    await world.clock.advance(10);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+});
+
+describe("an agent that is started again", () => {
+  test("records what it missed, from the kernel's sets", async () => {
+    const world = new World();
+    const kernel = new Kernel(world);
+    kernel.handshake(2, FROM, 20_000);
+    kernel.handshake(3, BEHIND, 90_000);
+    kernel.issued = [
+      { endpoint: ["192.0.2.1", 4500], wire: 0x11223384, expires: 180 },
+      { endpoint: ["192.0.2.77", 1024], wire: 0x0b000000, expires: 150 }, // issued after that handshake: never completed
+    ];
+    const { takeover } = bind(await Node.start(world, kernel));
+    await world.clock.advance(2000);
+    expect(logOf(world)).toEqual([0x84332211]);
+    expect(takeover.directory.newest(key(2))?.at).toBe(ms(world, -22_000));
+    expect(kernel.done).toEqual([]);
+  });
+
+  test("does not record again what its log already has", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    await takeover.stop();
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x0a000000, expires: 199 }];
+    await Node.start(world, kernel);
+    await world.clock.advance(3000);
+    expect(world.logs.get("i-self")).toHaveLength(1);
+  });
+
+  test("turns the keepalives off that the one before left on, and ends its unanswered calls", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    world.record("i-other", 3, 11);
+    await world.clock.advance(600);
+    flow("stray", 10, FROM);
+    flow("stray", 11, BEHIND);
+    await world.clock.advance(10);
+    flow("own", 99, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(200);
+    await takeover.stop();
+    kernel.done.length = 0;
+    const next = await Node.start(world, kernel);
+    next.takeover.observe((await kernel.device.dump()).peers);
+    await world.clock.advance(1000);
+    expect(kernel.done.sort()).toEqual(["2 keepalive 0", "3 forgotten"]);
+  });
+});
+
+test("a machine that is slow to list its peers does not call a client again that has answered", async () => {
+  const { world, kernel, flow } = bind(await Node.start());
+  kernel.dumpMs = 150;
+  world.record("i-other", 2, 10);
+  await world.clock.advance(3000);
+  // The machine has been slow before: its looks are spread out.
+  flow("own", 1, BEHIND);
+  await world.clock.advance(3000);
+  flow("stray", 10, FROM);
+  await world.clock.advance(50);
+  flow("own", 99, FROM);
+  kernel.handshake(2, FROM);
+  await world.clock.advance(30_000);
+  expect(kernel.done).toEqual([`2 called ${FROM}`, "2 keepalive 0"]);
+});
+
+describe("a server that nothing reaches", () => {
+  test("forgets all sessions and its indices, and takes them back when it is reached again", async () => {
+    const node = await withSession();
+    const { world, kernel, flow } = bind(node);
+    node.cut = true;
+    kernel.nft.length = 0;
+    await world.clock.advance(15_000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+    expect(kernel.nft.join()).toMatch(/flush set inet wgc_sessions own\n.*issued4\n.*issued6\n/s);
+    flow("stray", 10, FROM);
+    await world.clock.advance(10);
+    expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
+  });
+
+  test("keeps them while health checks come, or clients are heard", async () => {
+    const node = await withSession();
+    const { world, kernel, takeover } = bind(node);
+    await world.clock.advance(30_000);
+    node.cut = true;
+    for (let i = 0; i < 6; i++) {
+      kernel.peer(2).rxBytes += 148;
+      takeover.observe((await kernel.device.dump()).peers);
+      await world.clock.advance(5000);
+    }
+    expect(kernel.done).toEqual([]);
+  });
+});
+
+describe("the table", () => {
+  test("is loaded again after somebody removed it", async () => {
+    const { world, kernel } = bind(await Node.start());
+    const loads = () => kernel.nft.filter((script) => script.includes("add chain")).length;
+    expect(loads()).toBe(1);
+    await world.clock.advance(20_000);
+    expect(loads()).toBe(1);
+    kernel.tableLoaded = false;
+    await world.clock.advance(5000);
+    expect(loads()).toBe(2);
+  });
+
+  test("that cannot be loaded is a problem that says so, and nothing else fails; it is tried again", async () => {
+    const world = new World();
+    const kernel = new Kernel(world);
+    kernel.nftFails = "nft: Operation not permitted";
+    const { takeover } = bind(await Node.start(world, kernel));
+    expect(takeover.problem).toMatch(/cannot be loaded.*Operation not permitted/);
+    kernel.nftFails = undefined;
+    await world.clock.advance(5000);
+    expect(takeover.problem).toBeUndefined();
+  });
+});
+
+test("nobody looks at the interface while nothing happens", async () => {
+  const { world, kernel } = bind(await withSession());
+  const before = kernel.dumps;
+  await world.clock.advance(7000);
+  expect(kernel.dumps).toBe(before);
+});
+
+/** The parts that tests use, with `flow` as a function of its own. */
+function bind(node: Node) {
+  const { world, kernel, takeover } = node;
+  return { world, kernel, takeover, flow: node.flow.bind(node) };
+}

@@ -1,0 +1,160 @@
+import { promises as fs } from "node:fs";
+import { dirname, join } from "node:path";
+import fc from "fast-check";
+import { SessionReader } from "../../registry/session-reader";
+import {
+  appendSessions,
+  instanceOfSessionLog,
+  parseSessions,
+  renderSession,
+  rewriteSessions,
+  type SessionRecord,
+  sessionLogPath,
+} from "../../registry/sessions";
+import { folders } from "./support";
+
+const folder = folders();
+const key = (byte: number) => Buffer.alloc(32, byte).toString("base64");
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+
+const record: fc.Arbitrary<SessionRecord> = fc.record({
+  publicKey: fc
+    .uint8Array({ minLength: 32, maxLength: 32 })
+    .map((bytes) => Buffer.from(bytes).toString("base64")),
+  index: fc.integer({ min: 0, max: 0xffffffff }),
+  at: fc.integer({ min: 0, max: 8_640_000_000_000 }),
+});
+const records = (count: number, from = 0): SessionRecord[] =>
+  Array.from({ length: count }, (_, i) => ({ publicKey: key(i & 255), index: from + i, at: NOW + from + i }));
+
+/** A log of a server in a fresh runtime folder, and a reader of that folder. */
+async function setup(instance = "i-a") {
+  const root = folder();
+  const path = sessionLogPath(root, instance);
+  await fs.mkdir(dirname(path), { recursive: true });
+  const reader = new SessionReader(root);
+  const poll = async () => (await reader.poll(Date.now())).flatMap(({ records: found }) => found);
+  return { root, path, reader, poll };
+}
+
+test("what is rendered is parsed again, all of it and in order", () => {
+  fc.assert(
+    fc.property(fc.array(record), (all) => {
+      expect(parseSessions(all.map(renderSession).join(""))).toEqual(all);
+    }),
+  );
+});
+
+test("a line torn at any byte costs that record only, whatever follows it", () => {
+  fc.assert(
+    fc.property(record, record, record, (first, torn, last) => {
+      const line = renderSession(torn);
+      for (let cut = 0; cut < line.length; cut++) {
+        const text = `${renderSession(first)}${line.slice(0, cut)}`;
+        // Without its line end the whole line is complete in content; any shorter piece is no record.
+        expect(parseSessions(text)).toEqual(cut === line.length - 1 ? [first, torn] : [first]);
+        const found = parseSessions(`${text}\n${renderSession(last)}`);
+        expect(found).toEqual(cut === line.length - 1 ? [first, torn, last] : [first, last]);
+      }
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test.each([
+  "kx 0000000a",
+  `kx 0000000a ${key(1)} more`,
+  `kx 0a ${key(1)}`,
+  `kx 0000000A ${key(1)}`,
+  `KX 0000000a ${key(1)}`,
+  `zzzzzzzzzzz 0000000a ${key(1)}`,
+  `kx 0000000a ${key(1).slice(0, 40)}AAA=x`,
+])("no record: %s", (line) => expect(parseSessions(`${line}\n`)).toEqual([]));
+
+test("logs are named after their server, and nothing else is one", () => {
+  expect(sessionLogPath("/r", "i-0a")).toBe("/r/sessions/i-0a.log");
+  expect(() => sessionLogPath("/r", "../x")).toThrow("cannot name a server's record");
+  expect(["i-0a.log", ".i-0a.log", "i-0a.log.tmp", "x"].map(instanceOfSessionLog)).toEqual([
+    "i-0a",
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("each record is reported once, under its server, and nothing while there is no folder", async () => {
+  const root = folder();
+  const reader = new SessionReader(root);
+  expect(await reader.poll(NOW)).toEqual([]);
+  await rewriteSessions(sessionLogPath(root, "i-a"), records(2));
+  await rewriteSessions(sessionLogPath(root, "i-b"), records(1, 9));
+  const news = await reader.poll(Date.now());
+  expect(new Map(news.map((entry) => [entry.instance, entry.records]))).toEqual(
+    new Map([
+      ["i-a", records(2)],
+      ["i-b", records(1, 9)],
+    ]),
+  );
+  await appendSessions(sessionLogPath(root, "i-a"), records(3, 2));
+  expect(await reader.poll(Date.now())).toEqual([{ instance: "i-a", records: records(3, 2) }]);
+  expect(await reader.poll(Date.now())).toEqual([]);
+});
+
+test("an incomplete last line is left until its rest is there, wherever it is cut", async () => {
+  const { path, poll } = await setup();
+  const all = records(3);
+  const text = all.map(renderSession).join("");
+  const found: SessionRecord[] = [];
+  for (let at = 0; at < text.length; at += 7) {
+    await fs.appendFile(path, text.slice(at, at + 7));
+    found.push(...(await poll()));
+  }
+  expect(found).toEqual(all);
+});
+
+test("a log that was written anew is read from its beginning, shorter or longer than before", async () => {
+  const { path, poll } = await setup();
+  await appendSessions(path, records(5));
+  await poll();
+  await rewriteSessions(path, records(1, 100));
+  expect(await poll()).toEqual(records(1, 100));
+  await rewriteSessions(path, records(20, 200));
+  expect(await poll()).toEqual(records(20, 200));
+});
+
+test("a log that was cut in place is read again", async () => {
+  const { path, poll } = await setup();
+  await appendSessions(path, records(5));
+  await poll();
+  await fs.truncate(path, 0);
+  await appendSessions(path, records(1, 50));
+  expect(await poll()).toEqual(records(1, 50));
+});
+
+test("a log larger than one piece of reading is read whole", async () => {
+  const { path, poll } = await setup();
+  const many = records(40_000);
+  await rewriteSessions(path, many);
+  expect((await fs.stat(path)).size).toBeGreaterThan(2 << 20);
+  const found = await poll();
+  expect(found).toHaveLength(many.length);
+  expect([found[0], found.at(-1)]).toEqual([many[0], many.at(-1)]);
+});
+
+test("the log of a server that is long gone is removed, one of the last hour is not", async () => {
+  const { root, path, reader } = await setup();
+  const old = sessionLogPath(root, "i-old");
+  await rewriteSessions(path, records(1));
+  await rewriteSessions(old, records(1));
+  const now = Date.now();
+  await fs.utimes(path, now / 1000, (now - 3_590_000) / 1000);
+  await fs.utimes(old, now / 1000, (now - 3_601_000) / 1000);
+  expect((await reader.poll(now)).map(({ instance }) => instance)).toEqual(["i-a"]);
+  expect(await fs.readdir(join(root, "sessions"))).toEqual(["i-a.log"]);
+});
+
+test("a folder that cannot be read is an error, not an empty directory", async () => {
+  const root = folder();
+  await fs.writeFile(join(root, "sessions"), "a file");
+  await expect(new SessionReader(root).poll(NOW)).rejects.toThrow("ENOTDIR");
+});

@@ -7,7 +7,7 @@ import type { Clock, Timer } from "./clock";
 import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
-import { Drain } from "./drain";
+import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
@@ -38,10 +38,15 @@ export interface AgentOptions {
   readonly device: Device;
   readonly exec: Exec;
   readonly local: LocalCopy;
+  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
+  readonly onDrained?: (reason: string) => void;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
 }
+
+/** The target group calls a server unhealthy after two failed checks in a row. */
+const CHECKS_TO_NOTICE = 2;
 
 /** How long the registry may keep a start waiting before this server goes on with its own copy. */
 const REGISTRY_FIRST_MS = 1500;
@@ -72,7 +77,16 @@ export class Agent {
     const { config, clock, log, storage, publicKey, local } = options;
     this.table = new ClientTable({ publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) });
     const device = new WatchedDevice(options.device, clock);
-    this.drain = new Drain(clock, config.drainSeconds);
+    this.drain = new Drain({
+      clock,
+      limitSeconds: config.drainSeconds,
+      noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
+      ...(config.takeover ? { sessionsLive: () => this.sessionsLive } : {}),
+      onDrained: (reason) => {
+        log.info({ reason }, "the drain is over; this server may go");
+        options.onDrained?.(reason);
+      },
+    });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.takeover = config.takeover
@@ -172,14 +186,22 @@ export class Agent {
     log.info({ healthPort: config.healthPort, publicKey: this.options.publicKey }, "the agent has started");
   }
 
-  /** Told to go: see {@link Drain}. */
-  beginDrain(reason: string): void {
-    this.options.log.info({ reason, again: this.drain.reason !== undefined }, "draining");
-    this.drain.begin(reason);
+  /** Told by a signal to go: see {@link Drain.signal}. */
+  leave(signal: string): void {
+    this.options.log.info({ reason: signal, again: this.drain.reason !== undefined }, "draining");
+    this.drain.signal(signal);
     this.record.update();
   }
 
-  /** Settles when the drain is over. */
+  /** Something outside says that this server is to drain, or no longer: see {@link Drain.set}. */
+  setDrain(source: DrainSource, reason: string | undefined): void {
+    if (!this.drain.set(source, reason)) return;
+    const left = this.drain.reason;
+    this.options.log.info({ source, reason }, left === undefined ? "no longer draining" : "draining");
+    this.record.update();
+  }
+
+  /** Settles when the process may go: see {@link Drain.finished}. */
   get drained(): Promise<void> {
     return this.drain.finished;
   }
@@ -269,7 +291,7 @@ export class Agent {
     return healthReport(
       {
         health: this.watch.health(),
-        draining: this.drain.reason,
+        drain: this.drain.report ?? null,
         publicKey,
         applied: this.watch.applied,
         registryReadAt: this.follower.lastReadAt,

@@ -1,10 +1,12 @@
 import type { ClockState } from "./clock-offset";
+import type { DrainReport } from "./drain";
 import type { Health } from "./health";
 
 /** What `/healthz` says besides health itself; moments are monotonic. */
 export interface ReportSource {
   readonly health: Health;
-  readonly draining: string | undefined;
+  /** How the drain goes; null while the server serves. */
+  readonly drain: DrainReport | null;
   readonly publicKey: string;
   readonly applied: { readonly revision: number; readonly at: number } | undefined;
   readonly registryReadAt: number | undefined;
@@ -17,11 +19,10 @@ export interface ReportSource {
 
 /** The body of `/healthz`. Pure. */
 export function healthReport(source: ReportSource, now: number) {
-  const { health, draining, publicKey, applied, registryReadAt, ...rest } = source;
+  const { health, publicKey, applied, registryReadAt, ...rest } = source;
   const secondsSince = (at: number | undefined) => (at === undefined ? null : Math.round((now - at) / 1000));
   return {
     ...health,
-    draining: draining ?? null,
     /** The start of the server's public key. */
     key: publicKey.slice(0, 8),
     revision: applied?.revision ?? 0,

@@ -1,8 +1,6 @@
-import { Drain } from "../../agent/drain";
 import { degradedChecks, findings, type HealthInput, healthChecks } from "../../agent/health";
 import { HealthMonitor, RECOVERY_MS } from "../../agent/health-monitor";
 import { BEAT_MS } from "../../agent/pulse";
-import { FakeClock } from "./fake-clock";
 import { device, key } from "./fixtures";
 
 const good: HealthInput = {
@@ -193,23 +191,4 @@ test("a drain counts at once, whatever else there is", () => {
     reasons: ["draining: SIGTERM", "lost"],
   });
   expect(server.beat({ draining: "SIGTERM" }, 30)).toMatchObject({ status: "draining", healthy: false });
-});
-
-test("a drain lasts its time, and a second call ends it", async () => {
-  for (const hurry of [false, true]) {
-    const clock = new FakeClock();
-    const drain = new Drain(clock, 20);
-    let over = false;
-    void drain.finished.then(() => {
-      over = true;
-    });
-    expect(drain.reason).toBeUndefined();
-    drain.begin("SIGTERM");
-    expect(drain.reason).toBe("SIGTERM");
-    await clock.advance(19_999);
-    expect(over).toBe(false);
-    if (hurry) drain.begin("SIGTERM");
-    await clock.advance(hurry ? 0 : 1);
-    expect(over).toBe(true);
-  }
 });

@@ -272,7 +272,9 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     const good = await fs.readFile(path, "utf8");
     await fs.writeFile(path, "{");
     for (const _ of ["once", "and again"])
-      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow("ends the access of bob");
+      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow(
+        "ends the access of bob",
+      );
     await fs.writeFile(path, good);
     await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
       "already belongs to client alice",

@@ -158,7 +158,7 @@ async function main(): Promise<void> {
   const agent = startAgent(bundle, { ...env, ...path });
   await isStatus("ok");
   const { body } = await health(PORT);
-  assert.deepEqual([body.peers, body.key, body.draining], [0, publicKey.slice(0, 8), null]);
+  assert.deepEqual([body.peers, body.key, body.drain], [0, publicKey.slice(0, 8), null]);
   assert.equal(typeof body.revisionAgeSeconds, "number");
   assert.equal(body.sessions.live, 0);
   assert.equal(await metric(PORT, "wgc_peers"), 0);

@@ -14,7 +14,7 @@ export async function tool(file: string, ...args: string[]): Promise<string> {
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  limitMs = 10_000,
+  limitMs = 20_000,
 ): Promise<T> {
   const deadline = performance.now() + limitMs;
   let last: unknown = "not yet";

@@ -72,7 +72,7 @@ export async function health(port: number): Promise<{
     instance: string;
     healthy: boolean;
     key: string;
-    draining: string | null;
+    drain: { reason: string } | null;
     sessions: { live: number; lost: number };
     revisionAgeSeconds: number | null;
   };

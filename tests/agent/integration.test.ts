@@ -43,6 +43,7 @@ namespaceTest(
     expect(await steps("faults", [agent])).toEqual([
       "healthy",
       "network-up again",
+      "session lost",
       "forwarding off",
       "firewall gone",
       "masquerade gone",

@@ -122,6 +122,21 @@ async function badRevision(writer: RegistryWriter): Promise<void> {
   step("bad revision");
 }
 
+/** The server forgets the probe's session: it starts a new one by itself, long before the probe would (after 15 s). */
+async function sessionLost(): Promise<void> {
+  const probe = (await fs.readFile(`${config.statePath}/probe.pub`, "utf8")).trim();
+  const [endpoint = ""] = (await tool("wg", "show", "wg0", "endpoints"))
+    .split("\n")
+    .flatMap((line) => (line.startsWith(probe) ? (line.split("\t")[1] ?? []) : []));
+  const lost = (await metric(PORT, "wgc_probe_lost_total")) ?? 0;
+  await tool("wg", "set", "wg0", "peer", probe, "remove");
+  await tool("wg", "set", "wg0", "peer", probe, "endpoint", endpoint, "allowed-ips", "10.100.255.254/32");
+  await until("a lost packet", async () => ((await metric(PORT, "wgc_probe_lost_total")) ?? 0) > lost);
+  await until("packets again", async () => (await metric(PORT, "wgc_probe_up")) === 1, 8000);
+  await isStatus("ok");
+  step("session lost");
+}
+
 /** The network unit runs again beside the serving agent: neither the tunnel's sessions nor the probe's packets notice. */
 async function networkUpAgain(): Promise<void> {
   const handshakes = () => tool("wg", "show", "wg0", "latest-handshakes");
@@ -151,6 +166,7 @@ async function main(): Promise<void> {
   assert.equal(await metric(PORT, "wgc_probe_up"), 1);
   step("healthy");
   await networkUpAgain();
+  await sessionLost();
   await localFaults();
   await hangingTool();
   await stuckAgent(agent);

@@ -9,6 +9,13 @@ interface Entry {
   readonly claims: readonly string[];
 }
 
+/** A peer that this server has besides its clients. */
+export interface ReservedPeer {
+  readonly publicKey: string;
+  /** Without a length. */
+  readonly address: string;
+}
+
 /**
  * The clients this server knows and the peers that follow from them. Pure: time comes in as an argument.
  *
@@ -17,6 +24,9 @@ interface Entry {
  * clients it touches, however many there are.
  */
 export class ClientTable {
+  /** The name of the server's own peer: no client's, because clients' names have no blank. */
+  private static readonly OWN = "this server's probe";
+
   private readonly entries = new Map<string, Entry>();
   private readonly claimants = new Map<string, Set<string>>();
   private readonly desired = new Map<string, PeerSpec>();
@@ -25,6 +35,19 @@ export class ClientTable {
   /** The public key that each client's peer was last desired with. */
   private readonly peerOf = new Map<string, string>();
 
+  /** `own`: a peer that this server has besides its clients, always, and before any client that claims its key or address. */
+  constructor(own?: ReservedPeer) {
+    if (own === undefined) return;
+    const { publicKey, address } = own;
+    const createdAt = new Date(-8.64e15).toISOString(); // the oldest there can be: the older claim wins
+    const addresses = [`${address}/32`];
+    this.update(
+      ClientTable.OWN,
+      { schema: 1, name: ClientTable.OWN, publicKey, addresses, createdAt, tags: {} },
+      0,
+    );
+  }
+
   /** The peers that this server shall have, by public key. */
   get peers(): ReadonlyMap<string, PeerSpec> {
     return this.desired;
@@ -32,7 +55,9 @@ export class ClientTable {
 
   /** All known clients, whatever their state. */
   clients(): ClientFile[] {
-    return [...this.entries.values()].map((entry) => entry.client);
+    return [...this.entries.values()].flatMap(({ client }) =>
+      client.name === ClientTable.OWN ? [] : client,
+    );
   }
 
   /** Clients that are left out because another one has their key or address, as readable lines. */
@@ -69,7 +94,8 @@ export class ClientTable {
   /** Makes exactly these clients the known ones. */
   replaceAll(clients: Iterable<ClientFile>, now: number): void {
     const next = new Map([...clients].map((client) => [client.name, client]));
-    for (const name of [...this.entries.keys()]) if (!next.has(name)) this.update(name, undefined, now);
+    for (const name of [...this.entries.keys()])
+      if (!next.has(name) && name !== ClientTable.OWN) this.update(name, undefined, now);
     for (const [name, client] of next) this.update(name, client, now);
   }
 
@@ -117,7 +143,7 @@ export class ClientTable {
     if (winner !== undefined) {
       this.losers.set(
         name,
-        `client ${name} has the public key or an address of client ${winner} and is left out`,
+        `client ${name} has the public key or an address of ${winner === ClientTable.OWN ? winner : `client ${winner}`} and is left out`,
       );
       return;
     }

@@ -1,37 +1,119 @@
 import type { Clock, Timer } from "./clock";
 
+/** Who wants this server to go. */
+export type DrainSource = "signal" | "lifecycle" | "spot" | "operator";
+
+/** What a drain is made of. */
+export interface DrainOptions {
+  readonly clock: Clock;
+  /** A drain takes no longer than this. */
+  readonly limitSeconds: number;
+  /** Within this time the load balancer has noticed that this server is unhealthy. */
+  readonly noticeSeconds: number;
+  /** Sessions that this server holds now; undefined when nobody counts them, and then a drain takes all of its time. */
+  readonly sessionsLive?: (() => number | undefined) | undefined;
+  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
+  readonly onDrained?: ((reason: string) => void) | undefined;
+}
+
+/** How a drain goes. */
+export interface DrainReport {
+  readonly reason: string;
+  /** Whether the server may go: nobody uses it any more, or the time is up. */
+  readonly over: boolean;
+}
+
+const LOOK_MS = 250;
+/** A client that is on the move may show up here once more. */
+const EMPTY_MS = 1000;
+
 /**
- * The way out: unhealthy at once, so that the load balancer moves the flows, but serving on until the time is up or somebody
- * is in a hurry. The WireGuard interface is never touched.
+ * The way out: unhealthy at once, so that the load balancer moves the flows, but serving on until this server's sessions are gone or
+ * the time is up. The WireGuard interface is never touched.
+ *
+ * INVARIANTS: the server drains as long as at least one source says so, and none takes back what another one said. Sessions are
+ * counted only once the load balancer had time to notice: before that new ones still arrive. Only a signal ends the process.
  */
 export class Drain {
+  private readonly sources = new Map<DrainSource, string>();
+  private began = 0;
+  private emptySince: number | undefined;
   private timer: Timer | undefined;
-  private readonly finish: () => void;
+  private over = false;
+  private leaving = false;
+  private leave: () => void = () => {};
 
-  /** Why this server drains; undefined while it serves. */
-  reason: string | undefined;
-  /** Settles when the server may go. */
+  /** Settles when a signal asked this process to go and the drain is over. */
   readonly finished: Promise<void>;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly seconds: number,
-  ) {
-    let resolve: () => void = () => {};
+  constructor(private readonly options: DrainOptions) {
     this.finished = new Promise((done) => {
-      resolve = done;
+      this.leave = done;
     });
-    this.finish = resolve;
   }
 
-  /** Starts to drain; a second call ends the waiting. */
-  begin(reason: string): void {
-    if (this.reason !== undefined) {
-      this.timer?.cancel();
+  /** Why this server drains; undefined while it serves. */
+  get reason(): string | undefined {
+    return this.sources.size === 0 ? undefined : [...this.sources.values()].join("; ");
+  }
+
+  /** How the drain goes; undefined while the server serves. */
+  get report(): DrainReport | undefined {
+    const { reason, over } = this;
+    return reason === undefined ? undefined : { reason, over };
+  }
+
+  /** A source says why this server is to drain, or (undefined) that it need not any more. Returns whether that is news. */
+  set(source: DrainSource, reason: string | undefined): boolean {
+    if (this.sources.get(source) === reason) return false;
+    const wasDraining = this.sources.size > 0;
+    if (reason === undefined) this.sources.delete(source);
+    else this.sources.set(source, reason);
+    if (this.sources.size === 0) this.end();
+    else if (!wasDraining) this.begin();
+    return true;
+  }
+
+  /** The process is told to go: it drains first; told a second time, it goes at once. */
+  signal(name: string): void {
+    if (this.leaving) {
       this.finish();
       return;
     }
-    this.reason = reason;
-    this.timer = this.clock.after(this.seconds * 1000, () => this.finish());
+    this.leaving = true;
+    this.set("signal", name);
+    if (this.over) this.leave();
+  }
+
+  private begin(): void {
+    this.began = this.options.clock.monotonic();
+    this.look();
+  }
+
+  private end(): void {
+    this.timer?.cancel();
+    this.over = false;
+    this.emptySince = undefined;
+  }
+
+  private look(): void {
+    const { clock, limitSeconds, noticeSeconds, sessionsLive } = this.options;
+    const now = clock.monotonic();
+    const left = this.began + limitSeconds * 1000 - now;
+    const isNoticed = now - this.began >= noticeSeconds * 1000;
+    this.emptySince = isNoticed && sessionsLive?.() === 0 ? (this.emptySince ?? now) : undefined;
+    const isEmpty = this.emptySince !== undefined && now - this.emptySince >= EMPTY_MS;
+    if (isEmpty || left <= 0) this.finish();
+    else this.timer = clock.after(Math.min(LOOK_MS, left), () => this.look());
+  }
+
+  private finish(): void {
+    this.timer?.cancel();
+    const { reason } = this;
+    if (!this.over && reason !== undefined) {
+      this.over = true;
+      this.options.onDrained?.(reason);
+    }
+    if (this.leaving) this.leave();
   }
 }

@@ -28,11 +28,16 @@ const SECRET = { mode: 0o600 } as const;
 export class LocalCopy {
   /** The private key's file, which `wg` reads itself. */
   readonly keyPath: string;
+  /** The key pair of this server's probe, which `network-up` makes. */
+  readonly probeKeyPath: string;
+  readonly probePublicKeyPath: string;
   private readonly clusterPath: string;
   private readonly snapshotPath: string;
 
   constructor(private readonly statePath: string) {
     this.keyPath = join(statePath, "server.key");
+    this.probeKeyPath = join(statePath, "probe.key");
+    this.probePublicKeyPath = join(statePath, "probe.pub");
     this.clusterPath = join(statePath, "cluster.json");
     this.snapshotPath = join(statePath, "clients.json");
   }
@@ -56,6 +61,12 @@ export class LocalCopy {
         "delete it and run `init` again",
       );
     return publicKeyOf(text);
+  }
+
+  /** The public key of this server's probe, or undefined when it has not been made. */
+  async probePublicKey(): Promise<string | undefined> {
+    const text = (await readText(this.probePublicKeyPath))?.trim();
+    return text !== undefined && isKey(text) ? text : undefined;
   }
 
   /** The cluster description, or undefined. */

@@ -1,6 +1,7 @@
 import { UserError } from "../config/errors";
 import { systemClock } from "./clock";
 import { agentConfigPath, loadAgentConfig } from "./config";
+import { commandDrain } from "./drain-command";
 import { exec } from "./exec";
 import { init } from "./init";
 import { createLog, messageOf } from "./log";
@@ -10,7 +11,7 @@ import { StorageClient } from "./storage-client";
 import { runStorageWorker } from "./storage-worker";
 import { VERSION } from "./version";
 
-const USAGE = "usage: agent.js init | network-up | run | version";
+const USAGE = "usage: agent.js init | network-up | run | drain | undrain | version";
 
 async function main(command: string | undefined): Promise<void> {
   switch (command) {
@@ -22,6 +23,12 @@ async function main(command: string | undefined): Promise<void> {
       return withStorage((storage, config, log) => networkUp(config, storage, exec, log));
     case "run":
       return run(loadAgentConfig(agentConfigPath(process.env)));
+    case "drain":
+    case "undrain": {
+      const config = loadAgentConfig(agentConfigPath(process.env));
+      process.stdout.write(`${await commandDrain(config, command === "drain")}\n`);
+      return;
+    }
     case "storage-worker":
       if (process.send === undefined)
         throw new UserError("storage-worker is started by the agent, not by hand");

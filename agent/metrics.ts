@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Health } from "./health";
+import type { Probe } from "./probe";
 import type { Reconciler } from "./reconcile";
 import type { StorageClient } from "./storage-client";
 
@@ -12,6 +13,10 @@ export interface MetricsSource {
   readonly storage: Pick<StorageClient, "state" | "restarts">;
   now(): number;
   health(): Health;
+  readonly probe: Pick<Probe, "last" | "lostTotal" | "roundTripMs">;
+  /** The probe's peer, which is no client. */
+  readonly probeKey: string;
+  peers(): number;
   draining(): boolean;
   /** Revision of the registry that is known here, and seconds since it was last read (undefined: never). */
   revision(): number;
@@ -57,7 +62,7 @@ export function createMetrics(source: MetricsSource): Registry {
     Number(source.health().healthy),
   );
   gauge("wgc_draining", "1 while this server drains", () => Number(source.draining()));
-  gauge("wgc_peers", "Clients in the WireGuard interface", () => reconciler.peerCount);
+  gauge("wgc_peers", "Clients in the WireGuard interface", () => source.peers());
   gauge("wgc_peers_online", `Clients with a handshake in the last ${ONLINE_SECONDS} s`, () =>
     onlinePeers(source),
   );
@@ -72,6 +77,19 @@ export function createMetrics(source: MetricsSource): Registry {
   );
   gauge("wgc_storage_up", "1 when the shared storage answers, 0 when it is stuck", () =>
     Number(source.storage.state === "ok"),
+  );
+  gauge(
+    "wgc_probe_up",
+    "1 when the probe's last packet came back through tunnel, firewall and masquerade",
+    () => Number(source.probe.last === "arrived"),
+  );
+  gauge("wgc_probe_round_trip_seconds", "Time that the probe's last packet took that came back", () =>
+    source.probe.roundTripMs === undefined ? undefined : source.probe.roundTripMs / 1000,
+  );
+  counter(
+    "wgc_probe_lost_total",
+    "Packets of the probe that did not come back",
+    () => source.probe.lostTotal,
   );
   counter(
     "wgc_storage_restarts_total",
@@ -101,7 +119,7 @@ export function createMetrics(source: MetricsSource): Registry {
     labelNames: ["interface", "direction"],
     registers: [registry],
     collect() {
-      const peers = reconciler.state?.dump.peers ?? [];
+      const peers = clientPeers(source);
       const sum = (of: "rxBytes" | "txBytes") => peers.reduce((total, peer) => total + peer[of], 0);
       bytes.set({ interface: source.interface, direction: "received" }, sum("rxBytes"));
       bytes.set({ interface: source.interface, direction: "sent" }, sum("txBytes"));
@@ -110,7 +128,11 @@ export function createMetrics(source: MetricsSource): Registry {
   return registry;
 }
 
-function onlinePeers({ reconciler, now }: MetricsSource): number {
-  const since = now() / 1000 - ONLINE_SECONDS;
-  return reconciler.state?.dump.peers.filter((peer) => peer.latestHandshake > since).length ?? 0;
+function clientPeers({ reconciler, probeKey }: MetricsSource) {
+  return reconciler.state?.dump.peers.filter((peer) => peer.publicKey !== probeKey) ?? [];
+}
+
+function onlinePeers(source: MetricsSource): number {
+  const since = source.now() / 1000 - ONLINE_SECONDS;
+  return clientPeers(source).filter((peer) => peer.latestHandshake > since).length;
 }

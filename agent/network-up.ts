@@ -5,6 +5,7 @@ import type { AgentConfig } from "./config";
 import { type Exec, ExecError } from "./exec";
 import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
+import { probeUp } from "./probe-network";
 import type { StorageClient } from "./storage-client";
 
 const TOOL_LIMIT_MS = 10_000;
@@ -12,7 +13,8 @@ const TOOL_LIMIT_MS = 10_000;
 const DEVICE_LIMIT_MS = 5000;
 
 /**
- * Brings the WireGuard interface up: creates it when it is missing, gives it key, port, address and MTU. Safe to repeat.
+ * Brings the WireGuard interface up: creates it when it is missing, gives it key, port, address and MTU; then the probe.
+ * Safe to repeat.
  *
  * INVARIANTS: an interface that already has a key is never re-created and never gets another key, so running this beside a
  * serving agent costs no session.
@@ -46,6 +48,12 @@ export async function networkUp(
     { interface: name, publicKey: expected, listenPort: config.listenPort },
     "the WireGuard interface is up",
   );
+  const create = async (tunnel: string, run: Exec) => {
+    await createInterface(tunnel, run);
+    await waitForInterface(tunnel, run);
+  };
+  await probeUp(config, expected, create, exec);
+  log.info("the probe is up");
 }
 
 /** From this server's own copy, so that a reboot works without the shared storage; from the registry when there is none. */

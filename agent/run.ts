@@ -4,10 +4,14 @@ import { Agent } from "./agent";
 import { systemClock } from "./clock";
 import type { AgentConfig } from "./config";
 import { wgDevice } from "./device";
+import { OperatorDrain } from "./drain-command";
+import { DrainNotices } from "./drain-notices";
 import { exec } from "./exec";
 import { instanceId } from "./identity";
+import { Imds } from "./imds";
 import { LocalCopy } from "./local-copy";
 import { createLog, messageOf } from "./log";
+import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
 
@@ -20,10 +24,11 @@ const RESTART_LIMIT_MS = 2000;
  * SIGTERM and SIGINT: the server goes (stop, shutdown), so the agent drains first; a second one ends the drain. SIGHUP: only the
  * agent goes, and comes back at once (an update), so it ends with exit code 0 without a drain and health never says that it
  * leaves: the load balancer moves no flow. The unit tells the two apart with `RestartKillSignal=SIGHUP` (systemd.kill(5)).
- * Whichever it is, wg0 is left alone.
+ * Whichever it is, wg0 is left alone. Other reasons to drain (see {@link DrainNotices}) leave the process running.
  */
 export async function run(config: AgentConfig): Promise<void> {
-  const instance = await instanceId(process.env);
+  const imds = new Imds();
+  const instance = await instanceId(process.env, imds);
   const log = createLog(1, { instance, cluster: config.cluster, version: VERSION });
   process.on("uncaughtException", (error) => {
     log.fatal(
@@ -37,6 +42,12 @@ export async function run(config: AgentConfig): Promise<void> {
   if (publicKey === undefined) {
     throw new UserError(`${local.keyPath} does not exist; run \`init\` first (boot does it)`);
   }
+  const probeKey = await local.probePublicKey();
+  if (probeKey === undefined) {
+    throw new UserError(
+      `${local.probePublicKeyPath} does not exist; run \`network-up\` first (wgc-network does it)`,
+    );
+  }
   const agent = new Agent({
     config,
     instance,
@@ -48,11 +59,19 @@ export async function run(config: AgentConfig): Promise<void> {
     device: wgDevice(config.interface, exec),
     exec,
     local,
+    probeKey,
+    probeLine: new UdpProbeLine(config.tunnelIpv4),
   });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.beginDrain(signal));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));
+  const operator = new OperatorDrain(config.statePath);
+  const tell = agent.setDrain.bind(agent);
+  const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell });
+  await notices.start();
   await agent.start();
-  if ((await Promise.race([agent.drained, restart])) === "restart") {
+  const why = await Promise.race([agent.drained, restart]);
+  notices.stop();
+  if (why === "restart") {
     await Promise.race([agent.stop(), sleep(RESTART_LIMIT_MS)]);
     log.info("the agent leaves for a restart; the WireGuard interface is left as it is");
     return;

@@ -1,11 +1,12 @@
 /** `wgc lab`: a cluster that keeps running in the background, for hand work. */
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
 import { checkMachine } from "../lab/machine-check";
+import { NAT_KINDS, type NatKind } from "../lab/nat";
 import type { Finished } from "../lab/process";
 import { RpcClient } from "../lab/rpc";
 import type { LabEvent, LabStatus } from "../lab/status";
@@ -84,7 +85,7 @@ export function renderStatus(status: LabStatus): string {
 }
 
 /** Talks to the running lab and lets go of it afterwards, whatever happened. */
-async function withLab<T>(project: string, talk: (lab: RpcClient) => Promise<T>): Promise<T> {
+export async function withLab<T>(project: string, talk: (lab: RpcClient) => Promise<T>): Promise<T> {
   const lab = await connect(project);
   try {
     return await talk(lab);
@@ -125,6 +126,11 @@ const faultHelp = (): string =>
     .map(
       ([kind, { argument, what }]) => `  ${`${kind}${argument ? ` <${argument}>` : ""}`.padEnd(20)} ${what}`,
     )
+    .join("\n");
+
+const natHelp = (): string =>
+  Object.entries(NAT_KINDS)
+    .map(([kind, what]) => `  ${kind.padEnd(20)} ${what}`)
     .join("\n");
 
 /** Adds `wgc lab` and its subcommands. */
@@ -176,10 +182,28 @@ export function addLabCommand(program: Command, project: string): void {
   lab
     .command("join <client>")
     .description("add a client to the registry and connect it")
+    .addOption(
+      new Option("--nat <kind>", "what stands between it and the internet")
+        .choices(Object.keys(NAT_KINDS))
+        .default("strict"),
+    )
     .option("--json", "print what it took as JSON")
-    .addHelpText("after", "\nExamples:\n  $ ./wgc lab join alice\n  $ ./wgc lab join bob --json")
+    .addHelpText(
+      "after",
+      `\nKinds of --nat:\n${natHelp()}\n\nExamples:\n  $ ./wgc lab join alice\n  $ ./wgc lab join bob --nat full-cone --json`,
+    )
+    .action((name: string, options: { nat: NatKind; json?: boolean }) =>
+      act(project, "join", { name, nat: options.nat }, options.json === true),
+    );
+  lab
+    .command("roam <client>")
+    .description(
+      "let the client's router forget its mapping: its packets come from another port, to another server",
+    )
+    .option("--json", "print what happened, with times on the lab's clock, as JSON")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc lab roam alice\n  $ ./wgc lab roam alice --json")
     .action((name: string, options: { json?: boolean }) =>
-      act(project, "join", { name }, options.json === true),
+      act(project, "roam", { name }, options.json === true),
     );
   lab
     .command("revoke <client>")

@@ -5,6 +5,7 @@ import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { addDemoCommand } from "./demo-command";
 import { addLabCommand } from "./lab-command";
+import { addNodeCommand } from "./node-command";
 import { addPlanCommand } from "./plan-command";
 import { addSetupCommand } from "./setup-command";
 import { addTestCommand } from "./test-command";
@@ -27,6 +28,7 @@ function build(): Command {
   addDemoCommand(program, project);
   addPlanCommand(program);
   addLabCommand(program, project);
+  addNodeCommand(program, project);
   addTestCommand(program, project);
   addSetupCommand(program, project);
   program.enablePositionalOptions(); // what follows `lab exec MACHINE` belongs to the program that runs there

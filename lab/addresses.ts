@@ -8,6 +8,9 @@ import { UserError } from "../config/errors";
 /** Network that stands for the internet: clients, and one host that they reach through the tunnel. */
 export const INTERNET = { cidr: "198.51.100.0/24", bridge: "internet", host: "198.51.100.200" } as const;
 
+/** Link-local address of the instance metadata service, the same on every instance. */
+export const METADATA_ADDRESS = "169.254.169.254";
+
 /** First public address of the servers, as the internet gateway translates them; the load balancer's come from the plan. */
 const SERVER_PUBLIC_BASE = "203.0.113.10";
 

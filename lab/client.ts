@@ -1,20 +1,25 @@
 /** A VPN client of the lab: a machine with an unchanged wg-quick, its config file, and a probe that keeps talking. */
 import type { ChildProcess } from "node:child_process";
 import { parseConfig } from "../wireguard/config";
+import { History } from "./history";
 import type { Machine } from "./machine";
+import { type NatKind, renderRouter } from "./nat";
 import { onLines } from "./process";
 import { TrafficRecord } from "./traffic";
 
 export const ECHO_PORT = 7;
 const PROBE_INTERVAL_MS = 100;
 
-const STRICT_FILTER = `table inet door {
-  chain input { type filter hook input priority filter; policy drop
-    iifname { "lo", "wg0" } accept
-    ct state established,related accept
-  }
+/** Where the external ports of the clients' routers start. */
+const FIRST_EXTERNAL_PORT = 20_000;
+
+/** The load balancer took the client's flow from a server: its next packet goes to another. */
+export interface Reroute {
+  /** Time right after the flow was forgotten, on the lab's clock (performance.now()). */
+  at: number;
+  /** Address of the server that the flow went to until then. */
+  from: string;
 }
-`;
 
 export class Client {
   readonly traffic = new TrafficRecord();
@@ -25,6 +30,10 @@ export class Client {
   connected = false;
   /** Whether the operator revoked it; its machine goes on trying. */
   revoked = false;
+  readonly reroutes = new History<Reroute>();
+  /** Port that its packets come from on the internet; of a client without a router it is WireGuard's own. */
+  externalPort = FIRST_EXTERNAL_PORT;
+  private innerPort: number | undefined;
   private probe: ChildProcess | undefined;
 
   constructor(
@@ -34,15 +43,27 @@ export class Client {
     /** The load balancer's address that this client's DNS answer named. */
     readonly via: string,
     readonly machine: Machine,
+    readonly nat: NatKind = "strict",
   ) {}
 
+  /** Sets the client's router up, before its first packet. */
+  async setRouter(): Promise<void> {
+    if (this.nat === "public") return;
+    const { nat: kind, address, externalPort, innerPort } = this;
+    const rules = renderRouter({ kind, address, externalPort, innerPort });
+    await this.machine.run(["nft", "-f", "-"], { input: rules });
+  }
+
   /**
-   * Puts the client behind what most clients are behind: a router that lets in only what answers the client's own
-   * packets (address- and port-dependent filtering, RFC 4787 section 5). A server that sends from an address of its own
-   * does not reach it.
+   * The router gets another mapping and forgets the one it had, as it does after a reboot; WireGuard does not notice.
+   *
+   * @returns time of the change, on the lab's clock
    */
-  async closeDoor(): Promise<void> {
-    await this.machine.run(["nft", "-f", "-"], { input: STRICT_FILTER });
+  async rebind(port: number): Promise<number> {
+    this.externalPort = port;
+    await this.setRouter();
+    await this.machine.run(["conntrack", "-F"]);
+    return performance.now();
   }
 
   /**
@@ -56,6 +77,9 @@ export class Client {
     await this.machine.write("/etc/hosts", hosts);
     await this.machine.write("/etc/wireguard/wg0.conf", config, "0600");
     await this.machine.run(["wg-quick", "up", "wg0"]);
+    this.innerPort = Number(await this.machine.run(["wg", "show", "wg0", "listen-port"]));
+    if (this.nat === "public") this.externalPort = this.innerPort;
+    await this.setRouter();
     const node = ["node", "/lab/echo.js", "probe", probeHost, String(ECHO_PORT), String(PROBE_INTERVAL_MS)];
     this.probe = this.machine.spawn(node);
     onLines(this.probe.stdout as NodeJS.ReadableStream, (line) => this.traffic.take(line, performance.now()));

@@ -12,6 +12,7 @@ import { RegistryError, remedyOf } from "../registry/errors";
 import { faultSchema } from "./faults";
 import { Lab } from "./lab";
 import { readModel } from "./model";
+import { NAT_KINDS, type NatKind } from "./nat";
 import { run } from "./process";
 import { RpcServer } from "./rpc";
 import type { LabEvent } from "./status";
@@ -34,6 +35,9 @@ const HEALTHY_LIMIT_MS = 60_000;
 
 const named = z.object({ name: z.string().min(1) });
 const execParams = z.object({ machine: z.string(), command: z.array(z.string()).min(1) });
+const joinParams = named.extend({ nat: z.enum(Object.keys(NAT_KINDS) as [NatKind]).default("strict") });
+/** The first time at or after `since` (lab clock) that the load balancer moved the client; waits up to `limit` ms. */
+const rerouteParams = named.extend({ since: z.number().default(0), limit: z.number().default(0) });
 const gapParams = z.object({ name: z.string(), from: z.number(), to: z.number().optional() });
 const waitParams = z.object({ name: z.string(), limit: z.number(), notVia: z.string().optional() });
 
@@ -106,9 +110,17 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
     case "status":
       return lab.status();
     case "fault":
-      return lab.fault(faultSchema.parse(params));
-    case "join":
-      return lab.members.join(named.parse(params).name);
+      return lab.trouble.make(faultSchema.parse(params));
+    case "join": {
+      const { name, nat } = joinParams.parse(params);
+      return lab.members.join(name, nat);
+    }
+    case "roam":
+      return lab.roam(named.parse(params).name);
+    case "reroute": {
+      const { name, since, limit } = rerouteParams.parse(params);
+      return (await lab.client(name).reroutes.first(since, limit)) ?? null;
+    }
     case "revoke":
       return lab.members.revoke(named.parse(params).name);
     case "exec": {

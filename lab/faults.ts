@@ -5,8 +5,13 @@ import { UserError } from "../config/errors";
 export const faultSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("crash"), server: z.string() }),
   z.strictObject({ kind: z.literal("blackhole"), server: z.string() }),
+  z.strictObject({ kind: z.literal("heal"), server: z.string() }),
   z.strictObject({ kind: z.literal("stop"), server: z.string() }),
   z.strictObject({ kind: z.literal("start"), server: z.string() }),
+  z.strictObject({ kind: z.literal("drain"), server: z.string() }),
+  z.strictObject({ kind: z.literal("undrain"), server: z.string() }),
+  z.strictObject({ kind: z.literal("spot"), server: z.string() }),
+  z.strictObject({ kind: z.literal("replace") }),
   z.strictObject({ kind: z.literal("scale"), capacity: z.number().int() }),
   z.strictObject({ kind: z.literal("efs-hang") }),
   z.strictObject({ kind: z.literal("efs-heal") }),
@@ -19,9 +24,17 @@ export type Fault = z.infer<typeof faultSchema>;
 /** What each fault does, for `--help`, error messages and the docs. */
 export const FAULTS: Record<Fault["kind"], { argument?: "server" | "zone" | "capacity"; what: string }> = {
   crash: { argument: "server", what: "the plug is pulled: everything on the server ends at once" },
-  blackhole: { argument: "server", what: "the server runs on, but no packet reaches or leaves it" },
+  blackhole: {
+    argument: "server",
+    what: "the server runs on, but no packet reaches or leaves it, the file system's neither",
+  },
+  heal: { argument: "server", what: "a black hole ends; the server was never restarted" },
   stop: { argument: "server", what: "orderly stop: the agent drains, then the server ends" },
   start: { argument: "server", what: "a crashed or stopped server boots again; a black hole ends" },
+  drain: { argument: "server", what: "an operator drains the server: unhealthy, but it serves on" },
+  undrain: { argument: "server", what: "the server is in service again" },
+  spot: { argument: "server", what: "the server gets a spot interruption notice, and drains" },
+  replace: { what: "all servers are replaced, one after the other, each by a new one first" },
   scale: { argument: "capacity", what: "the group's desired capacity becomes this number" },
   "efs-hang": { what: "every access to the shared file system blocks, as NFS does without its server" },
   "efs-heal": { what: "the shared file system answers again" },

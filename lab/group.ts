@@ -5,6 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
+import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
@@ -12,12 +13,20 @@ import type { Network } from "./network";
 import { Server } from "./server";
 import type { LabEvent } from "./status";
 
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
+const SPOT_NOTICE_MS = 120_000;
+const HEALTHY_LIMIT_MS = 120_000;
+/** More than any drain takes; a lifecycle hook has such a limit (its heartbeat timeout) as well. */
+const DRAIN_LIMIT_MS = 360_000;
+
 export type Log = (text: string, level?: LabEvent["level"]) => void;
 
 export class Group {
   readonly servers = new Map<string, Server>();
   desired: number;
   private launched = 0;
+  /** Servers that are on their way out: nobody replaces them because they are unhealthy. */
+  private readonly ending = new Set<string>();
 
   constructor(
     private readonly model: LabModel,
@@ -41,6 +50,11 @@ export class Group {
     return server;
   }
 
+  /** The server with that address. */
+  at(address: string): Server | undefined {
+    return [...this.servers.values()].find(({ place }) => place.address === address);
+  }
+
   /** Launches servers until the group has its desired number; all boot side by side. */
   async fill(): Promise<void> {
     const boots: Promise<void>[] = [];
@@ -51,7 +65,8 @@ export class Group {
   /** What the Auto Scaling group does with an unhealthy server: a new one first, then the old one goes. */
   async replace(name: string): Promise<void> {
     const old = this.servers.get(name);
-    if (!old) return;
+    if (!old || this.ending.has(name)) return;
+    this.ending.add(name);
     const replacement = this.launch();
     this.log(`the group replaces ${name} with ${replacement.name}`);
     try {
@@ -61,6 +76,8 @@ export class Group {
       this.servers.delete(name);
     } catch (error) {
       this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
+    } finally {
+      this.ending.delete(name);
     }
   }
 
@@ -96,7 +113,7 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const machine = new Machine(place.name, this.site, { WGC_INSTANCE_ID: place.instance });
+    const machine = new Machine(place.name, this.site);
     const server = new Server(place, machine, this.network, this.model.userData);
     this.servers.set(server.name, server);
     return server;
@@ -130,17 +147,83 @@ export class Group {
     this.log(`${name} runs`);
   }
 
+  /** Asks a server's agent to drain, as `wgc node drain` does. */
+  async drain(name: string): Promise<void> {
+    await this.server(name).agent("drain");
+    this.log(`${name} drains`);
+  }
+
+  /** Ends what {@link drain} began. */
+  async undrain(name: string): Promise<void> {
+    await this.server(name).agent("undrain");
+    this.log(`${name} no longer drains`);
+  }
+
+  /** EC2 tells a spot instance that it takes it back, two minutes ahead. */
+  reclaim(name: string): void {
+    this.server(name).spotEnd = new Date(Date.now() + SPOT_NOTICE_MS).toISOString();
+    this.log(`${name} gets a spot interruption notice`, "bad");
+  }
+
   /**
-   * Scale-in in the order of AWS: out of the load balancer first, then its delay, then the instance ends.
-   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html
+   * Rolling replacement of all servers, each by a new one first: the new one is healthy before the old one drains, and
+   * the old one is deregistered when its flows have moved.
+   */
+  async replaceAll(): Promise<void> {
+    for (const old of [...this.servers.values()]) {
+      const successor = this.launch();
+      this.log(`${successor.name} is to take the place of ${old.name}`);
+      await this.boot(successor);
+      await this.whenHealthy(successor);
+      this.ending.add(old.name);
+      if (old.machine.running) {
+        await this.drain(old.name);
+        await this.whenDrained(old);
+      }
+      await this.retire(old);
+    }
+  }
+
+  private async whenHealthy(server: Server): Promise<void> {
+    const late = performance.now() + HEALTHY_LIMIT_MS;
+    const isHealthy = (): boolean =>
+      this.balancer.status().targets.some((t) => t.name === server.name && t.health === "healthy");
+    while (!isHealthy()) {
+      if (performance.now() > late)
+        throw new UserError(`${server.name} was not healthy within ${HEALTHY_LIMIT_MS / 1000} s; it stays`);
+      await pause(50);
+    }
+  }
+
+  /** Resolves when the agent says that its drain is over, or when it does not answer any more. */
+  private async whenDrained(server: Server): Promise<void> {
+    const late = performance.now() + DRAIN_LIMIT_MS;
+    while (performance.now() < late) {
+      const report = await askAgent(server.place.address, this.model.targets.health);
+      if (!report || report.drain?.over) return;
+      await pause(50);
+    }
+  }
+
+  /**
+   * Scale-in in the order of AWS with a terminate lifecycle hook: the metadata service names the coming state while the
+   * instance is deregistered; when the deregistration delay is over the instance waits (Terminating:Wait) until its
+   * agent has drained, and ends then.
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html and, for the metadata,
+   * https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
    */
   private async retire(server: Server): Promise<void> {
     const delay = this.model.targets.deregistrationDelay;
-    this.log(`${server.name} is deregistered; its flows end in ${delay} s`);
+    server.targetLifecycleState = "Terminated";
+    this.log(`${server.name} is told that it ends, and deregistered; its flows end in ${delay} s`);
     await this.balancer.deregister(server.name);
     await pause(delay * 1000);
-    if (server.machine.running) await server.stop();
+    if (server.machine.running) {
+      await this.whenDrained(server);
+      await server.stop();
+    }
     this.servers.delete(server.name);
+    this.ending.delete(server.name);
     this.log(`${server.name} is gone`);
   }
 }

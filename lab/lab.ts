@@ -3,22 +3,24 @@
  * the shared file system, clients, and a backend behind the servers. Runs inside the lab's own namespaces (see
  * enter.ts); nothing here touches the host.
  */
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import { type Client, ECHO_PORT } from "./client";
-import type { Fault } from "./faults";
 import { Group } from "./group";
+import { MetadataService } from "./imds";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
 import { Network } from "./network";
 import { attempt } from "./process";
+import { type Roamed, roam } from "./roam";
 import type { Server } from "./server";
 import type { LabEvent, LabStatus, ServerStatus } from "./status";
+import { Trouble } from "./trouble";
 
 export interface LabOptions {
   /** Whether the group replaces a server that its load balancer calls unhealthy, as an Auto Scaling group does. */
@@ -30,11 +32,11 @@ export interface LabOptions {
 export class Lab {
   readonly group: Group;
   readonly members: Members;
+  readonly trouble: Trouble;
   private readonly balancer: Balancer;
+  private metadata: MetadataService | undefined;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
-  /** Addresses whose packets vanish. */
-  private readonly cut = new Set<string>();
 
   private constructor(
     private readonly model: LabModel,
@@ -47,8 +49,10 @@ export class Lab {
     const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
     this.group = new Group(model, site, network, this.balancer, log);
+    const machine = this.machine.bind(this);
+    this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
     const reachable = (): Server[] =>
-      [...this.group.servers.values()].filter((s) => s.state === "running" && !this.cut.has(s.place.address));
+      [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
     const { echoProgram } = options;
     this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable });
@@ -69,6 +73,7 @@ export class Lab {
   async up(): Promise<void> {
     const { backendCidr } = this.model;
     await this.startHost("backend", backendCidr, backendAddress(backendCidr));
+    this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     await this.group.fill();
@@ -105,78 +110,12 @@ export class Lab {
           void this.group.replace(event.target);
         return;
       case "rerouted":
-        this.log(`load balancer moves ${event.flows} flows away from ${event.target}`);
+        this.log(`load balancer moves ${event.flows.length} flows away from ${event.target}`);
+        this.members.noteReroutes(event.flows);
         return;
       case "failOpen":
         if (event.zones.length > 0)
           this.log(`no healthy server for ${event.zones.join(", ")}: fail open`, "bad");
-    }
-  }
-
-  /** Makes something go wrong, or ends it; resolves when it has happened. */
-  async fault(fault: Fault): Promise<void> {
-    switch (fault.kind) {
-      case "crash":
-        this.machine(fault.server); // says so when it does not run
-        await this.group.server(fault.server).crash();
-        return this.log(`${fault.server} crashed`, "bad");
-      case "blackhole":
-        await this.setCut([this.group.server(fault.server).place.address], true);
-        return this.log(`${fault.server} is a black hole`, "bad");
-      case "stop":
-        this.log(`${fault.server} is asked to stop and drains`);
-        this.machine(fault.server); // says so when it does not run
-        return this.group.server(fault.server).stop();
-      case "start":
-        await this.setCut([this.group.server(fault.server).place.address], false);
-        return this.group.start(fault.server);
-      case "scale":
-        return this.group.scale(fault.capacity);
-      case "efs-hang":
-        await this.signalStorage("STOP");
-        writeFileSync(this.hangs, ""); // mount.efs looks for it: a server that starts meanwhile hangs as well
-        return this.log("the shared file system hangs", "bad");
-      case "efs-heal":
-        rmSync(this.hangs, { force: true });
-        await this.signalStorage("CONT");
-        return this.log("the shared file system answers again", "good");
-      case "az-loss":
-        await this.setCut(this.zoneAddresses(fault.zone), true);
-        return this.log(`zone ${fault.zone} is lost`, "bad");
-      case "az-heal":
-        await this.setCut(this.zoneAddresses(fault.zone), false);
-        return this.log(`zone ${fault.zone} is back`, "good");
-    }
-  }
-
-  private async setCut(addresses: string[], cut: boolean): Promise<void> {
-    for (const address of addresses) cut ? this.cut.add(address) : this.cut.delete(address);
-    await this.balancer.setCut(addresses, cut);
-  }
-
-  private zoneAddresses(name: string): string[] {
-    const zone = this.model.zones.find((candidate) => candidate.name === name);
-    if (!zone)
-      throw new UserError(`no zone '${name}'; there are: ${this.model.zones.map((z) => z.name).join(", ")}`);
-    const servers = [...this.group.servers.values()].filter((server) => server.place.zone === name);
-    return [zone.publicIp, ...servers.map((server) => server.place.address)];
-  }
-
-  private get hangs(): string {
-    return join(this.site.lab, "efs", ".hangs");
-  }
-
-  /** Stops or continues the processes that serve the file system to each server. */
-  private async signalStorage(signal: "STOP" | "CONT"): Promise<void> {
-    for (const server of this.group.servers.values()) {
-      if (!server.machine.running) continue;
-      const { code } = await server.machine.attempt(["pkill", `-${signal}`, "-x", "bindfs"]);
-      if (code !== 0) {
-        throw new UserError(
-          "this lab cannot make the file system hang: it needs the program bindfs and access to /dev/fuse; " +
-            "get bindfs with './wgc setup', allow /dev/fuse with 'sudo chmod 666 /dev/fuse', then start the lab again",
-        );
-      }
     }
   }
 
@@ -201,6 +140,14 @@ export class Lab {
 
   client(name: string): Client {
     return this.members.client(name);
+  }
+
+  /** A client's router forgets its mapping; see {@link roam}. */
+  async roam(name: string): Promise<Roamed> {
+    const roamed = await roam(this.client(name), this.balancer);
+    const server = (address: string): string => this.group.at(address)?.name ?? address;
+    this.log(`${name} comes from another port and goes to ${server(roamed.to)} (was ${server(roamed.from)})`);
+    return { ...roamed, from: server(roamed.from), to: server(roamed.to) };
   }
 
   private log(text: string, level: LabEvent["level"] = "info"): void {
@@ -241,8 +188,8 @@ export class Lab {
         },
         health: target?.health ?? "unused",
         reason: target?.reason ?? "",
-        flows: flows.get(address) ?? 0,
-        cut: this.cut.has(address),
+        flows: flows.filter((flow) => flow.target === address).length,
+        cut: this.trouble.isCut(server),
       };
     });
   }
@@ -250,6 +197,7 @@ export class Lab {
   /** Ends all timers; the machines end with the lab's process namespace. */
   close(): void {
     this.balancer.close();
+    this.metadata?.close();
   }
 }
 

@@ -1,6 +1,5 @@
 /** The lab's VPN clients and the operator who adds and revokes them: through the registry, as on AWS. */
 import { copyFileSync } from "node:fs";
-import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
@@ -10,10 +9,13 @@ import { addClient, removeClient, revokeClient } from "../registry/writer";
 import { renderClientConfig } from "../wireguard/config";
 import { generateKeyPair } from "../wireguard/keys";
 import { backendAddress, clientAddress, INTERNET } from "./addresses";
+import { askAgent } from "./agent-report";
+import type { MovedFlow } from "./balancer/balancer";
 import { Client } from "./client";
 import type { Log } from "./group";
 import { Machine, type Site } from "./machine";
 import type { LabModel, LabZone } from "./model";
+import type { NatKind } from "./nat";
 import type { Network } from "./network";
 import type { Server } from "./server";
 import type { ClientStatus } from "./status";
@@ -76,10 +78,10 @@ export class Members {
    * Adds a client and connects it; resolves with what it took, in milliseconds since the registry had it: `applied`
    * until every server that can be reached knows it, `firstAnswer` until the backend answered it.
    */
-  async join(name: string): Promise<{ applied: number; firstAnswer: number }> {
+  async join(name: string, nat: NatKind = "strict"): Promise<{ applied: number; firstAnswer: number }> {
     this.checkName(name);
     const enrolled = await this.enrol(name);
-    const client = await this.startMachine(name);
+    const client = await this.startMachine(name, nat);
     this.clients.set(name, client);
     try {
       return await this.connect(client, enrolled);
@@ -126,12 +128,25 @@ export class Members {
     return { applied };
   }
 
+  /** Tells the clients that the load balancer took their flows from a server; a flow of a former mapping is nobody's. */
+  noteReroutes(flows: readonly MovedFlow[]): void {
+    for (const { client: address, port, at, target } of flows) {
+      for (const client of this.clients.values()) {
+        if (client.address === address && client.externalPort === port)
+          client.reroutes.add({ at, from: target });
+      }
+    }
+  }
+
   /** What each client sees. @param servers names by address, to tell who carried the last answer */
   status(servers: ReadonlyMap<string, string>): ClientStatus[] {
     return [...this.clients.values()].map((client) => {
       const { sent, received, last } = client.traffic.report();
       return {
         name: client.name,
+        nat: client.nat,
+        address: client.address,
+        externalPort: client.externalPort,
         tunnelAddress: client.tunnelAddress,
         via: client.via,
         revoked: client.revoked,
@@ -153,15 +168,15 @@ export class Members {
       throw new UserError(`the lab has a machine '${name}' already; choose another name`);
   }
 
-  private async startMachine(name: string): Promise<Client> {
+  private async startMachine(name: string, nat: NatKind): Promise<Client> {
     const { model, site, network, echoProgram } = this.context;
     const index = this.joined++;
     const address = clientAddress(index);
     const zone = model.zones[index % model.zones.length] as LabZone; // a DNS answer names the zones in turn
-    const client = new Client(name, address, zone.publicIp, new Machine(name, site));
+    const client = new Client(name, address, zone.publicIp, new Machine(name, site), nat);
     await client.machine.start();
     await network.attach(client.machine, INTERNET.cidr, address);
-    await client.closeDoor();
+    await client.setRouter();
     copyFileSync(echoProgram, join(client.machine.disk, "lab", "echo.js"));
     return client;
   }
@@ -205,23 +220,8 @@ export class Members {
   }
 
   /** The revision that a server's agent says it applied; -1 when it does not answer. */
-  private appliedRevision(server: Server): Promise<number> {
-    const { port, path } = this.context.model.targets.health;
-    return new Promise((resolve) => {
-      const request = get(
-        { host: server.place.address, port, path, agent: false, timeout: 1000 },
-        (response) => {
-          let body = "";
-          response.on("data", (chunk) => {
-            body += String(chunk);
-          });
-          response.on("end", () =>
-            resolve(Number((JSON.parse(body) as { revision?: number }).revision ?? -1)),
-          );
-        },
-      );
-      request.on("timeout", () => request.destroy());
-      request.on("error", () => resolve(-1));
-    });
+  private async appliedRevision(server: Server): Promise<number> {
+    const report = await askAgent(server.place.address, this.context.model.targets.health);
+    return report?.revision ?? -1;
   }
 }

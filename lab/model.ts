@@ -26,6 +26,8 @@ export interface LabTargetGroup {
   health: {
     port: number;
     path: string;
+    /** Statuses that pass: `200`, `200,204` or `200-399`. */
+    matcher: string;
     interval: number;
     timeout: number;
     healthy: number;
@@ -141,6 +143,8 @@ function readTargets(view: PlanView): LabTargetGroup {
     health: {
       port: Number(health["port"]),
       path: String(health["path"] ?? "/"),
+      // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Matcher.html
+      matcher: String(health["matcher"] ?? "200-399"),
       interval: Number(health["interval"] ?? 30),
       timeout: Number(health["timeout"] ?? 6),
       healthy: Number(health["healthyThreshold"] ?? 5),

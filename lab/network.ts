@@ -3,10 +3,16 @@
  * subnet is a bridge in it, and so is the internet. Machines hang on these bridges by veth pairs.
  */
 import { Address4 } from "ip-address";
-import { balancerAddress, hostWithPrefix, INTERNET, ROUTER_HOST } from "./addresses";
+import { balancerAddress, hostOf, hostWithPrefix, INTERNET, ROUTER_HOST } from "./addresses";
 import type { Machine } from "./machine";
 import type { LabModel } from "./model";
 import { attempt, run } from "./process";
+
+/** A locally administered hardware address for an IPv4 address. */
+export function hardwareAddress(address: string): string {
+  const bytes = address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+  return ["02", "00", ...bytes].join(":");
+}
 
 export class Network {
   private readonly bridges = new Map<string, string>();
@@ -37,7 +43,10 @@ export class Network {
   private async bridge(cidr: string, name = `subnet${this.bridges.size}`): Promise<void> {
     if (this.bridges.has(cidr)) return;
     this.bridges.set(cidr, name);
-    await run(["ip", "link", "add", name, "type", "bridge"]);
+    // Without an address of its own a bridge takes the lowest of its ports', which changes as machines come and go; the
+    // others then send to the former one until their neighbour entries expire, half a minute later.
+    const hardware = hardwareAddress(hostOf(cidr, ROUTER_HOST));
+    await run(["ip", "link", "add", name, "address", hardware, "type", "bridge"]);
     await run(["ip", "address", "add", hostWithPrefix(cidr, ROUTER_HOST), "dev", name]);
     await run(["ip", "link", "set", name, "up"]);
   }
@@ -61,11 +70,7 @@ export class Network {
     // The kernel takes a dead machine's namespace down a moment later, and its cable with it.
     await attempt(["ip", "link", "delete", port]);
     // The hardware address follows from the IP address, so that a machine that comes back is found at once.
-    const hardware = [
-      "02",
-      "00",
-      ...address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0")),
-    ].join(":");
+    const hardware = hardwareAddress(address);
     const peer = ["peer", "name", "eth0", "address", hardware, "netns", String(machine.pid)];
     await run(["ip", "link", "add", port, "type", "veth", ...peer]);
     await run(["ip", "link", "set", port, "master", this.bridgeOf(cidr), "up"]);

@@ -1,6 +1,7 @@
 /** A VPN server of the lab: a machine that boots from the launch template's user data. */
 import { UserError } from "../config/errors";
 import { bootSteps, takeStep } from "./cloud-config";
+import type { InstanceMetadata } from "./imds";
 import type { Machine } from "./machine";
 import type { Network } from "./network";
 import { CommandError } from "./process";
@@ -22,6 +23,9 @@ export class Server {
   bootTime = 0;
   /** Names of what the boot did, in order: shown by `lab status --json`. */
   readonly bootLog: string[] = [];
+  /** What the metadata service says about the Auto Scaling group's wish and a spot instance's end. */
+  targetLifecycleState: InstanceMetadata["targetLifecycleState"] = "InService";
+  spotEnd: string | undefined;
   private booted = false;
 
   constructor(
@@ -77,6 +81,21 @@ export class Server {
     // The entries say nofail: systemd goes on without a file system that cannot be mounted (systemd.mount(5)).
     const script = `${settings}; mount -a || :; systemctl boot`;
     await this.machine.run(["sh", "-c", script], { timeout: 60_000 });
+  }
+
+  get metadata(): InstanceMetadata {
+    const { instance, zone } = this.place;
+    return { instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd };
+  }
+
+  /**
+   * Runs one of the agent's commands on the server, as an operator does through a session.
+   *
+   * @throws UserError with what the command says.
+   */
+  async agent(command: "drain" | "undrain"): Promise<void> {
+    const { code, stderr } = await this.machine.attempt(["/opt/wgc/bin/node", "/opt/wgc/agent.js", command]);
+    if (code !== 0) throw new UserError(`${this.name}: ${stderr.trim().replace(/^wgc agent: /, "")}`);
   }
 
   /** The plug is pulled: everything in the machine ends at once. */

@@ -1,4 +1,5 @@
 /** What a running lab tells about itself: the live view, `lab status --json` and the tests read this. */
+import type { NatKind } from "./nat";
 import type { ServerState } from "./server";
 
 export interface ServerStatus {
@@ -23,6 +24,11 @@ export interface ServerStatus {
 
 export interface ClientStatus {
   name: string;
+  /** What stands between it and the internet. */
+  nat: NatKind;
+  /** Address on the lab's internet, and the port that its packets come from there. */
+  address: string;
+  externalPort: number;
   tunnelAddress: string;
   /** The load balancer's address that this client's DNS answer named. */
   via: string;

@@ -1,3 +1,5 @@
+import { probeAddress } from "../wireguard/addresses";
+import { PROBE } from "../wireguard/probe";
 import { INTERFACE } from "./paths";
 import type { UserDataArgs } from "./types";
 
@@ -6,7 +8,8 @@ const NFS_PORT = 2049;
 
 interface Chain {
   readonly name: string;
-  readonly hook: string;
+  /** What the kernel calls it at; a chain without one is called by other chains. */
+  readonly hook?: string;
   readonly rules: readonly string[];
 }
 
@@ -20,9 +23,13 @@ interface Chain {
 export function renderNftables(
   args: Pick<UserDataArgs, "listenPort" | "healthPort" | "tunnelCidr" | "vpcCidr">,
 ): string {
-  const chains = [forwardChain(args), inputChain(args), masqueradeChain(args)];
+  const chains = [linkLocalChain(args), forwardChain(args), inputChain(args), masqueradeChain(args)];
   const body = chains.map(({ name, hook, rules }) =>
-    [`  chain ${name} {`, `    ${hook}`, ...rules.map((rule) => `    ${rule}`), "  }"].join("\n"),
+    [
+      `  chain ${name} {`,
+      ...(hook === undefined ? rules : [hook, ...rules]).map((line) => `    ${line}`),
+      "  }",
+    ].join("\n"),
   );
   return [
     "#!/usr/sbin/nft -f",
@@ -36,13 +43,28 @@ export function renderNftables(
   ].join("\n");
 }
 
+/**
+ * What the tunnel sends to link-local addresses. Only the probe's own packet goes on, to the rules that clients' packets pass; its source
+ * cannot be forged, because WireGuard takes each peer's addresses from that peer only.
+ */
+function linkLocalChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
+  const probe = `ip saddr ${probeAddress(args.tunnelCidr)} ip daddr ${PROBE.target} udp dport ${PROBE.ports.target}`;
+  return {
+    name: "link_local",
+    rules: [
+      `${probe} oifname "${PROBE.outside.interface}" counter return comment "probe"`,
+      // The role's credentials live at these addresses (EC2 user guide, "Limit access to the IMDS"). All of link-local goes with them.
+      'counter drop comment "instance metadata, link-local"',
+    ],
+  };
+}
+
 function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
   return {
     name: "forward",
     hook: "type filter hook forward priority filter; policy drop;",
     rules: [
-      // The role's credentials live at these addresses (EC2 user guide, "Limit access to the IMDS"). All of link-local goes with them.
-      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"`,
+      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 jump link_local`,
       `iifname "${INTERFACE}" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"`,
       // Clients leave with the server's address, which the shared file system's security group lets in; server key and registry are there.
       // NFS, and EFS with it, listens on 2049 only (https://docs.aws.amazon.com/efs/latest/ug/network-access.html).
@@ -63,10 +85,13 @@ function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcC
     hook: "type filter hook input priority filter; policy drop;",
     rules: [
       'iifname "lo" accept',
+      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe's cable"`,
       // A client has no business with the server itself; the rule stands before "established" so that it also ends old flows.
       `iifname "${INTERFACE}" icmp type echo-request accept`,
       `iifname "${INTERFACE}" counter drop comment "tunnel to server"`,
       "ct state established,related accept",
+      // The probe's packet at the end of its way through tunnel, forwarding and masquerade.
+      `iifname "${PROBE.outside.interface}" ip saddr ${PROBE.inside.address} ip daddr ${PROBE.outside.address} udp dport ${PROBE.ports.echo} accept`,
       "meta l4proto { icmp, ipv6-icmp } accept",
       `udp dport ${args.listenPort} accept`,
       `ip saddr ${args.vpcCidr} tcp dport ${args.healthPort} accept comment "health checks of the load balancer"`,

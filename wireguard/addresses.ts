@@ -5,6 +5,7 @@ interface TunnelRange {
   readonly server: number;
   readonly firstClient: number;
   readonly lastClient: number;
+  readonly probe: number;
   readonly prefix: number;
 }
 
@@ -50,6 +51,11 @@ export function serverAddress(tunnel: string): string {
   return `${dotted(range.server)}/${range.prefix}`;
 }
 
+/** The tunnel address of each server's own probe: the last host of the range, without a length; never a client's. */
+export function probeAddress(tunnel: string): string {
+  return dotted(tunnelRange(tunnel).probe);
+}
+
 /** How many clients fit into the tunnel's range. */
 export function clientCapacity(tunnel: string): number {
   const range = tunnelRange(tunnel);
@@ -57,7 +63,8 @@ export function clientCapacity(tunnel: string): number {
 }
 
 /**
- * Free client addresses of the tunnel's range, lowest first, without network, broadcast and the servers' address.
+ * Free client addresses of the tunnel's range, lowest first, without network, broadcast, the servers' and the
+ * probes' address.
  * Lazy, because the caller has to claim each candidate and another writer may be faster.
  */
 export function* freeAddresses(tunnel: string, taken: ReadonlySet<string>): Generator<string> {
@@ -78,15 +85,18 @@ function tunnelRange(tunnel: string): TunnelRange {
   if (!Address4.isValid(tunnel) || !tunnel.includes("/"))
     throw new RangeError(`${tunnel} is not an IPv4 range`);
   const parsed = new Address4(tunnel);
-  if (parsed.subnetMask > 30) {
-    throw new RangeError(`${tunnel} has no room for a server and a client; the longest prefix is /30`);
+  if (parsed.subnetMask > 29) {
+    throw new RangeError(
+      `${tunnel} has no room for a server, its probe and a client; the longest prefix is /29`,
+    );
   }
   const network = Number(parsed.startAddress().bigInt());
   const broadcast = Number(parsed.endAddress().bigInt());
   return {
     server: network + 1,
     firstClient: network + 2,
-    lastClient: broadcast - 1,
+    lastClient: broadcast - 2,
+    probe: broadcast - 1,
     prefix: parsed.subnetMask,
   };
 }

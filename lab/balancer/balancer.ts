@@ -8,7 +8,9 @@
  */
 import { balancerAddress } from "../addresses";
 import type { LabModel, LabZone } from "../model";
-import { attempt, run } from "../process";
+import { run } from "../process";
+import { deleteFlows, type Flow, listFlows } from "./flows";
+import { targetIndex } from "./hash";
 import { afterCheck, checkOnce, INITIAL_HEALTH, type TargetHealth } from "./health";
 import { decideRouting, type RoutingTarget } from "./routing";
 import { renderRuleset } from "./ruleset";
@@ -32,10 +34,16 @@ export interface TargetStatus {
   reason: string;
 }
 
+/** A flow that was taken from its target, and the time right after that: its next packet goes to another. */
+export interface MovedFlow extends Flow {
+  /** Milliseconds of the lab's clock (performance.now()). */
+  at: number;
+}
+
 /** What the balancer tells of itself: for the live view, and for whoever waits for a change. */
 export type BalancerEvent =
   | { kind: "health"; target: string; state: TargetHealth["state"]; reason: string }
-  | { kind: "rerouted"; target: string; flows: number }
+  | { kind: "rerouted"; target: string; flows: readonly MovedFlow[] }
   | { kind: "failOpen"; zones: string[] };
 
 export class Balancer {
@@ -43,6 +51,8 @@ export class Balancer {
   private readonly cut = new Set<string>();
   private seed = 1;
   private failOpen: string[] = [];
+  /** What the kernel's rules say now. */
+  private loaded: { byZone: Record<string, string[]>; seed: number } = { byZone: {}, seed: 0 };
   private applying: Promise<void> = Promise.resolve();
   private closed = false;
 
@@ -95,23 +105,16 @@ export class Balancer {
     return { targets, failOpen: this.failOpen };
   }
 
-  /** Number of flows that the flow table holds for each target address. */
-  async flows(): Promise<Map<string, number>> {
-    const { stdout } = await attempt([
-      "conntrack",
-      "-L",
-      "-p",
-      "udp",
-      "--orig-port-dst",
-      String(this.model.endpoint.port),
-    ]);
-    const counts = new Map<string, number>();
-    for (const line of stdout.split("\n")) {
-      const sources = [...line.matchAll(/src=(\S+)/g)].map((match) => match[1] ?? "");
-      const [, target] = sources; // the reply direction's source is the target
-      if (target) counts.set(target, (counts.get(target) ?? 0) + 1);
-    }
-    return counts;
+  /** The flow table: all flows from clients to targets. */
+  flows(): Promise<Flow[]> {
+    return listFlows(this.model.endpoint.port);
+  }
+
+  /** Address of the target that a new flow would go to now; undefined when there is none. */
+  choice(client: string, port: number, via: string): string | undefined {
+    const zone = this.model.zones.find(({ publicIp }) => publicIp === via);
+    const targets = this.loaded.byZone[zone?.name ?? ""] ?? [];
+    return targets[targetIndex(client, port, via, targets.length, this.loaded.seed)];
   }
 
   close(): void {
@@ -157,8 +160,7 @@ export class Balancer {
         !this.failOpen.includes(zone) &&
         (name === target.name || wasOpen.includes(zone)),
     );
-    for (const from of moved)
-      this.tell({ kind: "rerouted", target: from.name, flows: await this.forgetFlows(from) });
+    for (const from of moved) await this.forgetFlows(from);
   }
 
   /** Loads the rules for what is known now; calls run one after the other. */
@@ -170,6 +172,7 @@ export class Balancer {
   private async load(): Promise<void> {
     if (this.closed) return;
     const { zones, endpoint, targets, allowedFromBalancer } = this.model;
+    const { seed } = this;
     const registered = [...this.targets.values()];
     const routing: RoutingTarget[] = registered.map((target) => ({
       address: target.address,
@@ -189,12 +192,13 @@ export class Balancer {
         publicIp: zone.publicIp,
         targets: decision.byZone[zone.name] ?? [],
       })),
-      seed: this.seed,
+      seed,
       publicAddresses: Object.fromEntries(registered.map((target) => [target.address, target.publicAddress])),
       allowed: allowedFromBalancer,
       cut: [...this.cut],
     });
     await run(["nft", "-f", "-"], { input: ruleset });
+    this.loaded = { byZone: decision.byZone, seed };
     if (decision.failOpen.join() !== this.failOpen.join()) {
       this.failOpen = decision.failOpen;
       // New targets are not healthy yet, which is no reason for alarm; targets that failed their checks are.
@@ -203,14 +207,14 @@ export class Balancer {
     }
   }
 
-  /** Deletes the target's flows, so that each one's next packet is hashed anew; returns how many there were. */
-  private async forgetFlows(target: Target): Promise<number> {
-    let count = 0;
+  /** Deletes the target's flows, so that each one's next packet is hashed anew. */
+  private async forgetFlows(target: Target): Promise<void> {
+    const flows: MovedFlow[] = [];
     for (const zone of this.model.zones) {
-      const flow = ["-p", "udp", "--orig-dst", zone.publicIp, "--reply-src", target.address];
-      const { stderr } = await attempt(["conntrack", "-D", ...flow]);
-      count += Number(/(\d+) flow entries have been deleted/.exec(stderr)?.[1] ?? 0);
+      const gone = await deleteFlows(zone.publicIp, target.address);
+      const at = performance.now();
+      flows.push(...gone.map((flow) => ({ ...flow, at })));
     }
-    return count;
+    if (flows.length > 0) this.tell({ kind: "rerouted", target: target.name, flows });
   }
 }

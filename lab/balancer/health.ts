@@ -43,11 +43,21 @@ export interface CheckTarget {
   path: string;
   /** Seconds. */
   timeout: number;
+  /** Statuses that pass, as the target group writes them: `200`, `200,204` or `200-399`. */
+  matcher: string;
   /** Source address: the load balancer's node. */
   from: string;
 }
 
-/** One HTTP health check; a status of 200-299 passes (the default matcher of the target groups here). */
+/** Whether a target group's matcher takes this status. */
+export function matchesStatus(matcher: string, status: number): boolean {
+  return matcher.split(",").some((part) => {
+    const [first, last = first] = part.split("-").map(Number);
+    return first !== undefined && last !== undefined && status >= first && status <= last;
+  });
+}
+
+/** One HTTP health check. */
 export function checkOnce(target: CheckTarget): Promise<CheckResult> {
   return new Promise((resolve) => {
     const request = get(
@@ -56,7 +66,7 @@ export function checkOnce(target: CheckTarget): Promise<CheckResult> {
         response.resume();
         const status = response.statusCode ?? 0;
         clearTimeout(timer);
-        resolve({ ok: status >= 200 && status < 300, reason: `HTTP ${status}` });
+        resolve({ ok: matchesStatus(target.matcher, status), reason: `HTTP ${status}` });
       },
     );
     const timer = setTimeout(() => request.destroy(new Error("timed out")), target.timeout * 1000);

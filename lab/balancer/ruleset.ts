@@ -2,7 +2,7 @@
  * The load balancer's data path as one nftables table, rendered from what the balancer knows. The kernel's connection
  * tracking is the flow table: a packet of a known flow never looks at these rules again, only a new flow is hashed.
  */
-import { INTERNET } from "../addresses";
+import { INTERNET, METADATA_ADDRESS } from "../addresses";
 import type { LabPortRule } from "../model";
 
 export interface Frontend {
@@ -62,12 +62,12 @@ table ip lab {
   set cut { type ipv4_addr; ${set(rules.cut)}
   }
 
-  # Faults: nothing reaches or leaves these addresses.
-  chain cut_in { type filter hook prerouting priority raw; ip saddr @cut drop; ip daddr @cut drop
+  # Faults: nothing reaches or leaves these addresses. The metadata service is the host's own and stays.
+  chain cut_in { type filter hook prerouting priority raw; ip saddr @cut ip daddr != ${METADATA_ADDRESS} drop; ip daddr @cut drop
   }
   chain cut_forward { type filter hook forward priority filter - 10; ip daddr @cut drop
   }
-  chain cut_out { type filter hook output priority raw; ip daddr @cut drop
+  chain cut_out { type filter hook output priority raw; ip daddr @cut ip saddr != ${METADATA_ADDRESS} drop
   }
 
   # The listener: a new flow goes to a healthy target, chosen by the hash of its addresses and ports.

@@ -66,6 +66,8 @@ async function setup(name: string, copyOf: string) {
     device: fake,
     exec: () => Promise.reject(new Error("no tools here")),
     local,
+    probeKey: key(99),
+    probeLine: { problem: undefined, send: () => {}, renew: () => {}, close: () => {} },
   });
   await agent.start();
   await settle();

@@ -25,6 +25,11 @@ export class FakeClock implements Clock {
     };
   }
 
+  /** Time passes in which nothing runs, as for a stopped process. */
+  skip(ms: number): void {
+    this.time += ms;
+  }
+
   /** Moves on, letting promises settle after each callback. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;

@@ -28,14 +28,36 @@ namespaceTest(
       "hung storage",
       "served without the registry",
       "registry back",
-      "interface down and up",
-      "firewall and forwarding",
       "restarted without a drain",
       "drained",
       "no secret in the log",
     ]);
   },
   90_000,
+);
+
+namespaceTest(
+  "each fault of a server is seen and said, and mended ones are forgiven",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    expect(await steps("faults", [agent])).toEqual([
+      "healthy",
+      "network-up again",
+      "session lost",
+      "forwarding off",
+      "firewall gone",
+      "masquerade gone",
+      "forward rules gone",
+      "interface down",
+      "wrong key",
+      "wg hangs",
+      "agent stopped and continued",
+      "bad revision",
+      "a client reaches nothing of the probe",
+      "the probe is in no record",
+    ]);
+  },
+  180_000,
 );
 
 namespaceTest(

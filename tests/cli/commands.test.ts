@@ -16,7 +16,11 @@ const COMMANDS = [
   "lab fault",
   "lab join",
   "lab revoke",
+  "lab roam",
   "lab down",
+  "node",
+  "node drain",
+  "node undrain",
 ];
 
 test("every command's help has examples, and every command there is was asked", async () => {

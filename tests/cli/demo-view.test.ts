@@ -26,6 +26,9 @@ const server = (name: string, zone: string, rest: Partial<ServerStatus> = {}): S
 const client = (name: string, rest: Partial<ClientStatus> = {}): ClientStatus => ({
   ...{
     name,
+    nat: "strict",
+    address: "198.51.100.10",
+    externalPort: 20000,
     tunnelAddress: "10.100.0.2/32",
     via: "192.0.2.10",
     revoked: false,

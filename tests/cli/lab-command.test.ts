@@ -11,7 +11,11 @@ test.each([
   ["lab", "status", "--json"],
   ["lab", "down"],
   ["lab", "join", "alice"],
+  ["lab", "join", "alice", "--nat", "full-cone"],
+  ["lab", "roam", "alice"],
   ["lab", "revoke", "alice"],
+  ["node", "drain", "s1", "--lab"],
+  ["node", "undrain", "s1", "--lab"],
   ["lab", "fault", "crash", "s1"],
   ["lab", "exec", "s1", "wg", "show"],
   ["lab", "exec", "s1", "wg", "--help"], // the program's option, not this command's

@@ -1,6 +1,15 @@
 import fc from "fast-check";
-import { afterCheck, type HealthState, INITIAL_HEALTH, type TargetHealth } from "../../lab/balancer/health";
+import { parseFlows } from "../../lab/balancer/flows";
+import { targetIndex } from "../../lab/balancer/hash";
+import {
+  afterCheck,
+  type HealthState,
+  INITIAL_HEALTH,
+  matchesStatus,
+  type TargetHealth,
+} from "../../lab/balancer/health";
 import { decideRouting, type RoutingTarget } from "../../lab/balancer/routing";
+import { NFT, runTool, testWith } from "../support/tool";
 
 const target = (
   address: string,
@@ -141,4 +150,65 @@ describe("health", () => {
       ),
     );
   });
+});
+
+test.each([
+  ["200", 200, true],
+  ["200", 201, false],
+  ["200,204", 204, true],
+  ["200,204", 203, false],
+  ["200-399", 399, true],
+  ["200-399", 400, false],
+  ["200-299,404", 404, true],
+  ["200", 503, false],
+])("matcher %s and status %i: %s", (matcher, status, passes) => {
+  expect(matchesStatus(matcher, status)).toBe(passes);
+});
+
+describe("flows", () => {
+  const ENTRY =
+    "udp      17 110 src=198.51.100.10 dst=192.0.2.10 sport=20001 dport=51820 src=10.0.32.10 dst=198.51.100.10 sport=51820 dport=20001 [ASSURED] mark=0 use=1";
+  const FLOW = { client: "198.51.100.10", port: 20001, via: "192.0.2.10", target: "10.0.32.10" };
+
+  test("entries and events are read: the client is the first direction's source, the target the second's", () => {
+    expect(parseFlows(`${ENTRY}\n${ENTRY.replaceAll("20001", "20002")}\n`)).toEqual([
+      FLOW,
+      { ...FLOW, port: 20002 },
+    ]);
+    expect(parseFlows(`    [NEW] ${ENTRY}`)).toEqual([FLOW]);
+  });
+
+  test("what is no entry is passed over", () => {
+    expect(parseFlows("conntrack v1.4.7: 0 flow entries have been shown.\n")).toEqual([]);
+    expect(parseFlows("")).toEqual([]);
+  });
+});
+
+testWith(NFT, "the hash is the kernel's: it is known beforehand where each new flow goes", () => {
+  const [client, via, targets, seed] = ["198.51.100.10", "192.0.2.10", 5, 77];
+  const ports = Array.from({ length: 40 }, (_, index) => 20_000 + 997 * index);
+  const map = Array.from({ length: targets }, (_, index) => `${index} : 10.0.0.${index} . 51820`).join(", ");
+  const send = `const { createSocket } = require("node:dgram");
+    for (const port of ${JSON.stringify(ports)}) {
+      const socket = createSocket("udp4");
+      socket.bind(port, "${client}", () => socket.send("x", 51820, "${via}", () => socket.close()));
+    }`;
+  const script = `ip link set lo up && ip address add ${client}/32 dev lo && ip route add default dev lo
+nft -f - <<'END'
+table ip test {
+  chain listener {
+    type nat hook output priority -100
+    ip daddr ${via} udp dport 51820 dnat ip addr . port to jhash ip saddr . udp sport . ip daddr mod ${targets} seed ${seed} map { ${map} }
+  }
+}
+END
+"${process.execPath}" -e '${send}' && conntrack -L -p udp 2>/dev/null`;
+  const { text } = runTool("unshare", ["-rn", "sh", "-c", script]);
+  const flows = parseFlows(text).sort((a, b) => a.port - b.port);
+  const expected = ports.map((port) => {
+    const target = `10.0.0.${targetIndex(client, port, via, targets, seed)}`;
+    return { client, port, via, target };
+  });
+  expect(flows).toEqual(expected);
+  expect(new Set(flows.map(({ target }) => target)).size).toBe(targets);
 });

@@ -3,6 +3,11 @@ import { FAULTS, type Fault, parseFault } from "../../lab/faults";
 const GOOD: readonly [string, Fault][] = [
   ["crash s1", { kind: "crash", server: "s1" }],
   ["blackhole s2", { kind: "blackhole", server: "s2" }],
+  ["heal s2", { kind: "heal", server: "s2" }],
+  ["drain s1", { kind: "drain", server: "s1" }],
+  ["undrain s1", { kind: "undrain", server: "s1" }],
+  ["spot s2", { kind: "spot", server: "s2" }],
+  ["replace", { kind: "replace" }],
   ["stop s3", { kind: "stop", server: "s3" }],
   ["start s1", { kind: "start", server: "s1" }],
   ["scale 4", { kind: "scale", capacity: 4 }],
@@ -20,7 +25,8 @@ test("every fault that there is was tried", () => {
   expect(GOOD.map(([, { kind }]) => kind).sort()).toEqual(Object.keys(FAULTS).sort());
 });
 
-const ALL = "crash, blackhole, stop, start, scale, efs-hang, efs-heal, az-loss, az-heal";
+const ALL =
+  "crash, blackhole, heal, stop, start, drain, undrain, spot, replace, scale, efs-hang, efs-heal, az-loss, az-heal";
 const BAD: readonly [words: string[], message: string][] = [
   [[], `unknown fault ''; there are: ${ALL}`],
   [["explode", "s1"], `unknown fault 'explode'; there are: ${ALL}`],

@@ -38,7 +38,15 @@ test("the dev stack's cluster is read whole", () => {
       port: 51820,
       deregistrationDelay: 30,
       terminateOnDeregistration: true,
-      health: { port: 8080, path: "/healthz", interval: 5, timeout: 3, healthy: 2, unhealthy: 2 },
+      health: {
+        port: 8080,
+        path: "/healthz",
+        matcher: "200",
+        interval: 5,
+        timeout: 3,
+        healthy: 2,
+        unhealthy: 2,
+      },
     },
     allowedFromBalancer: [
       { protocol: "tcp", from: 8080, to: 8080 },

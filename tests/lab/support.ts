@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { parseFlows } from "../../lab/balancer/flows";
 import { enterLab, type RunningLab, runFolder } from "../../lab/enter";
 import { type Finished, run } from "../../lab/process";
 import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
@@ -201,21 +202,15 @@ export class LabUnderTest {
   }
 
   /** Client → address of the server that its flow goes to, from the load balancer's flow table. */
-  async flows(clients: readonly string[]): Promise<Record<string, string>> {
-    const rows = (await this.router("conntrack -L -p udp --orig-port-dst 51820 2>/dev/null")).split("\n");
-    const flows: Record<string, string> = {};
-    for (const name of clients) {
-      const address = await this.addressOf(name);
-      const targets = rows
-        .filter((row) => row.includes(` src=${address} `))
-        .map((row) => [...row.matchAll(/src=(\S+)/g)][1]?.[1] ?? "");
-      flows[name] = targets.join(",");
-    }
-    return flows;
-  }
-
-  private async addressOf(client: string): Promise<string> {
-    return this.sh(client, "ip -4 -o address show dev eth0 | sed 's,.*inet \\([0-9.]*\\)/.*,\\1,'");
+  async flows(names: readonly string[]): Promise<Record<string, string>> {
+    const flows = parseFlows(await this.router("conntrack -L -p udp --orig-port-dst 51820 2>/dev/null"));
+    const { clients } = await this.status();
+    const targets = names.map((name) => {
+      const client = clients.find((candidate) => candidate.name === name);
+      const own = flows.filter((f) => f.client === client?.address && f.port === client.externalPort);
+      return [name, own.map(({ target }) => target).join(",")];
+    });
+    return Object.fromEntries(targets);
   }
 
   /** Makes a client start a new handshake at once, as its own timers do after 15 s without an answer. */

@@ -155,10 +155,10 @@ test.each([
 });
 
 test("a full range is an error that says so", async () => {
-  const root = await registry({ ...CLUSTER, tunnelIpv4: "10.100.0.0/30" });
-  await addClient(root, { name: "alice", publicKey: newKey() });
+  const root = await registry({ ...CLUSTER, tunnelIpv4: "10.100.0.0/29" });
+  for (const name of ["alice", "carol", "dave", "erin"]) await addClient(root, { name, publicKey: newKey() });
   await expect(addClient(root, { name: "bob", publicKey: newKey() })).rejects.toThrow(
-    "no free address is left in 10.100.0.0/30",
+    "no free address is left in 10.100.0.0/29",
   );
 });
 
@@ -272,7 +272,9 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     const good = await fs.readFile(path, "utf8");
     await fs.writeFile(path, "{");
     for (const _ of ["once", "and again"])
-      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow("ends the access of bob");
+      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow(
+        "ends the access of bob",
+      );
     await fs.writeFile(path, good);
     await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
       "already belongs to client alice",

@@ -13,7 +13,7 @@ function chain(name: string): string[] {
 test("forwards from the tunnel and back, and nothing else", () => {
   expect(chain("forward")).toEqual([
     "type filter hook forward priority filter; policy drop;",
-    'iifname "wg0" ip daddr 169.254.0.0/16 counter drop comment "instance metadata, link-local"',
+    'iifname "wg0" ip daddr 169.254.0.0/16 jump link_local',
     'iifname "wg0" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"',
     'iifname "wg0" meta l4proto { tcp, udp } th dport 2049 counter drop comment "shared file system"',
     'iifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
@@ -24,13 +24,22 @@ test("forwards from the tunnel and back, and nothing else", () => {
   ]);
 });
 
+test("of the tunnel's packets to link-local addresses only the probe's one goes on", () => {
+  expect(chain("link_local").slice(0, 2)).toEqual([
+    'ip saddr 10.100.255.254 ip daddr 169.254.77.9 udp dport 61902 oifname "wgp0" counter return comment "probe"',
+    'counter drop comment "instance metadata, link-local"',
+  ]);
+});
+
 test("lets in WireGuard, health checks from the VPC and pings; a client gets nothing but the ping", () => {
   expect(chain("input")).toEqual([
     "type filter hook input priority filter; policy drop;",
     'iifname "lo" accept',
+    'iifname "wg0" ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe\'s cable"',
     'iifname "wg0" icmp type echo-request accept',
     'iifname "wg0" counter drop comment "tunnel to server"',
     "ct state established,related accept",
+    'iifname "wgp0" ip saddr 169.254.77.2 ip daddr 169.254.77.1 udp dport 61903 accept',
     "meta l4proto { icmp, ipv6-icmp } accept",
     "udp dport 51820 accept",
     'ip saddr 10.0.0.0/16 tcp dport 8080 accept comment "health checks of the load balancer"',
@@ -93,10 +102,10 @@ testWith(
       nsenter -t $client -n bash -c "echo x >/dev/udp/$to"
     done
     for i in $(seq 50); do
-      nft list chain inet wgc forward | grep -q 'packets 1 .*shared file' && nft list chain inet wgc forward | grep -q 'packets 1 .*metadata' && break
+      nft list chain inet wgc forward | grep -q 'packets 1 .*shared file' && nft list chain inet wgc link_local | grep -q 'packets 1 .*metadata' && break
       sleep 0.1
     done
-    nft list chain inet wgc forward`;
+    nft list table inet wgc`;
     const { code, text: rules } = runTool("unshare", ["-rn", "bash", "-c", script], text);
     const count = (comment: string) =>
       new RegExp(`packets (\\d+) .*comment "${comment}"`).exec(rules)?.slice(1).map(Number);

@@ -7,14 +7,15 @@ import {
   isCidr,
   isHostCidr,
   isInside,
+  probeAddress,
   serverAddress,
 } from "../../wireguard/addresses";
 
 const number = (ip: string) => ip.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 
-/** A range of /22 to /30 anywhere, as text with its first and last address as numbers. */
+/** A range of /22 to /29 anywhere, as text with its first and last address as numbers. */
 const range = fc
-  .record({ prefix: fc.integer({ min: 22, max: 30 }), at: fc.nat({ max: 2 ** 32 - 1 }) })
+  .record({ prefix: fc.integer({ min: 22, max: 29 }), at: fc.nat({ max: 2 ** 32 - 1 }) })
   .map(({ prefix, at }) => {
     const size = 2 ** (32 - prefix);
     const first = Math.floor(at / size) * size;
@@ -22,11 +23,11 @@ const range = fc
     return { cidr: `${text}/${prefix}`, first, last: first + size - 1 };
   });
 
-test("addresses are unique, inside the range, and neither network, broadcast nor the servers'", () => {
+test("addresses are unique, inside the range, and neither network, broadcast, the servers' nor the probes'", () => {
   fc.assert(
     fc.property(range, ({ cidr, first, last }) => {
       const all = [...freeAddresses(cidr, new Set())].map(number);
-      expect(all).toEqual(Array.from({ length: last - first - 2 }, (_, i) => first + 2 + i));
+      expect(all).toEqual(Array.from({ length: last - first - 3 }, (_, i) => first + 2 + i));
       expect(clientCapacity(cidr)).toBe(all.length);
     }),
     { numRuns: 60 },
@@ -53,10 +54,28 @@ test("the server has the first host", () => {
   expect(serverAddress("10.100.0.0/16")).toBe("10.100.0.1/16");
   expect(serverAddress("192.168.9.128/25")).toBe("192.168.9.129/25");
   expect(allocateAddress("10.100.0.0/16", new Set())).toBe("10.100.0.2");
-  expect(clientCapacity("10.100.0.0/16")).toBe(65_533);
+  expect(clientCapacity("10.100.0.0/16")).toBe(65_532);
 });
 
-test.each(["10.0.0.0/31", "10.0.0.0/32", "10.0.0.0", "fd00::/64", "10.0.0.300/24", "x"])(
+test("the probe has the last host, which no client is ever given", () => {
+  expect(probeAddress("10.100.0.0/16")).toBe("10.100.255.254");
+  expect(probeAddress("192.168.9.128/25")).toBe("192.168.9.254");
+  expect([...freeAddresses("10.0.0.0/29", new Set())]).toEqual([
+    "10.0.0.2",
+    "10.0.0.3",
+    "10.0.0.4",
+    "10.0.0.5",
+  ]);
+  fc.assert(
+    fc.property(range, ({ cidr, last }) => {
+      expect(number(probeAddress(cidr))).toBe(last - 1);
+      expect([...freeAddresses(cidr, new Set())]).not.toContain(probeAddress(cidr));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test.each(["10.0.0.0/30", "10.0.0.0/31", "10.0.0.0/32", "10.0.0.0", "fd00::/64", "10.0.0.300/24", "x"])(
   "%s is no tunnel range",
   (text) => {
     expect(() => serverAddress(text)).toThrow(RangeError);

@@ -14,7 +14,7 @@ export async function tool(file: string, ...args: string[]): Promise<string> {
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  limitMs = 10_000,
+  limitMs = 20_000,
 ): Promise<T> {
   const deadline = performance.now() + limitMs;
   let last: unknown = "not yet";
@@ -76,6 +76,10 @@ export async function health(port: number): Promise<{
     version: string;
     instance: string;
     healthy: boolean;
+    key: string;
+    drain: { reason: string; over: boolean } | null;
+    sessions: { live: number; lost: number };
+    revisionAgeSeconds: number | null;
   };
 }> {
   const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(1000) });

@@ -1,0 +1,74 @@
+import { type InstanceMetadata, Metadata } from "../../lab/imds";
+
+const S1: InstanceMetadata = {
+  instance: "i-1",
+  zone: "us-east-1a",
+  targetLifecycleState: "InService",
+  spotEnd: undefined,
+};
+const S2 = { ...S1, instance: "i-2" };
+const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN = "x-aws-ec2-metadata-token";
+
+const put = (headers: Record<string, string>) => ({ method: "PUT", path: "/latest/api/token", headers });
+const get = (item: string, token?: string, method = "GET") => ({
+  method,
+  path: `/latest/meta-data/${item}`,
+  headers: token === undefined ? {} : { [TOKEN]: token },
+});
+
+test("a token is given for 1 to 21,600 seconds, and not through a proxy", () => {
+  const metadata = new Metadata();
+  const status = (headers: Record<string, string>): number => metadata.answer(S1, put(headers), 0).status;
+  expect(["1", "60", "21600"].map((ttl) => status({ [TTL]: ttl }))).toEqual([200, 200, 200]);
+  expect(["0", "-1", "21601", "1.5", "x", ""].map((ttl) => status({ [TTL]: ttl }))).toEqual(
+    Array.from({ length: 6 }, () => 400),
+  );
+  expect(status({})).toBe(400);
+  expect(status({ [TTL]: "60", "x-forwarded-for": "10.0.0.1" })).toBe(403);
+});
+
+test("nothing is told without a token of one's own that is still good", () => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 1000).body;
+  expect(metadata.answer(S1, get("instance-id", token), 60_999)).toEqual({ status: 200, body: "i-1" });
+  expect(metadata.answer(S1, get("instance-id", token), 61_000).status).toBe(401);
+  expect(metadata.answer(S2, get("instance-id", token), 2000).status).toBe(401);
+  expect(metadata.answer(S1, get("instance-id", "guess"), 2000).status).toBe(401);
+  expect(metadata.answer(S1, get("instance-id"), 2000).status).toBe(401);
+});
+
+test.each([
+  ["instance-id", "i-1"],
+  ["placement/availability-zone", "us-east-1a"],
+  ["placement/region", "us-east-1"],
+  ["autoscaling/target-lifecycle-state", "InService"],
+  ["spot/instance-action", undefined],
+  ["iam/security-credentials/", undefined],
+])("%s", (item, value) => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
+  expect(metadata.answer(S1, get(item, token), 0)).toEqual(
+    value === undefined ? { status: 404, body: "Not Found\n" } : { status: 200, body: value },
+  );
+});
+
+test("what is to come shows at once", () => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
+  const leaving = { ...S1, targetLifecycleState: "Terminated" as const, spotEnd: "2026-01-01T00:02:00.000Z" };
+  const ask = (item: string): string => metadata.answer(leaving, get(item, token), 0).body;
+  expect(ask("autoscaling/target-lifecycle-state")).toBe("Terminated");
+  expect(JSON.parse(ask("spot/instance-action"))).toEqual({
+    action: "terminate",
+    time: "2026-01-01T00:02:00.000Z",
+  });
+});
+
+test("other methods are refused", () => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
+  for (const method of ["PUT", "POST", "DELETE"])
+    expect(metadata.answer(S1, get("instance-id", token, method), 0).status).toBe(405);
+  expect(metadata.answer(S1, { method: "GET", path: "/latest/api/token", headers: {} }, 0).status).toBe(405);
+});

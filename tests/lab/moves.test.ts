@@ -1,0 +1,198 @@
+import type { NatKind } from "../../lab/nat";
+import type { Roamed } from "../../lab/roam";
+import { Cluster } from "./cluster";
+import { eventually, hangProblem, isHealthy } from "./support";
+
+/** Clients behind every kind of router, servers that drain and are replaced. */
+const CLIENTS: Record<string, NatKind> = { alice: "strict", bob: "full-cone", carol: "public" };
+const NAMES = Object.keys(CLIENTS);
+const cluster = new Cluster("moves", CLIENTS);
+
+interface Report {
+  healthy: boolean;
+  instance: string;
+  drain: { reason: string; over: boolean } | null;
+}
+
+async function reportOf(server: string): Promise<Report> {
+  return JSON.parse(await cluster.lab.sh(server, "curl -s http://127.0.0.1:8080/healthz"));
+}
+
+const addressOf = async (server: string): Promise<string> =>
+  (await cluster.lab.status()).servers.find(({ name }) => name === server)?.address ?? "";
+
+cluster.test("agents know who they are from the metadata service, which wants a token", async () => {
+  const { servers } = await cluster.lab.status();
+  for (const { name, instance, zone } of servers) {
+    expect((await reportOf(name)).instance).toBe(instance);
+    const url = "http://169.254.169.254/latest";
+    const token = `$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' ${url}/api/token)`;
+    const ask = (path: string) =>
+      cluster.lab.sh(
+        name,
+        `curl -s -w ' %{http_code}' -H "X-aws-ec2-metadata-token: ${token}" ${url}/meta-data/${path}`,
+      );
+    expect(await ask("placement/availability-zone")).toBe(`${zone} 200`);
+    expect(await ask("autoscaling/target-lifecycle-state")).toBe("InService 200");
+    expect(await ask("spot/instance-action")).toMatch(/ 404$/);
+    expect(await cluster.lab.sh(name, `curl -s -w '%{http_code}' ${url}/meta-data/instance-id`)).toMatch(
+      /401$/,
+    );
+  }
+  // Nobody but servers reaches it.
+  expect((await cluster.lab.exec("internet", "curl", "-s", "http://169.254.169.254/")).code).not.toBe(0);
+});
+
+cluster.test("who is not asked reaches a client only where its router lets anybody in", async () => {
+  // Counts what passed the router's filter, which has a lower number and hence comes first.
+  const COUNTER = `table inet count {
+    chain input {
+      type filter hook input priority 10
+      udp sport 4040 counter
+    }
+  }`;
+  const send = (port: number | undefined, address: string | undefined): string =>
+    `const socket = require("node:dgram").createSocket("udp4");
+    socket.bind(4040, () => socket.send("x", ${port}, "${address}", () => socket.close()));`;
+  const { clients } = await cluster.lab.status();
+  const reached: Record<string, string> = {};
+  for (const name of NAMES) {
+    const { address, externalPort } = clients.find((client) => client.name === name) ?? {};
+    await cluster.lab.sh(name, `nft '${COUNTER}'`);
+    await cluster.lab.exec("internet", "node", "-e", send(externalPort, address));
+    reached[name] = await cluster.lab.sh(
+      name,
+      "nft list table inet count | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'; nft delete table inet count",
+    );
+  }
+  expect(reached).toEqual({ alice: "0", bob: "1", carol: "1" });
+});
+
+for (const name of ["alice", "bob"]) {
+  cluster.test(
+    `${name}'s router forgets its mapping: the flow goes to another server, WireGuard does not notice`,
+    async () => {
+      const { lab } = cluster;
+      await lab.settle(NAMES);
+      const port = await lab.sh(name, "wg show wg0 listen-port");
+      const via = (await lab.answer(name)).via;
+      const asked = await lab.call<number>("now");
+      const roamed = await lab.call<Roamed>("roam", { name });
+      expect(await addressOf(roamed.from)).toBe(via);
+      expect(roamed.to).not.toBe(roamed.from);
+      expect(roamed.tries).toBe(1); // the hash is known, so the client moves once and not until it fits
+      expect(roamed.rebound).toBeGreaterThan(asked);
+      expect(roamed.at).toBeGreaterThan(roamed.rebound - 50);
+      expect(await lab.call<number>("now")).toBeGreaterThan(roamed.at);
+      expect(await lab.sh(name, "wg show wg0 listen-port")).toBe(port);
+      await lab.rekey(name);
+      expect((await lab.answer(name)).via).toBe(await addressOf(roamed.to));
+    },
+  );
+}
+
+cluster.test("a client without a router cannot be roamed", async () => {
+  await expect(cluster.lab.call("roam", { name: "carol" })).rejects.toThrow(
+    /^carol has a public address and no router/,
+  );
+});
+
+cluster.test(
+  "a black hole cuts the file system off too, moves its clients at a known time, and heals without a reboot",
+  async () => {
+    const { lab } = cluster;
+    await lab.settle(NAMES);
+    const { server, clients, others } = await cluster.busiest();
+    const init = await lab.sh(server.name, "cut -d' ' -f22 /proc/1/stat"); // when the machine was started
+    const since = await lab.call<number>("now");
+    await lab.fault("blackhole", { server: server.name });
+    const list = () => lab.exec(server.name, "timeout", "1", "ls", "/mnt/wgc/registry/cluster.json");
+    if (hangProblem() === undefined) expect((await list()).code).not.toBe(0);
+    // The metadata service is the host's own: a server that is cut off still has it.
+    const token = "curl -sf -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60'";
+    await lab.sh(server.name, `${token} http://169.254.169.254/latest/api/token`);
+    for (const name of clients) {
+      const moved = await lab.call<{ at: number; from: string } | null>("reroute", {
+        name,
+        since,
+        limit: 30_000,
+      });
+      expect(moved?.from).toBe(server.address);
+      expect(moved?.at).toBeGreaterThan(since);
+    }
+    for (const name of others) expect(await lab.call("reroute", { name, since })).toBeNull();
+    await lab.fault("heal", { server: server.name });
+    expect((await list()).code).toBe(0);
+    expect(await lab.sh(server.name, "cut -d' ' -f22 /proc/1/stat")).toBe(init);
+    await lab.settle(NAMES);
+  },
+);
+
+cluster.test(
+  "an operator drains a server: unhealthy but serving, also after the agent died, until it is taken back",
+  async () => {
+    const { lab } = cluster;
+    await lab.settle(NAMES);
+    const { server } = await cluster.busiest();
+    const keys = await cluster.peers(server.name);
+    const from = lab.events.length;
+    await lab.fault("drain", { server: server.name });
+    expect((await reportOf(server.name)).drain?.reason).toBe("an operator asked for it");
+    const seen = await lab.untilEvent(new RegExp(`^${server.name} is unhealthy`), from);
+    expect(seen.text).toBe(`${server.name} is unhealthy (HTTP 503)`);
+    await eventually(async () => (await reportOf(server.name)).drain?.over || undefined, "the drain's end");
+    expect(await lab.sh(server.name, "systemctl is-active wgc-agent.service")).toBe("active");
+    expect(await cluster.peers(server.name)).toEqual(keys);
+    await lab.sh(server.name, "systemctl kill-main wgc-agent.service");
+    const again = await eventually(
+      () => reportOf(server.name).catch(() => undefined),
+      "the next agent to answer",
+    );
+    expect([again.healthy, again.drain?.reason]).toEqual([false, "an operator asked for it"]);
+    await lab.fault("undrain", { server: server.name });
+    await lab.until(({ servers }) => servers.every(isHealthy), "the server to be back");
+  },
+);
+
+cluster.test("a spot notice drains the server, and the agent stays", async () => {
+  const { lab } = cluster;
+  const from = lab.events.length;
+  await lab.fault("spot", { server: "s2" });
+  await lab.untilEvent(/^s2 is unhealthy \(HTTP 503\)/, from);
+  expect((await reportOf("s2")).drain?.reason).toMatch(/^spot interruption \(terminate\) at 20\d\d-/);
+  // An operator's word does not take back what EC2 said.
+  await expect(lab.fault("undrain", { server: "s2" })).rejects.toThrow(
+    /^s2: it is noted, but the server drains for another reason: spot/,
+  );
+});
+
+cluster.test(
+  "a rolling replacement launches before it ends a server, and moves flows before it deregisters",
+  async () => {
+    const { lab } = cluster;
+    const from = lab.events.length;
+    const before = await cluster.serverNames();
+    await lab.fault("replace");
+    const after = await cluster.serverNames();
+    expect(after).toEqual(["s4", "s5", "s6"]);
+    const story = lab.events.slice(from).map(({ text }) => text);
+    for (const [index, old] of before.entries()) {
+      const successor = after[index] ?? "";
+      const steps = [
+        `${successor} is to take the place of ${old}`,
+        `${successor} is healthy (HTTP 200)`,
+        `${old} drains`,
+        ...(old === "s2" ? [] : [`${old} is unhealthy (HTTP 503)`]), // s2 is so already
+        `${old} is told that it ends, and deregistered; its flows end in 2 s`,
+        `${old} is gone`,
+      ];
+      const places = steps.map((step) => story.indexOf(step));
+      expect(places).not.toContain(-1);
+      expect(places).toEqual([...places].sort((a, b) => a - b));
+    }
+    await Promise.all(NAMES.map((name) => lab.rekey(name)));
+    const { servers } = await lab.status();
+    for (const name of NAMES)
+      expect(servers.map(({ address }) => address)).toContain((await lab.answer(name)).via);
+  },
+);

@@ -100,7 +100,7 @@ export async function storage(): Promise<void> {
     });
     assert.equal(packets["from_b_initiation"], undefined, "b knows nothing of that session");
     assert.equal(await ivy.ping(), true);
-    assert.match(await b.health(), /"healthy":true/);
+    assert.match(await b.health(), /"applied":\{"ok":true\}/);
     await until("known to b", async () => b.peer(guest), 30_000);
     await guest.reconnect();
     await guest.answer("at b, by its own handshake");

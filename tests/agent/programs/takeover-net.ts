@@ -110,7 +110,7 @@ export class TestServer extends Place {
     this.agent = runAgent(file, args, this.env());
     await until(
       `the agent of ${this.name}`,
-      async () => (await this.health()).includes('"healthy":true'),
+      async () => (await this.health()).includes('"applied":{"ok":true}'),
       30_000,
     );
     this.check();

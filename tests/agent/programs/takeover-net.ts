@@ -47,12 +47,24 @@ class Place {
       `ip -n ${name} -6 route add default via fd09:${number}::1`,
     ];
     await tool("sh", "-ec", script.join("\n"));
+    await this.hold();
   }
+
+  /** A process that keeps the place's own mounts: WireGuard's sockets, and the namespaces that an agent makes. */
+  private async hold(): Promise<void> {
+    const folder = `${ROOT}/${this.name}`;
+    await fs.mkdir(`${folder}/netns`, { recursive: true });
+    const script = `mkdir -p /run/wireguard && mount --bind ${folder}/sockets /run/wireguard &&
+      mount --bind ${folder}/netns /run/netns && echo ready && exec sleep 3600`;
+    this.holder = runAgent("ip", ["netns", "exec", this.name, "sh", "-c", script], {});
+    await until(`the mounts of ${this.name}`, async () => this.holder?.output().includes("ready"));
+  }
+
+  private holder: RunningAgent | undefined;
 
   /** A command as a process in this place would run it. */
   inside(...command: readonly string[]): [string, string[]] {
-    const script = `mkdir -p /run/wireguard && mount --bind ${ROOT}/${this.name}/sockets /run/wireguard && exec "$@"`;
-    return ["ip", ["netns", "exec", this.name, "sh", "-c", script, "sh", ...command]];
+    return ["nsenter", ["--target", String(this.holder?.process.pid), "--net", "--mount", ...command]];
   }
 
   run(...command: readonly string[]): Promise<string> {

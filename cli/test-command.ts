@@ -45,6 +45,7 @@ const ROOMS = [
   "plan",
   "agent",
   "cli",
+  "bench",
   "docs",
   "lab",
 ];

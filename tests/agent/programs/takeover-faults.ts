@@ -125,11 +125,17 @@ async function unreadable(): Promise<() => Promise<unknown>> {
   };
 }
 
-/** Whoever reads the logs hangs, as behind a file server that does not answer: a pipe that nobody writes to (fifo(7)). */
+/** When b reads the logs it hangs, as behind a file server that does not answer: one is a pipe that nobody writes to (fifo(7)). */
 async function hang(): Promise<() => Promise<unknown>> {
-  const pipe = `${RUNTIME}/sessions/i-away.log`;
+  const [log, pipe] = [`${RUNTIME}/sessions/i-away.log`, `${RUNTIME}/pipe`];
+  await fs.writeFile(log, "");
   await tool("mkfifo", pipe);
-  return () => fs.rm(pipe);
+  await b.run("mount", "--bind", pipe, log); // a folder's listing goes on to call it a file
+  return async () => {
+    await b.run("umount", "--lazy", log);
+    await fs.rm(pipe);
+    await fs.rm(log);
+  };
 }
 
 export async function several(): Promise<void> {

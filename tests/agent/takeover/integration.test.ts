@@ -21,6 +21,8 @@ namespaceTest(
       "own indices of IPv4",
       "events of IPv6",
       "own indices of IPv6",
+      "silence of IPv4",
+      "silence of IPv6",
       "loaded again",
       "an older table replaced",
     ]);

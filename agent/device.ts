@@ -1,5 +1,5 @@
 import { promises as fs } from "node:fs";
-import { z } from "zod";
+import { networkInterfaces } from "node:os";
 import type { WgCommand } from "../wireguard/commands";
 import { type Dump, parseDump } from "../wireguard/dump";
 import type { Exec, ExecOptions } from "./exec";
@@ -17,31 +17,33 @@ export interface DeviceState {
 
 /** What the agent does with its WireGuard interface; tests bring their own. */
 export interface Device {
-  observe(signal?: AbortSignal): Promise<DeviceState>;
+  /** @param thorough whether to look at the firewall too, which costs a process; else its problem is undefined */
+  observe(signal?: AbortSignal, thorough?: boolean): Promise<DeviceState>;
   /** The peers with their endpoints and handshakes, and nothing else. */
   dump(signal?: AbortSignal): Promise<Dump>;
   apply(commands: readonly WgCommand[], signal?: AbortSignal): Promise<void>;
 }
-
-const linkSchema = z.array(z.looseObject({ flags: z.array(z.string()) })).min(1);
 
 /** Asking takes milliseconds for thousands of peers; the limit leaves room for a hundred times as many. */
 const OBSERVE_LIMIT_MS = 5000;
 /** One call may carry 100,000 peers. */
 const APPLY_LIMIT_MS = 60_000;
 
-/** The interface through `wg` and `ip`. */
-export function wgDevice(name: string, exec: Exec): Device {
+/** The interface through `wg`. @param interfaces names of the interfaces that are up and have an address */
+export function wgDevice(
+  name: string,
+  exec: Exec,
+  interfaces: () => readonly string[] = upInterfaces,
+): Device {
   return {
-    async observe(signal) {
+    async observe(signal, thorough = true) {
       const options = { timeoutMs: OBSERVE_LIMIT_MS, signal };
-      const [link, dump, firewallProblem, forwardingProblem] = await Promise.all([
-        exec("ip", ["-json", "link", "show", "dev", name], options),
+      const [dump, firewallProblem, forwardingProblem] = await Promise.all([
         exec("wg", ["show", name, "dump"], options),
-        lookAtFirewall(exec, options),
+        thorough ? lookAtFirewall(exec, options) : undefined,
         lookAtForwarding(),
       ]);
-      return { up: isUp(link), dump: parseDump(dump), firewallProblem, forwardingProblem };
+      return { up: interfaces().includes(name), dump: parseDump(dump), firewallProblem, forwardingProblem };
     },
     async dump(signal) {
       return parseDump(await exec("wg", ["show", name, "dump"], { timeoutMs: OBSERVE_LIMIT_MS, signal }));
@@ -78,7 +80,7 @@ async function lookAtForwarding(): Promise<string | undefined> {
   }
 }
 
-/** Whether `ip -json link show` of one interface says that it is administratively up. */
-export function isUp(json: string): boolean {
-  return linkSchema.parse(JSON.parse(json))[0]?.flags.includes("UP") === true;
+/** Asked of the kernel directly, without a process: Node leaves out interfaces that are down (getifaddrs(3), IFF_UP and IFF_RUNNING). */
+function upInterfaces(): readonly string[] {
+  return Object.keys(networkInterfaces());
 }

@@ -82,7 +82,9 @@ export class HealthWatch {
     // Not before the server knows its probe: a handshake that nobody answers is repeated only after 5 s (whitepaper, section 6).
     const known = reconciler.appliedRevision !== undefined;
     // A look now finds the reason, or that it is gone.
-    if (known && this.probe.beat()) reconciler.request("everything");
+    const changed = known && this.probe.beat();
+    device.suspicious = this.probe.problem !== undefined;
+    if (changed) reconciler.request("everything");
     this.monitor.beat(this.find(), clock.monotonic());
     const { healthy, status, reasons } = this.health();
     if (healthy === this.said) return;

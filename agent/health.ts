@@ -100,7 +100,7 @@ export const healthChecks: readonly Check[] = [
     run: ({ device, deviceError }) => {
       if (deviceError !== undefined) return `WireGuard: ${deviceError}`;
       if (device === undefined) return `${STARTING}the WireGuard interface has not been looked at yet`;
-      return device.up ? undefined : "the WireGuard interface is down";
+      return device.up ? undefined : "the WireGuard interface is down or has no address";
     },
   },
   {

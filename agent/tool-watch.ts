@@ -7,7 +7,7 @@ const KILL_AFTER_MS = 5000;
 /** Asking an interface costs as much as its peers do; where that is more than this, only the tool itself is tried. */
 const CHEAP_MS = 100;
 /** An answer is trusted for so long. */
-const FRESH_MS = 900;
+const FRESH_MS = 1300;
 
 /** The last look at the interface, which calls `wg` too. */
 export interface LastLook {

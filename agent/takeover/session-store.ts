@@ -16,7 +16,7 @@ export interface SessionStoreOptions {
   readonly onNews: (news: readonly SessionNews[]) => void;
 }
 
-const POLL_MS = 500;
+const POLL_MS = 1000;
 /** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
 const REFRESH_AT_MOST_EVERY_MS = 200;
 /** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */

@@ -83,7 +83,7 @@ test.each<[string, Partial<HealthInput>, string]>([
     "the main loop is stuck: its look at the WireGuard interface has taken 2.0 s, the last one 0.0 s",
   ],
   ["tool", { toolWaitingMs: 1000 }, "wg hangs: no answer for 1.0 s"],
-  ["interface", wrong({ up: false }), "the WireGuard interface is down"],
+  ["interface", wrong({ up: false }), "the WireGuard interface is down or has no address"],
   [
     "interface",
     { deviceError: "wg show wg0 dump: gave no answer within 5000 ms" },

@@ -68,7 +68,12 @@ async function localFaults(): Promise<void> {
     () => tool("nft", "flush", "chain", "inet", "wgc", "forward"),
     firewall,
   );
-  await fault("interface down", /^the WireGuard interface is down$/, wg0("down"), wg0("up"));
+  await fault(
+    "interface down",
+    /^the WireGuard interface is down or has no address$/,
+    wg0("down"),
+    wg0("up"),
+  );
   const other = `${root}/other.key`;
   await fs.writeFile(other, `${generateKeyPair().privateKey}\n`, { mode: 0o600 });
   const key = (path: string) => () => tool("wg", "set", "wg0", "private-key", path);

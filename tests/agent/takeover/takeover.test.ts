@@ -41,7 +41,7 @@ describe("strays", () => {
   test("a flood of unknown indices waits for the directory in bounded memory; what is known is called meanwhile", async () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     world.record("i-other", 2, 1);
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     for (let index = 100; index < 20_100; index++) flow("stray", index, FROM);
     flow("stray", 1, FROM);
     await world.clock.advance(10);
@@ -136,7 +136,7 @@ describe("records", () => {
   test("ours is later than any other that is known, though the other server's clock is ahead", async () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     world.record("i-other", 2, 10, 2000);
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     flow("stray", 10, FROM);
     await world.clock.advance(10);
     flow("own", 99, FROM);
@@ -163,7 +163,7 @@ describe("a session that went elsewhere", () => {
   test("is forgotten without a word within the next look at the directory, once", async () => {
     const { world, kernel, takeover } = bind(await withSession());
     world.record("i-other", 2, 20);
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
     world.record("i-third", 2, 30);
     await world.clock.advance(60_000);
@@ -228,7 +228,7 @@ describe("a session that this server itself recorded", () => {
   test("is not disturbed when its record is later than its handshake, because another server's clock is ahead", async () => {
     const { world, kernel, flow } = bind(await Node.start());
     world.record("i-other", 2, 9, 4000);
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     flow("own", 10, FROM);
     kernel.handshake(2, FROM);
     await world.clock.advance(1000);
@@ -242,7 +242,7 @@ describe("a session that this server itself recorded", () => {
     await takeover.stop();
     await world.clock.advance(3000);
     const { kernel, flow } = bind(await Node.start(world, new Kernel(world)));
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     expect(kernel.done).toEqual([]);
     flow("stray", 10, FROM);
     await world.clock.advance(10);
@@ -293,7 +293,7 @@ describe("an agent that is started again", () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     world.record("i-other", 2, 10);
     world.record("i-other", 3, 11);
-    await world.clock.advance(600);
+    await world.clock.advance(1100);
     flow("stray", 10, FROM);
     flow("stray", 11, BEHIND);
     await world.clock.advance(10);

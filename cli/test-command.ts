@@ -47,6 +47,7 @@ const ROOMS = [
   "agent",
   "cli",
   "docs",
+  "vm",
   "lab",
 ];
 

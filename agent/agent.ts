@@ -1,9 +1,7 @@
 import type { Server } from "node:http";
 import { collectDefaultMetrics } from "prom-client";
-import type { ClientFile } from "../registry/schema";
 import { probeAddress } from "../wireguard/addresses";
-import { ClientTable } from "./client-table";
-import type { Clock, Timer } from "./clock";
+import type { Clock } from "./clock";
 import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
@@ -12,15 +10,15 @@ import type { Exec } from "./exec";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
+import { KnownClients } from "./known-clients";
 import type { LocalCopy } from "./local-copy";
-import { type Log, messageOf } from "./log";
+import type { Log } from "./log";
 import { createMetrics, ONLINE_SECONDS } from "./metrics";
 import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
-import { SnapshotSaver } from "./snapshot-saver";
 import type { StorageClient } from "./storage-client";
 import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
@@ -48,34 +46,33 @@ export interface AgentOptions {
 /** The target group calls a server unhealthy after two failed checks in a row. */
 const CHECKS_TO_NOTICE = 2;
 
-/** How long the registry may keep a start waiting before this server goes on with its own copy. */
-const REGISTRY_FIRST_MS = 1500;
-
 /**
  * The daemon on a server: follows the registry, keeps the kernel's peers as the registry wants them, and says how it is doing.
  *
- * INVARIANTS: nothing here touches the shared storage or waits for it. After a start the registry is asked first, so that a
- * client that was revoked meanwhile is not let in from the old copy, but only for a moment: then the copy is used.
+ * INVARIANTS: nothing here touches the shared storage or waits for it.
  */
 export class Agent {
-  private readonly table: ClientTable;
+  private readonly clients: KnownClients;
   private readonly drain: Drain;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
-  private readonly saver: SnapshotSaver;
   private readonly record: NodeRecord;
   private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
-  private expiryTimer: Timer | undefined;
   private server: Server | undefined;
-  private known = false;
-  private revision = 0;
 
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, publicKey, local } = options;
-    this.table = new ClientTable({ publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) });
+    this.clients = new KnownClients({
+      local,
+      clock,
+      log,
+      publicKey,
+      probe: { publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) },
+      onChange: (scope) => this.reconciler.request(scope),
+    });
     const device = new WatchedDevice(options.device, clock);
     this.drain = new Drain({
       clock,
@@ -93,7 +90,7 @@ export class Agent {
       ? new Takeover({
           ...options,
           lock,
-          desired: (publicKey) => this.client(publicKey),
+          desired: (publicKey) => this.clients.peer(publicKey),
           dated: (at) => this.clockOffset.heard(at),
         })
       : undefined;
@@ -104,8 +101,8 @@ export class Agent {
       onObserve: ({ dump }) => this.takeover?.observe(dump.peers),
       clock,
       log,
-      desired: () => (this.known ? this.table.peers : undefined),
-      revision: () => this.revision,
+      desired: () => this.clients.peers,
+      revision: () => this.clients.revision,
       onPass: () => {
         this.watch.onPass();
         this.record.update();
@@ -125,8 +122,10 @@ export class Agent {
         expectedListenPort: config.listenPort,
         storage: storage.state,
         registryProblems: this.follower.problems,
-        conflicts: this.table.conflicts(),
-        localCopyError: this.saver.error ?? this.copyError,
+        conflicts: this.clients.conflicts,
+        localCopyError: this.clients.copyProblem,
+        takeoverProblem: this.takeover?.problem,
+        clock: this.clockOffset.state,
       }),
     });
     this.follower = new RegistryFollower({
@@ -136,18 +135,8 @@ export class Agent {
       storage,
       clock,
       log,
-      listener: {
-        onEverything: (clients, keep, revision) => this.onEverything(clients, keep, revision),
-        onChanges: (changes, revision) => this.onChanges(changes, revision),
-      },
+      listener: this.clients,
     });
-    this.saver = new SnapshotSaver(local, clock, log, () => ({
-      schema: 1,
-      serverPublicKey: publicKey,
-      revision: this.revision,
-      savedAt: new Date(clock.now()).toISOString(),
-      clients: this.table.clients(),
-    }));
     this.record = new NodeRecord(storage, config.runtimePath, clock, () => ({
       schema: 1,
       instance: options.instance,
@@ -161,7 +150,7 @@ export class Agent {
 
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
   async start(): Promise<void> {
-    const { config, clock, log } = this.options;
+    const { config, log } = this.options;
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
@@ -176,10 +165,9 @@ export class Agent {
       },
       log,
     );
-    await this.loadCopy();
+    await this.clients.start();
     await this.takeover?.start();
     this.clockOffset.start();
-    clock.after(REGISTRY_FIRST_MS, () => this.useCopy());
     void this.follower.start();
     this.reconciler.request("everything");
     this.watch.start();
@@ -211,78 +199,13 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
-    this.expiryTimer?.cancel();
     this.watch.stop();
     await this.takeover?.stop();
     await this.reconciler.stop();
-    await this.saver.stop();
+    await this.clients.stop();
     this.options.storage.stop();
     this.server?.close();
     this.server?.closeAllConnections();
-  }
-
-  private async loadCopy(): Promise<void> {
-    const { local, log, clock, publicKey } = this.options;
-    try {
-      const copy = await local.snapshot();
-      if (copy === undefined) return;
-      if (copy.serverPublicKey !== publicKey) throw new Error("the copy belongs to another server key");
-      this.table.replaceAll(copy.clients, clock.now());
-      this.revision = copy.revision;
-      this.hasCopy = true;
-    } catch (error) {
-      this.copyError = `this server's own copy of the clients cannot be used: ${messageOf(error)}`;
-      log.warn({ problem: messageOf(error) }, "this server's own copy of the clients cannot be used");
-    }
-  }
-
-  private hasCopy = false;
-  private copyError: string | undefined;
-
-  private useCopy(): void {
-    if (this.known || !this.hasCopy) return;
-    this.options.log.warn(
-      { revision: this.revision },
-      "the registry does not answer; starting with this server's own copy",
-    );
-    this.changed("everything");
-  }
-
-  private onEverything(clients: readonly ClientFile[], keep: readonly string[], revision: number): void {
-    const kept = new Set(keep);
-    const last = this.table.clients().filter((client) => kept.has(client.name));
-    this.table.replaceAll([...clients, ...last], this.options.clock.now());
-    this.revision = revision;
-    this.changed("everything");
-    this.saver.save();
-  }
-
-  private onChanges(changes: ReadonlyMap<string, ClientFile | undefined>, revision: number): void {
-    const affected = new Set<string>();
-    for (const [name, client] of changes) {
-      for (const key of this.table.update(name, client, this.options.clock.now())) affected.add(key);
-    }
-    this.revision = revision;
-    this.changed(affected);
-    this.saver.save();
-  }
-
-  private changed(scope: "everything" | ReadonlySet<string>): void {
-    this.known = true;
-    this.reconciler.request(scope);
-    const { clock } = this.options;
-    const next = this.table.nextExpiry();
-    this.expiryTimer?.cancel();
-    if (next === undefined) return;
-    // The wall clock may be set meanwhile, so the wait is cut to a minute and the time is looked at again.
-    this.expiryTimer = clock.after(Math.min(Math.max(next - clock.now(), 0), 60_000), () => {
-      this.changed(this.table.expire(clock.now()));
-    });
-  }
-
-  /** The peer of a client; the probe is none. */
-  private client(publicKey: string) {
-    return publicKey === this.options.probeKey ? undefined : this.table.peers.get(publicKey);
   }
 
   /** The body of `/healthz`. */
@@ -310,7 +233,8 @@ export class Agent {
     const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
     const peers = this.reconciler.state?.dump.peers ?? [];
     return peers.filter(
-      ({ publicKey, latestHandshake }) => latestHandshake > since && this.client(publicKey) !== undefined,
+      ({ publicKey, latestHandshake }) =>
+        latestHandshake > since && this.clients.peer(publicKey) !== undefined,
     ).length;
   }
 
@@ -328,7 +252,7 @@ export class Agent {
       probeKey: this.options.probeKey,
       peers: () => this.watch.clients,
       draining: () => this.drain.reason !== undefined,
-      revision: () => this.revision,
+      revision: () => this.clients.revision,
       registryAgeSeconds: () => {
         const at = this.follower.lastReadAt;
         return at === undefined ? undefined : (clock.monotonic() - at) / 1000;

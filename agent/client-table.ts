@@ -9,6 +9,13 @@ interface Entry {
   readonly claims: readonly string[];
 }
 
+/** A peer that this server has besides its clients. */
+export interface ReservedPeer {
+  readonly publicKey: string;
+  /** Without a length. */
+  readonly address: string;
+}
+
 /**
  * The clients this server knows and the peers that follow from them. Pure: time comes in as an argument.
  *
@@ -29,7 +36,7 @@ export class ClientTable {
   private readonly peerOf = new Map<string, string>();
 
   /** `own`: a peer that this server has besides its clients, always, and before any client that claims its key or address. */
-  constructor(own?: { readonly publicKey: string; readonly address: string }) {
+  constructor(own?: ReservedPeer) {
     if (own === undefined) return;
     const { publicKey, address } = own;
     const createdAt = new Date(-8.64e15).toISOString(); // the oldest there can be: the older claim wins

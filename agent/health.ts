@@ -1,3 +1,4 @@
+import type { ClockState } from "./clock-offset";
 import type { DeviceState } from "./device";
 import type { StorageState } from "./storage-client";
 
@@ -27,6 +28,9 @@ export interface HealthInput {
   readonly registryProblems: readonly string[];
   readonly conflicts: readonly string[];
   readonly localCopyError: string | undefined;
+  /** Why sessions cannot be taken over; undefined when they can, or are not meant to be. */
+  readonly takeoverProblem: string | undefined;
+  readonly clock: ClockState;
 }
 
 /** One thing that is looked at. A check returns the reason why it fails, or undefined. */
@@ -149,6 +153,8 @@ export const degradedChecks: readonly Check[] = [
     run: ({ applyError }) =>
       applyError === undefined ? undefined : `the last change of clients cannot be applied: ${applyError}`,
   },
+  { name: "takeover", run: ({ takeoverProblem }) => takeoverProblem },
+  { name: "clock", run: ({ clock }) => clockProblem(clock) },
   { name: "localCopy", run: ({ localCopyError }) => localCopyError },
 ];
 
@@ -179,4 +185,16 @@ function joined(problems: readonly string[]): string | undefined {
   if (problems.length === 0) return undefined;
   const more = problems.length > 5 ? `; and ${problems.length - 5} more` : "";
   return `${problems.slice(0, 5).join("; ")}${more}`;
+}
+
+/** A handshake that is dated so long before another server's is refused by the client for that long. */
+const CLOCK_LIMIT_MS = 1000;
+
+function clockProblem({ offsetMs = 0, synchronised = true, behindMs }: ClockState): string | undefined {
+  const late = "a takeover may be that late; run `chronyc tracking`";
+  if (offsetMs > CLOCK_LIMIT_MS)
+    return `the clock is ${Math.round(offsetMs)} ms off its time source: ${late}`;
+  if (behindMs > CLOCK_LIMIT_MS)
+    return `the clock is ${Math.round(behindMs)} ms behind another server's: ${late}`;
+  return synchronised ? undefined : "the clock follows no time source; run `chronyc sources`";
 }

@@ -130,7 +130,8 @@ export class Reconciler {
     const { clock, device } = this.options;
     const revision = this.options.revision();
     if (scope === "everything" || this.observed === undefined) {
-      this.state = await device.observe(this.abort.signal);
+      // Under the lock, because who holds it may have taken a peer away to add it again.
+      this.state = await this.options.lock.run(() => device.observe(this.abort.signal));
       this.stateAt = clock.monotonic();
       this.options.onObserve?.(this.state);
       this.observed = new Map(this.state.dump.peers.map((peer) => [peer.publicKey, specOf(peer)]));

@@ -16,6 +16,12 @@ export interface RegistryIdentity {
   readonly keys: ServerKeys;
 }
 
+/** What a look at the session logs found, and what is wrong with one of them. */
+export interface SessionPoll {
+  readonly news: readonly SessionNews[];
+  readonly problem?: string | undefined;
+}
+
 /** What the storage worker can be asked: arguments and answer of each operation. */
 export interface StorageOperations {
   /** Makes the folder a registry, if it is none yet. */
@@ -40,7 +46,7 @@ export interface StorageOperations {
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
   /** What all servers appended to their session logs since the last time; everything after a worker's start. */
-  pollSessions: { args: { runtimeRoot: string }; result: readonly SessionNews[] };
+  pollSessions: { args: { runtimeRoot: string }; result: SessionPoll };
   appendSessions: {
     args: { runtimeRoot: string; instance: string; records: readonly SessionRecord[] };
     result: null;

@@ -97,7 +97,10 @@ export class StorageWorker {
       await replaceFile(path, toJson(record), { mode: 0o644 });
       return null;
     },
-    pollSessions: ({ runtimeRoot }) => this.sessionsOf(runtimeRoot).poll(Date.now()),
+    pollSessions: async ({ runtimeRoot }) => {
+      const reader = this.sessionsOf(runtimeRoot);
+      return { news: await reader.poll(Date.now()), problem: reader.problem };
+    },
     appendSessions: async ({ runtimeRoot, instance, records }) => {
       await appendSessions(sessionLogPath(runtimeRoot, instance), records);
       return null;

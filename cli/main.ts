@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
+import { addBenchCommand } from "./bench-command";
 import { addDemoCommand } from "./demo-command";
 import { addLabCommand } from "./lab-command";
 import { addNodeCommand } from "./node-command";
 import { addPlanCommand } from "./plan-command";
 import { addSetupCommand } from "./setup-command";
+import { addSoakCommand } from "./soak-command";
 import { addTestCommand } from "./test-command";
 
 const project = join(__dirname, "..");
@@ -29,6 +31,8 @@ function build(): Command {
   addPlanCommand(program);
   addLabCommand(program, project);
   addNodeCommand(program, project);
+  addBenchCommand(program, project);
+  addSoakCommand(program, project);
   addTestCommand(program, project);
   addSetupCommand(program, project);
   program.enablePositionalOptions(); // what follows `lab exec MACHINE` belongs to the program that runs there

@@ -46,6 +46,7 @@ const ROOMS = [
   "plan",
   "agent",
   "cli",
+  "bench",
   "docs",
   "vm",
   "lab",

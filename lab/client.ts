@@ -1,6 +1,7 @@
 /** A VPN client of the lab: a machine with an unchanged wg-quick, its config file, and a probe that keeps talking. */
 import type { ChildProcess } from "node:child_process";
 import { parseConfig } from "../wireguard/config";
+import { MONOTONIC_AT_ZERO } from "./clock";
 import { History } from "./history";
 import type { Machine } from "./machine";
 import { type NatKind, renderRouter } from "./nat";
@@ -17,12 +18,14 @@ const FIRST_EXTERNAL_PORT = 20_000;
 export interface Reroute {
   /** Time right after the flow was forgotten, on the lab's clock (performance.now()). */
   at: number;
+  /** Time right before: in between, the flow was moved. */
+  began: number;
   /** Address of the server that the flow went to until then. */
   from: string;
 }
 
 export class Client {
-  readonly traffic = new TrafficRecord();
+  readonly traffic = new TrafficRecord(MONOTONIC_AT_ZERO);
   /** Address inside the tunnel; empty until it connected. */
   tunnelAddress = "";
   /** Error output of the client's programs, for when something does not work. */
@@ -82,11 +85,16 @@ export class Client {
     await this.setRouter();
     const node = ["node", "/lab/echo.js", "probe", probeHost, String(ECHO_PORT), String(PROBE_INTERVAL_MS)];
     this.probe = this.machine.spawn(node);
-    onLines(this.probe.stdout as NodeJS.ReadableStream, (line) => this.traffic.take(line, performance.now()));
+    onLines(this.probe.stdout as NodeJS.ReadableStream, (line) => this.traffic.take(line));
     onLines(this.probe.stderr as NodeJS.ReadableStream, (line) => {
       this.problem = line;
     });
     this.connected = true;
+  }
+
+  /** Sends a request every so many milliseconds from now on, the first one at once; 0 is silence. */
+  pace(interval: number): void {
+    this.probe?.stdin?.write(`${interval}\n`);
   }
 
   /** Takes the tunnel down, as a person does who closes the laptop. */

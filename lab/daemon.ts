@@ -39,6 +39,9 @@ const joinParams = named.extend({ nat: z.enum(Object.keys(NAT_KINDS) as [NatKind
 /** The first time at or after `since` (lab clock) that the load balancer moved the client; waits up to `limit` ms. */
 const rerouteParams = named.extend({ since: z.number().default(0), limit: z.number().default(0) });
 const gapParams = z.object({ name: z.string(), from: z.number(), to: z.number().optional() });
+const windowParams = z.object({ name: z.string(), from: z.number(), to: z.number() });
+const paceParams = named.extend({ interval: z.int().min(0) });
+const roamParams = named.extend({ to: z.string().optional() });
 const waitParams = z.object({ name: z.string(), limit: z.number(), notVia: z.string().optional() });
 
 async function prepareFolders(project: string): Promise<string> {
@@ -115,8 +118,18 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       const { name, nat } = joinParams.parse(params);
       return lab.members.join(name, nat);
     }
-    case "roam":
-      return lab.roam(named.parse(params).name);
+    case "roam": {
+      const { name, to } = roamParams.parse(params);
+      return lab.roam(name, to);
+    }
+    case "pace": {
+      const { name, interval } = paceParams.parse(params);
+      return lab.client(name).pace(interval);
+    }
+    case "traffic": {
+      const { name, from, to } = windowParams.parse(params);
+      return lab.client(name).traffic.window(from, to);
+    }
     case "reroute": {
       const { name, since, limit } = rerouteParams.parse(params);
       return (await lab.client(name).reroutes.first(since, limit)) ?? null;

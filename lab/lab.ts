@@ -142,9 +142,10 @@ export class Lab {
     return this.members.client(name);
   }
 
-  /** A client's router forgets its mapping; see {@link roam}. */
-  async roam(name: string): Promise<Roamed> {
-    const roamed = await roam(this.client(name), this.balancer);
+  /** A client's router forgets its mapping; see {@link roam}. @param to name of the server to lead to */
+  async roam(name: string, to?: string): Promise<Roamed> {
+    const target = to === undefined ? undefined : this.group.server(to).place.address;
+    const roamed = await roam(this.client(name), this.balancer, target);
     const server = (address: string): string => this.group.at(address)?.name ?? address;
     this.log(`${name} comes from another port and goes to ${server(roamed.to)} (was ${server(roamed.from)})`);
     return { ...roamed, from: server(roamed.from), to: server(roamed.to) };

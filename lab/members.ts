@@ -130,10 +130,10 @@ export class Members {
 
   /** Tells the clients that the load balancer took their flows from a server; a flow of a former mapping is nobody's. */
   noteReroutes(flows: readonly MovedFlow[]): void {
-    for (const { client: address, port, at, target } of flows) {
+    for (const { client: address, port, at, began, target } of flows) {
       for (const client of this.clients.values()) {
         if (client.address === address && client.externalPort === port)
-          client.reroutes.add({ at, from: target });
+          client.reroutes.add({ at, began, from: target });
       }
     }
   }

@@ -28,9 +28,10 @@ const PORTS_TO_LOOK_AT = 2000;
  * Gives the client's router a new mapping that the load balancer hashes to another server than before; resolves when
  * the first packet went there. The port is chosen by what the hash would do; the flow table has the last word.
  *
+ * @param to address of the server that it shall be, when that matters
  * @throws UserError when the client has no router or no flow, or there is no other server.
  */
-export async function roam(client: Client, balancer: Balancer): Promise<Roamed> {
+export async function roam(client: Client, balancer: Balancer, to?: string): Promise<Roamed> {
   if (client.nat === "public") {
     throw new UserError(
       `${client.name} has a public address and no router that could forget a mapping; ` +
@@ -44,13 +45,13 @@ export async function roam(client: Client, balancer: Balancer): Promise<Roamed> 
   const watch = await FlowWatch.of(client.address);
   try {
     for (let tries = 1; tries <= TRIES; tries += 1) {
-      const port = choosePort(client, balancer, before.target);
+      const port = choosePort(client, balancer, before.target, to);
       const first = watch.next(port, FIRST_PACKET_LIMIT_MS);
       const rebound = await client.rebind(port);
       const seen = await first;
       if (!seen) throw new Error(`${client.name} sent nothing within ${FIRST_PACKET_LIMIT_MS / 1000} s`);
       const { flow, at } = seen;
-      if (flow.target !== before.target)
+      if (flow.target !== before.target && (to === undefined || flow.target === to))
         return { rebound, at, from: before.target, to: flow.target, port, tries };
     }
   } finally {
@@ -59,10 +60,10 @@ export async function roam(client: Client, balancer: Balancer): Promise<Roamed> 
   throw new Error(`${TRIES} mappings of ${client.name} all led to ${before.target}`);
 }
 
-function choosePort(client: Client, balancer: Balancer, not: string): number {
+function choosePort(client: Client, balancer: Balancer, not: string, to: string | undefined): number {
   for (let port = client.externalPort + 1; port <= client.externalPort + PORTS_TO_LOOK_AT; port += 1) {
     const target = balancer.choice(client.address, port, client.via);
-    if (target !== undefined && target !== not) return port;
+    if (target !== undefined && target !== not && (to === undefined || target === to)) return port;
   }
   throw new UserError("there is no other server that the load balancer could send the client to");
 }

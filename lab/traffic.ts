@@ -8,12 +8,35 @@ export interface Answer {
   rtt: number;
   /** Address the backend saw: the server that carried the packet. */
   via: string;
+  /** Number of the request that it answers; requests are counted from 1. */
+  seq: number;
 }
 
-/** A line that guest/echo prints. */
+/** One request that left. */
+export interface Request {
+  at: number;
+  seq: number;
+}
+
+/** What a client sent and got in a time, with the last answer before it where there is one. */
+export interface TrafficWindow {
+  sent: Request[];
+  before: Answer | undefined;
+  answers: Answer[];
+}
+
+/** A client that talks for hours keeps at least so many of its last requests and answers. */
+const KEEP = 50_000;
+
+/** Drops the older half once there are twice as many as are kept. */
+function prune(items: unknown[]): void {
+  if (items.length >= 2 * KEEP) items.splice(0, items.length - KEEP);
+}
+
+/** A line that guest/echo prints; `at` is of the kernel's monotonic clock. */
 export const probeLineSchema = z.union([
-  z.object({ sent: z.number() }),
-  z.object({ seq: z.number(), rtt: z.number(), via: z.string() }),
+  z.object({ sent: z.number(), at: z.number() }),
+  z.object({ seq: z.number(), rtt: z.number(), via: z.string(), at: z.number() }),
 ]);
 
 export interface TrafficReport {
@@ -23,24 +46,34 @@ export interface TrafficReport {
 }
 
 export class TrafficRecord {
+  private readonly requests: Request[] = [];
   private sent = 0;
+  private received = 0;
   private readonly answers: Answer[] = [];
   private readonly waiters = new Set<(answer: Answer) => void>();
 
+  /** @param monotonicAtZero what the kernel's monotonic clock shows when the lab's shows 0 */
+  constructor(private readonly monotonicAtZero = 0) {}
+
   /** Takes one line of the probe's output. */
-  take(line: string, now: number): void {
+  take(line: string): void {
     const entry = probeLineSchema.parse(JSON.parse(line));
+    const at = entry.at - this.monotonicAtZero;
     if ("sent" in entry) {
       this.sent += 1;
+      prune(this.requests);
+      this.requests.push({ at, seq: entry.sent });
       return;
     }
-    const answer = { at: now, rtt: entry.rtt, via: entry.via };
+    const answer = { at, rtt: entry.rtt, via: entry.via, seq: entry.seq };
+    this.received += 1;
+    prune(this.answers);
     this.answers.push(answer);
     for (const waiter of [...this.waiters]) waiter(answer);
   }
 
   report(): TrafficReport {
-    return { sent: this.sent, received: this.answers.length, last: this.answers.at(-1) };
+    return { sent: this.sent, received: this.received, last: this.answers.at(-1) };
   }
 
   /** Longest time without an answer since `from`, up to `to`; milliseconds. */
@@ -48,6 +81,16 @@ export class TrafficRecord {
     const before = this.answers.filter((answer) => answer.at < from).at(-1)?.at ?? from;
     const times = [before, ...this.answers.filter((a) => a.at >= from && a.at <= to).map((a) => a.at), to];
     return Math.max(0, ...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+  }
+
+  /** Everything from `from` to `to`. */
+  window(from: number, to: number): TrafficWindow {
+    const isIn = ({ at }: { at: number }): boolean => at >= from && at <= to;
+    return {
+      sent: this.requests.filter(isIn),
+      before: this.answers.findLast(({ at }) => at < from),
+      answers: this.answers.filter(isIn),
+    };
   }
 
   /** The next answer that matches, or undefined when none came within the time limit (milliseconds). */

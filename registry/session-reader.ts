@@ -9,9 +9,13 @@ export interface SessionNews {
 }
 
 interface Position {
-  readonly inode: bigint;
+  /** The file's first bytes: random after a rewrite, the first record in a log that was only appended to. */
+  readonly head: string;
   readonly offset: number;
 }
+
+/** How much of a file tells it from the one before. */
+const HEAD_BYTES = 24;
 
 /** A log is read in pieces of this size; a line is about 60 bytes. */
 const PIECE = 1 << 20;
@@ -30,18 +34,29 @@ export class SessionReader {
 
   constructor(private readonly runtimeRoot: string) {}
 
+  /** Why a log could not be read the last time; the others were. */
+  problem: string | undefined;
+
   async poll(now: number): Promise<SessionNews[]> {
     const folder = join(this.runtimeRoot, "sessions");
-    const files = await fs.readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
-      if (error.code === "ENOENT") return []; // no server has had a session yet
-      throw error;
-    });
+    const entries = await fs
+      .readdir(folder, { withFileTypes: true })
+      .catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return []; // no server has had a session yet
+        throw error;
+      });
+    const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
     const news: SessionNews[] = [];
+    this.problem = undefined;
     for (const file of files) {
       const instance = instanceOfSessionLog(file);
       if (instance === undefined) continue;
-      const records = await this.read(join(folder, file), file, now);
-      if (records.length > 0) news.push({ instance, records });
+      try {
+        const records = await this.read(join(folder, file), file, now);
+        if (records.length > 0) news.push({ instance, records });
+      } catch (error) {
+        this.problem = `${file}: ${error instanceof Error ? error.message : String(error)}`;
+      }
     }
     for (const file of [...this.positions.keys()]) if (!files.includes(file)) this.positions.delete(file);
     return news;
@@ -54,15 +69,16 @@ export class SessionReader {
     });
     if (handle === undefined) return [];
     try {
-      const { ino, size, mtimeMs } = await handle.stat({ bigint: true });
-      if (now - Number(mtimeMs) > FORGET_AFTER_MS) {
+      const { size, mtimeMs } = await handle.stat();
+      if (now - mtimeMs > FORGET_AFTER_MS) {
         await fs.rm(path, { force: true });
         return [];
       }
       const known = this.positions.get(file);
-      const from = known?.inode === ino && BigInt(known.offset) <= size ? known.offset : 0;
-      const { text, consumed } = await readLines(handle, from, Number(size));
-      this.positions.set(file, { inode: ino, offset: from + consumed });
+      const head = await readBytes(handle, 0, Math.min(HEAD_BYTES, size));
+      const from = known !== undefined && known.head === head && known.offset <= size ? known.offset : 0;
+      const { text, consumed } = await readLines(handle, from, size);
+      this.positions.set(file, { head, offset: from + consumed });
       return parseSessions(text);
     } finally {
       await handle.close();
@@ -76,6 +92,13 @@ async function readLines(
   from: number,
   to: number,
 ): Promise<{ text: string; consumed: number }> {
+  const text = await readBytes(handle, from, to);
+  const consumed = text.lastIndexOf("\n") + 1;
+  return { text: text.slice(0, consumed), consumed };
+}
+
+/** The bytes between two offsets, one character each: all that is written here is ASCII. */
+async function readBytes(handle: fs.FileHandle, from: number, to: number): Promise<string> {
   const pieces: Buffer[] = [];
   for (let at = from; at < to; ) {
     const piece = Buffer.alloc(Math.min(PIECE, to - at));
@@ -84,7 +107,5 @@ async function readLines(
     pieces.push(piece.subarray(0, bytesRead));
     at += bytesRead;
   }
-  const bytes = Buffer.concat(pieces);
-  const consumed = bytes.lastIndexOf(0x0a) + 1;
-  return { text: bytes.toString("latin1", 0, consumed), consumed };
+  return Buffer.concat(pieces).toString("latin1");
 }

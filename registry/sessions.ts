@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { dirname, join } from "node:path";
 import { isKey } from "../wireguard/keys";
@@ -52,8 +53,12 @@ export async function appendSessions(path: string, records: readonly SessionReco
   }
 }
 
-/** Replaces a server's log: drops what is no longer needed, and what a crash tore. */
+/**
+ * Replaces a server's log: drops what is no longer needed, and what a crash tore. Its first line is no record but a random word,
+ * by which readers tell that they have to begin anew: file systems use the number of a removed file again.
+ */
 export async function rewriteSessions(path: string, records: readonly SessionRecord[]): Promise<void> {
   await fs.mkdir(dirname(path), { recursive: true });
-  await replaceFile(path, records.map(renderSession).join(""), { mode: 0o644 });
+  const head = `sessions ${randomBytes(8).toString("hex")}\n`;
+  await replaceFile(path, head + records.map(renderSession).join(""), { mode: 0o644 });
 }

@@ -26,11 +26,11 @@ export interface AttemptsOptions {
 const CALLS_AT_MS = [0, 700, 1400] as const;
 const GIVE_UP_MS = 2000;
 /**
- * After a takeover this server speaks every second for a while. Should the server that lost the client speak once more from
- * its own address, a client without a strict NAT follows it there, and the next of these packets fetches it back. By then
- * that server's timers have run out (whitepaper, section 6: 10 s for a passive keepalive) or it has dropped the session.
+ * After a takeover this server speaks every second for a moment. Should the server that lost the client speak once more from
+ * its own address before it reads of its loss, a client without a strict NAT follows it there, and the next of these packets
+ * fetches it back. Not longer: were this server the next to lose the client, these packets would do the same.
  */
-const KEEPALIVE = { seconds: 1, forMs: 15_000 } as const;
+const KEEPALIVE = { seconds: 1, forMs: 3000 } as const;
 const BUCKET = { perSecond: 1000, burst: 3000 } as const;
 
 interface Attempt {

@@ -57,9 +57,11 @@ export class SessionDirectory {
     return this.newestOf.get(publicKey);
   }
 
-  /** Sessions whose newest record is this server's, for its log. */
+  /** For a server's log: its sessions with clients that have no newer one elsewhere, older ones too (see {@link judge}). */
   heldBy(instance: string): HeldSession[] {
-    return [...this.newestOf.values()].filter((session) => session.instance === instance);
+    const held = (session: HeldSession) =>
+      session.instance === instance && this.newestOf.get(session.publicKey)?.instance === instance;
+    return [...this.byIndex.values()].flatMap((sessions) => sessions.filter(held));
   }
 
   /**

@@ -25,6 +25,7 @@ const BUFFER_BYTES = 8 * 1024 * 1024;
 const BACKOFF_MS = { first: 200, most: 10_000 };
 /** A process that ran so long had no trouble starting. */
 const SETTLED_MS = 5000;
+const LISTENS_AFTER_MS = 500;
 
 /**
  * Listens to the kernel's connection tracking through one `conntrack -E` for each zone. Idle it costs nothing; a line arrives
@@ -99,6 +100,8 @@ export class FlowWatch {
     child.once("spawn", () => {
       this.problems.delete(zone);
       listener.onGap(zone);
+      // It listens some milliseconds after it has started; what happens in between is seen by looking once more.
+      this.later(LISTENS_AFTER_MS, () => listener.onGap(zone));
     });
   }
 
@@ -113,9 +116,13 @@ export class FlowWatch {
       `connection tracking gives no events (conntrack: ${why}); sessions are not taken over`,
     );
     this.options.log.warn({ why, zone, retryInMs }, "conntrack ended and is started again");
-    const timer = this.options.clock.after(retryInMs, () => {
+    this.later(retryInMs, () => this.listen(zone));
+  }
+
+  private later(ms: number, work: () => void): void {
+    const timer = this.options.clock.after(ms, () => {
       this.timers.delete(timer);
-      this.listen(zone);
+      work();
     });
     this.timers.add(timer);
   }

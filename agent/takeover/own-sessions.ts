@@ -19,6 +19,8 @@ interface Issued {
 
 /** A handshake that has not been completed for so long never will be (whitepaper, section 6.1: 5 s until the next attempt). */
 const GIVE_UP_MS = 15_000;
+/** An event is told a millisecond after its packet on an idle machine, later on a busy one; a client nearby answers sooner. */
+const TOLD_LATE_MS = 500;
 /** A client's and our own handshake may cross, and either may become the session. */
 const INDICES_PER_ENDPOINT = 4;
 
@@ -47,8 +49,10 @@ export class OwnSessions {
     const confirmed: ConfirmedSession[] = [];
     for (const [endpoint, peer] of latestByEndpoint(peers, this.pending)) {
       const issued = this.pending.get(endpoint) ?? [];
-      // The kernel's time has whole seconds.
-      const complete = issued.filter(({ since }) => peer.latestHandshake >= Math.floor(since / 1000));
+      // The kernel's time has whole seconds, and the event may reach us after the answer did.
+      const complete = issued.filter(
+        ({ since }) => peer.latestHandshake >= Math.floor((since - TOLD_LATE_MS) / 1000),
+      );
       if (complete.length === 0) continue;
       for (const entry of complete) confirmed.push({ publicKey: peer.publicKey, ...entry });
       this.keep(

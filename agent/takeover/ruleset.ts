@@ -17,6 +17,15 @@ const STRAY_LIMITS = {
 /** The same stray packet is reported again after this time, for as long as it keeps coming. */
 const STRAY_REPEAT_SECONDS = 2;
 
+/**
+ * Who has not spoken for so long is not spoken to, unless there is something to say: handshakes that only WireGuard's timers
+ * want, and keepalives, stay here. When the load balancer has moved a client, they would leave from this server's own address,
+ * and a client without a strict NAT would follow them there, past the load balancer.
+ */
+const HEARD_SECONDS = 5;
+/** A keepalive in UDP: 8 bytes of header, 16 of WireGuard's, 16 of an empty message's authentication (whitepaper, section 5.4.6). */
+const KEEPALIVE_LENGTH = 40;
+
 /** In the packet: UDP payload byte 0 is the type, bytes 4 to 7 the sender's index (types 1, 2) or the receiver's (type 4). */
 const TYPE = "@th,64,8";
 const INDEX = "@th,96,32";
@@ -30,7 +39,8 @@ const INDEX = "@th,96,32";
  * the kernel does not report elements that packets add.
  *
  * INVARIANTS: loading it again keeps the sets (sessions that began before an agent's restart are not strays afterwards) and
- * replaces the rules. A packet is never dropped here.
+ * replaces the rules. What arrives is never dropped here, nor data of clients; only what WireGuard says by itself to a client
+ * that is silent.
  */
 export function renderSessionsTable(listenPort: number): string {
   const families = [
@@ -38,6 +48,7 @@ export function renderSessionsTable(listenPort: number): string {
     { ip: "ip6", family: 6 },
   ] as const;
   const sets = families.flatMap(({ ip, family }) => [
+    set(`heard${family}`, `${ip} saddr . udp sport`, HEARD_SECONDS, 262_144),
     set(`issued${family}`, `${ip} daddr . udp dport . ${INDEX}`, SESSION_SECONDS, 262_144),
     set(`seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
     set(`sources${family}`, `${ip} saddr`, 10, 65_536),
@@ -48,10 +59,17 @@ ${[set("own", INDEX, SESSION_SECONDS, 524_288), ...sets].join("\n")}
 ${chain("stray")}
 ${families.map(({ ip, family }) => strayRules(ip, family)).join("\n")}
 ${chain("sort_in", "type filter hook prerouting priority raw; policy accept;")}
+${families
+  .map(
+    ({ ip, family }) =>
+      `add rule ${SESSIONS_TABLE} sort_in udp dport ${listenPort} update @heard${family} { ${ip} saddr . udp sport }`,
+  )
+  .join("\n")}
 add rule ${SESSIONS_TABLE} sort_in udp dport ${listenPort} ${TYPE} 4 ${INDEX} != @own jump stray
 ${chain("mark_in", "type filter hook prerouting priority mangle; policy accept;")}
 add rule ${SESSIONS_TABLE} mark_in udp dport ${listenPort} ct zone ${ZONES.stray} ct mark set 0 ct mark set ${INDEX}
 ${chain("sort_out", "type filter hook output priority raw; policy accept;")}
+${families.map(({ ip, family }) => silenceRules(listenPort, ip, family)).join("\n")}
 add rule ${SESSIONS_TABLE} sort_out ${isHandshake} ct zone set ${ZONES.own}
 ${chain("mark_out", "type filter hook output priority mangle; policy accept;")}
 add rule ${SESSIONS_TABLE} mark_out ${isHandshake} update @own { ${INDEX} } ct mark set ${INDEX}
@@ -71,6 +89,13 @@ function set(name: string, key: string, seconds: number, size: number): string {
 function chain(name: string, hook = ""): string {
   const body = hook === "" ? "" : ` { ${hook} }`;
   return `add chain ${SESSIONS_TABLE} ${name}${body}\nflush chain ${SESSIONS_TABLE} ${name}`;
+}
+
+function silenceRules(listenPort: number, ip: "ip" | "ip6", family: 4 | 6): string {
+  const silent = `${ip} daddr . udp dport != @heard${family} counter drop`;
+  return [`${TYPE} 1`, `udp length ${KEEPALIVE_LENGTH} ${TYPE} 4`]
+    .map((kind) => `add rule ${SESSIONS_TABLE} sort_out udp sport ${listenPort} ${kind} ${silent}`)
+    .join("\n");
 }
 
 /** Known ones are passed over, then the limits, then the packet is remembered and gets its zone. */

@@ -77,9 +77,10 @@ export class SessionStore {
     this.timer?.cancel();
     this.lastPoll = clock.monotonic();
     try {
-      onNews(await storage.request("pollSessions", { runtimeRoot }));
+      const { news, problem } = await storage.request("pollSessions", { runtimeRoot });
+      onNews(news);
       this.known = true;
-      this.note("read", undefined);
+      this.note("read", problem);
     } catch (error) {
       this.note("read", messageOf(error));
     }

@@ -56,9 +56,13 @@ export class SessionsTable {
     }
   }
 
+  /** Whether the table stands with its rules: who flushes it leaves the chains. */
   async isLoaded(): Promise<boolean> {
-    const tables = await this.nft(["list", "tables", FAMILY]);
-    return tables.split("\n").some((line) => line.trim() === `table ${SESSIONS_TABLE}`);
+    try {
+      return (await this.nft(["list", "chain", FAMILY, NAME, "sort_in"])).includes("jump stray");
+    } catch {
+      return false; // no such table; if nft itself is the trouble, loading it says so
+    }
   }
 
   async remove(): Promise<void> {

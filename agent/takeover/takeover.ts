@@ -15,6 +15,7 @@ import type { FlowEvent, ZONES } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
+import { PeerLooks } from "./peer-looks";
 import { SESSION_SECONDS } from "./ruleset";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
@@ -36,12 +37,6 @@ export interface TakeoverOptions {
   readonly dated?: ((at: number) => void) | undefined;
 }
 
-/** How soon the kernel is asked whether a client answered, while one is being called; */
-const LOOK_WHILE_CALLING_MS = 60;
-/** and whether a handshake of ours is complete, otherwise. */
-const LOOK_MS = 700;
-/** Looking may take at most this share of the time, a tenth while clients are called and a fiftieth otherwise. */
-const LOOK_SHARE = { calling: 10, idle: 50 } as const;
 const UPKEEP_MS = 5000;
 /** Strays that wait for the directory to be read again. */
 const MOST_WAITING = 4096;
@@ -63,13 +58,11 @@ export class Takeover {
   private readonly watch: FlowWatch;
   private readonly store: SessionStore;
   private readonly isolation: IsolationWatch;
+  private readonly looks: PeerLooks;
   /** Clients whose session this server holds, by the time of its record. */
   private readonly held = new Map<string, number>();
   private waiting: FlowEvent[] = [];
   private refreshing = false;
-  private lookTimer: Timer | undefined;
-  private looking: Promise<void> | undefined;
-  private lookMs = 0;
   private upkeepTimer: Timer | undefined;
   private stopped = false;
   private tableProblem: string | undefined;
@@ -98,8 +91,16 @@ export class Takeover {
       lock,
       apply: (commands) => device.apply(commands),
       desired,
-      onCall: () => this.lookSoon(),
-      look: () => this.lookNow(),
+      onCall: () => this.looks.soon(),
+      look: () => this.looks.now(),
+    });
+    this.looks = new PeerLooks({
+      clock,
+      log,
+      device,
+      urgent: () => this.attempts.waiting,
+      wanted: () => this.own.waiting || this.attempts.waiting,
+      onPeers: (peers) => this.observe(peers),
     });
     this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
   }
@@ -122,7 +123,7 @@ export class Takeover {
     this.watch.stop();
     this.store.stop();
     this.isolation.stop();
-    this.lookTimer?.cancel();
+    this.looks.stop();
     this.upkeepTimer?.cancel();
     await this.attempts.stop();
   }
@@ -166,7 +167,7 @@ export class Takeover {
   private onFlow(zone: keyof typeof ZONES, event: FlowEvent): void {
     if (zone === "own") {
       this.own.issued(event, this.options.clock.now());
-      this.lookSoon();
+      this.looks.soon();
     } else if (!this.judge(event)) {
       // Perhaps its record is newer than the last look at the directory.
       if (this.waiting.length < MOST_WAITING) this.waiting.push(event);
@@ -257,6 +258,8 @@ export class Takeover {
     const { device, log, desired } = this.options;
     try {
       const { peers } = await device.dump();
+      this.observe(peers);
+      if (!this.isolation.isolated) return; // clients were heard since the last look
       const talking = peers.filter(
         (peer) => peer.endpoint !== undefined && desired(peer.publicKey) !== undefined,
       );
@@ -285,44 +288,10 @@ export class Takeover {
       for (const { endpoint, index, ageMs } of issued) {
         if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, now - ageMs, true);
       }
-      if (issued.length > 0) this.lookSoon();
+      if (issued.length > 0) this.looks.soon();
     } catch (error) {
       log.warn({ problem: messageOf(error) }, "handshakes of the last minutes could not be looked up");
     }
-  }
-
-  private lookSoon(): void {
-    if (this.lookTimer !== undefined || this.looking !== undefined || this.stopped) return;
-    const calling = this.attempts.waiting;
-    const least = calling ? LOOK_WHILE_CALLING_MS : LOOK_MS;
-    const share = calling ? LOOK_SHARE.calling : LOOK_SHARE.idle;
-    this.lookTimer = this.options.clock.after(
-      Math.max(least, this.lookMs * share),
-      () => void this.lookNow(),
-    );
-  }
-
-  /** Settles after a look that began after this call. */
-  private async lookNow(): Promise<void> {
-    await this.looking;
-    this.looking ??= this.look().finally(() => {
-      this.looking = undefined;
-      if (this.own.waiting || this.attempts.waiting) this.lookSoon();
-    });
-    await this.looking;
-  }
-
-  private async look(): Promise<void> {
-    const { clock, device, log } = this.options;
-    this.lookTimer?.cancel();
-    this.lookTimer = undefined;
-    const began = clock.monotonic();
-    try {
-      this.observe((await device.dump()).peers);
-    } catch (error) {
-      log.warn({ problem: messageOf(error) }, "the handshakes could not be looked at");
-    }
-    this.lookMs = clock.monotonic() - began;
   }
 
   /** Keeps the table loaded, whoever flushed it, and the directory small. */

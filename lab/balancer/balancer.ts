@@ -38,6 +38,8 @@ export interface TargetStatus {
 export interface MovedFlow extends Flow {
   /** Milliseconds of the lab's clock (performance.now()). */
   at: number;
+  /** The time right before it was taken. */
+  began: number;
 }
 
 /** What the balancer tells of itself: for the live view, and for whoever waits for a change. */
@@ -211,9 +213,10 @@ export class Balancer {
   private async forgetFlows(target: Target): Promise<void> {
     const flows: MovedFlow[] = [];
     for (const zone of this.model.zones) {
+      const began = performance.now();
       const gone = await deleteFlows(zone.publicIp, target.address);
       const at = performance.now();
-      flows.push(...gone.map((flow) => ({ ...flow, at })));
+      flows.push(...gone.map((flow) => ({ ...flow, at, began })));
     }
     if (flows.length > 0) this.tell({ kind: "rerouted", target: target.name, flows });
   }

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { fromWallClock } from "../clock";
 import { attempt, onLines } from "../process";
 
 const LISTEN_LIMIT_MS = 5000;
@@ -71,10 +72,12 @@ export class FlowWatch {
   private readonly child: ReturnType<typeof spawn>;
 
   private constructor(client: string) {
-    const filter = ["-p", "udp", "--orig-src", client];
-    this.child = spawn("conntrack", ["-E", "-e", "NEW", ...filter], { stdio: ["ignore", "pipe", "ignore"] });
+    const options = ["-E", "-e", "NEW", "-o", "timestamp", "-p", "udp", "--orig-src", client];
+    this.child = spawn("conntrack", options, { stdio: ["ignore", "pipe", "ignore"] });
     onLines(this.child.stdout as NodeJS.ReadableStream, (line) => {
-      const at = performance.now();
+      // conntrack(8) notes the time itself, so it does not matter when this process comes to read it.
+      const seconds = /^\[(\d+\.\d+)/.exec(line)?.[1];
+      const at = seconds === undefined ? performance.now() : fromWallClock(Number(seconds) * 1000);
       for (const flow of parseFlows(line)) for (const take of [...this.waiting]) take(flow, at);
     });
   }

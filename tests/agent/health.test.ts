@@ -20,6 +20,8 @@ const good: HealthInput = {
   registryProblems: [],
   conflicts: [],
   localCopyError: undefined,
+  takeoverProblem: undefined,
+  clock: { behindMs: 0 },
 };
 const wrong = (change: Partial<typeof good.device & object>) => ({ device: { ...device([]), ...change } });
 
@@ -63,6 +65,8 @@ test("the list of checks is what it is on purpose", () => {
     "registry",
     "conflicts",
     "apply",
+    "takeover",
+    "clock",
     "localCopy",
   ]);
 });
@@ -115,6 +119,10 @@ test.each<[string, Partial<HealthInput>, RegExp]>([
   ["conflicts", { conflicts: ["a", "b", "c", "d", "e", "f", "g"] }, /^a; b; c; d; e; and 2 more$/],
   ["apply", { applyError: "wg addconf: exit code 1" }, /cannot be applied: wg addconf: exit code 1/],
   ["localCopy", { localCopyError: "disk full" }, /disk full/],
+  ["takeover", { takeoverProblem: "no conntrack" }, /no conntrack/],
+  ["clock", { clock: { offsetMs: 1001, synchronised: true, behindMs: 0 } }, /1001 ms off its time source/],
+  ["clock", { clock: { behindMs: 1500 } }, /1500 ms behind another server's/],
+  ["clock", { clock: { offsetMs: 0, synchronised: false, behindMs: 0 } }, /follows no time source/],
 ])("%s is reported, but what all servers share never takes one out", (name, change, reason) => {
   const health = lasting(change);
   expect(health).toMatchObject({

@@ -194,6 +194,8 @@ describe("a server in time", () => {
         registryProblems: [],
         conflicts: [],
         localCopyError: undefined,
+        takeoverProblem: undefined,
+        clock: { behindMs: 0 },
       }),
       reconciler: {
         get appliedRevision() {

@@ -19,6 +19,11 @@ const COMMANDS = [
   "lab roam",
   "lab vm",
   "lab down",
+  "bench",
+  "bench failover",
+  "bench throughput",
+  "bench apply",
+  "soak",
   "node",
   "node drain",
   "node undrain",
@@ -83,6 +88,19 @@ test.each([
     ["plan", "--config", "minServers"],
     "--config minServers: expected key=value, for example --config wgc:maxServers=8",
   ],
+  [["bench", "failover", "--scenario", "boom"], "--scenario does not know 'boom'; there are: crash, "],
+  [["bench", "failover", "--runs", "none"], "--runs must be a whole number from 1 to 1000, not 'none'"],
+  [
+    ["bench", "failover", "--health", "fast", "--write"],
+    "only results with the planned health checks are published; leave out --health or --write",
+  ],
+  [["bench", "throughput", "--seconds", "0"], "--seconds must be a whole number from 1 to 600, not '0'"],
+  [
+    ["bench", "apply", "--clients", "1000,many"],
+    "--clients must be a whole number from 10 to 1000000, not 'many'",
+  ],
+  [["soak", "--minutes", "-1"], "--minutes must be a whole number from 1 to 1440, not '-1'"],
+  [["soak", "--seed", "a b"], "--seed must be 1 to 64 letters, digits, '.', '_' or '-', not 'a b'"],
   [["plan", "--stack", "mars"], 'there is no stack "mars" (no Pulumi.mars.yaml); this project has dev, prod'],
 ])("%j ends with one clear message", async (args, message) => {
   const { code, stdout, stderr } = await wgc(args);

@@ -16,6 +16,7 @@ export function copyOfCheckout(): string {
   const copy = mkdtempSync(join(tmpdir(), "wgc-cli-"));
   const folders = [
     "agent",
+    "bench",
     "cli",
     "components",
     "config",

@@ -45,11 +45,32 @@ describe("traffic", () => {
   const record = (...times: number[]): TrafficRecord => {
     const traffic = new TrafficRecord();
     times.forEach((at, index) => {
-      traffic.take(JSON.stringify({ sent: index + 1 }), at - 1);
-      traffic.take(JSON.stringify({ seq: index + 1, rtt: 1, via: `10.0.0.${index}` }), at);
+      traffic.take(JSON.stringify({ sent: index + 1, at: at - 1 }));
+      traffic.take(JSON.stringify({ seq: index + 1, rtt: 1, via: `10.0.0.${index}`, at }));
     });
     return traffic;
   };
+
+  test("a window has what was sent and answered in it, and the last answer before it", () => {
+    const window = record(100, 200, 300, 400).window(200, 300);
+    expect(window.sent.map(({ seq, at }) => [seq, at])).toEqual([[3, 299]]);
+    expect(window.before).toMatchObject({ seq: 1, at: 100 });
+    expect(window.answers.map(({ seq, at }) => [seq, at])).toEqual([
+      [2, 200],
+      [3, 300],
+    ]);
+    expect(record().window(0, 100)).toEqual({ sent: [], before: undefined, answers: [] });
+  });
+
+  test("a client that talks for hours is counted in full, and only its last answers are kept", () => {
+    const many = 120_000;
+    const traffic = record(...Array.from({ length: many }, (_, index) => index));
+    expect(traffic.report()).toMatchObject({ sent: many, received: many, last: { seq: many } });
+    const { answers, sent } = traffic.window(0, many);
+    expect(answers.length).toBeLessThan(many);
+    expect([answers.at(-1)?.seq, sent.at(-1)?.seq]).toEqual([many, many]);
+    expect(answers.length).toBeGreaterThanOrEqual(50_000);
+  });
 
   test.each([
     ["between two answers", [100, 200, 900, 1000], 100, 1000, 700],
@@ -64,16 +85,27 @@ describe("traffic", () => {
 
   test("sent and received are counted, and the last answer is kept", () => {
     const traffic = record(100, 200);
-    traffic.take(JSON.stringify({ sent: 3 }), 300);
-    expect(traffic.report()).toEqual({ sent: 3, received: 2, last: { at: 200, rtt: 1, via: "10.0.0.1" } });
+    traffic.take(JSON.stringify({ sent: 3, at: 300 }));
+    expect(traffic.report()).toEqual({
+      sent: 3,
+      received: 2,
+      last: { at: 200, rtt: 1, via: "10.0.0.1", seq: 2 },
+    });
   });
 
   test("the next answer is the next one that matches; earlier ones do not count", async () => {
     const traffic = record(100);
     const next = traffic.next(({ via }) => via !== "10.0.0.1", 5000);
-    traffic.take(JSON.stringify({ seq: 8, rtt: 1, via: "10.0.0.1" }), 200);
-    traffic.take(JSON.stringify({ seq: 9, rtt: 2, via: "10.0.0.2" }), 300);
-    expect(await next).toEqual({ at: 300, rtt: 2, via: "10.0.0.2" });
+    traffic.take(JSON.stringify({ seq: 8, rtt: 1, via: "10.0.0.1", at: 200 }));
+    traffic.take(JSON.stringify({ seq: 9, rtt: 2, via: "10.0.0.2", at: 300 }));
+    expect(await next).toEqual({ at: 300, rtt: 2, via: "10.0.0.2", seq: 9 });
+  });
+
+  test("times are told on the lab's clock", () => {
+    const traffic = new TrafficRecord(5000);
+    traffic.take(JSON.stringify({ sent: 1, at: 5100 }));
+    traffic.take(JSON.stringify({ seq: 1, rtt: 1, via: "10.0.0.1", at: 5200 }));
+    expect(traffic.window(0, 1000)).toMatchObject({ sent: [{ at: 100 }], answers: [{ at: 200 }] });
   });
 
   test("without an answer in time there is none", async () => {
@@ -81,8 +113,8 @@ describe("traffic", () => {
   });
 
   test("a line that is no probe's is an error, not an answer", () => {
-    expect(() => record().take('{"seq": 1}', 1)).toThrow();
-    expect(() => record().take("(node:1) Warning", 1)).toThrow();
+    expect(() => record().take('{"seq": 1}')).toThrow();
+    expect(() => record().take("(node:1) Warning")).toThrow();
   });
 });
 

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { promises as fs } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { SessionReader } from "../../registry/session-reader";
 import {
@@ -157,4 +159,36 @@ test("a folder that cannot be read is an error, not an empty directory", async (
   const root = folder();
   await fs.writeFile(join(root, "sessions"), "a file");
   await expect(new SessionReader(root).poll(NOW)).rejects.toThrow("ENOTDIR");
+});
+
+test("a log that was written anew under the number of the removed file is read from its beginning", async () => {
+  const { path, poll } = await setup();
+  await rewriteSessions(path, records(2));
+  await poll();
+  const other = `${path}.other`;
+  await rewriteSessions(other, records(9, 300));
+  await fs.writeFile(path, await fs.readFile(other)); // the same inode, another content, longer
+  await fs.rm(other);
+  expect(await poll()).toEqual(records(9, 300));
+});
+
+test("what is no file, or cannot be read, does not hide the logs of others, and is told", async () => {
+  const { path, poll, reader } = await setup();
+  await appendSessions(path, records(3));
+  await promisify(execFile)("mkfifo", [join(dirname(path), "i-fifo.log")]);
+  expect(await poll()).toEqual(records(3));
+  expect(reader.problem).toBeUndefined();
+  await appendSessions(path, records(1, 70));
+  const broken = join(dirname(path), "i-broken.log");
+  await fs.writeFile(broken, "x");
+  const real = fs.open.bind(fs);
+  const open = jest.spyOn(fs, "open").mockImplementation(async (file, ...more) => {
+    if (file === broken) throw new Error("EIO");
+    return real(file, ...more);
+  });
+  expect(await poll()).toEqual(records(1, 70));
+  expect(reader.problem).toBe("i-broken.log: EIO");
+  open.mockRestore();
+  expect(await poll()).toEqual([]);
+  expect(reader.problem).toBeUndefined();
 });

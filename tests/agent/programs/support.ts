@@ -122,16 +122,18 @@ export async function send(what: {
   readonly from: readonly [address: string, port: number];
   readonly to: readonly [address: string, port: number];
   readonly packets: readonly Buffer[];
+  /** The firewall may refuse them, which the sender is told (EPERM). */
+  readonly mayBeDropped?: boolean;
 }): Promise<void> {
-  const { netns, from, to, packets } = what;
+  const { netns, from, to, packets, mayBeDropped = false } = what;
   const program = `
-    const [from, to, packets] = JSON.parse(process.argv[1]);
+    const [from, to, packets, mayBeDropped] = JSON.parse(process.argv[1]);
     const socket = require("node:dgram").createSocket(from[0].includes(":") ? "udp6" : "udp4");
     socket.bind(from[1], from[0], () => {
       let left = packets.length;
       for (const packet of packets)
         socket.send(Buffer.from(packet, "hex"), to[1], to[0], (error) => {
-          if (error) throw error;
+          if (error && !(mayBeDropped && error.code === "EPERM")) throw error;
           if (--left === 0) socket.close();
         });
     });`;
@@ -139,7 +141,7 @@ export async function send(what: {
     process.execPath,
     "-e",
     program,
-    JSON.stringify([from, to, packets.map((p) => p.toString("hex"))]),
+    JSON.stringify([from, to, packets.map((p) => p.toString("hex")), mayBeDropped]),
   ];
   const [file = "", ...args] = netns === undefined ? call : ["ip", "netns", "exec", netns, ...call];
   await tool(file, ...args);

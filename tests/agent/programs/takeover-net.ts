@@ -1,7 +1,7 @@
 // A network for the takeover's tests, inside one set of namespaces: this one is the router and load balancer, servers and
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
-import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
+import { parseSessions } from "../../../registry/sessions";
 import { RegistryWriter } from "../../../registry/writer";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair } from "../../../wireguard/keys";
@@ -47,12 +47,24 @@ class Place {
       `ip -n ${name} -6 route add default via fd09:${number}::1`,
     ];
     await tool("sh", "-ec", script.join("\n"));
+    await this.hold();
   }
+
+  /** A process that keeps the place's own mounts: WireGuard's sockets, and the namespaces that an agent makes. */
+  private async hold(): Promise<void> {
+    const folder = `${ROOT}/${this.name}`;
+    await fs.mkdir(`${folder}/netns`, { recursive: true });
+    const script = `mkdir -p /run/wireguard && mount --bind ${folder}/sockets /run/wireguard &&
+      mount --bind ${folder}/netns /run/netns && echo ready && exec sleep 3600`;
+    this.holder = runAgent("ip", ["netns", "exec", this.name, "sh", "-c", script], {});
+    await until(`the mounts of ${this.name}`, async () => this.holder?.output().includes("ready"));
+  }
+
+  private holder: RunningAgent | undefined;
 
   /** A command as a process in this place would run it. */
   inside(...command: readonly string[]): [string, string[]] {
-    const script = `mkdir -p /run/wireguard && mount --bind ${ROOT}/${this.name}/sockets /run/wireguard && exec "$@"`;
-    return ["ip", ["netns", "exec", this.name, "sh", "-c", script, "sh", ...command]];
+    return ["nsenter", ["--target", String(this.holder?.process.pid), "--net", "--mount", ...command]];
   }
 
   run(...command: readonly string[]): Promise<string> {
@@ -110,7 +122,7 @@ export class TestServer extends Place {
     this.agent = runAgent(file, args, this.env());
     await until(
       `the agent of ${this.name}`,
-      async () => (await this.health()).includes('"healthy":true'),
+      async () => (await this.health()).includes('"applied":{"ok":true}'),
       30_000,
     );
     this.check();
@@ -163,10 +175,12 @@ export class TestServer extends Place {
     return ((await this.peer(client))?.latestHandshake ?? 0) > 0;
   }
 
-  /** The receiver index by which the client sends to this server now. */
-  async lastIndex(): Promise<number> {
-    const log = await fs.readFile(`${RUNTIME}/sessions/i-${this.name}.log`, "utf8");
-    return Number.parseInt(log.trim().split("\n").at(-1)?.split(" ")[1] ?? "", 16);
+  /** The receiver indices that this server recorded for a client, in the order of its log. */
+  async indices(client: TestClient): Promise<number[]> {
+    const log = await fs.readFile(`${RUNTIME}/sessions/i-${this.name}.log`, "utf8").catch(() => "");
+    return parseSessions(log).flatMap(({ publicKey, index }) =>
+      publicKey === client.publicKey ? [index] : [],
+    );
   }
 }
 
@@ -310,11 +324,13 @@ export async function traffic(work: () => Promise<unknown>): Promise<Record<stri
   return Object.fromEntries(more.filter(([, packets]) => packets > 0));
 }
 
-/** Waits until a server's log on the shared storage has another last session than the one given. */
-export async function recorded(server: TestServer, after: number | undefined): Promise<number> {
-  return until(`a record of ${server.name}`, async () => {
-    const index = await server.lastIndex();
-    assert.ok(Number.isInteger(index));
-    return index !== after && index;
-  });
+/** Waits until a server has recorded a session with a client that is none of those before; returns its index. */
+export async function recorded(
+  server: TestServer,
+  client: TestClient,
+  before: readonly number[] = [],
+): Promise<number> {
+  return until(`a record of ${client.name} by ${server.name}`, async () =>
+    (await server.indices(client)).find((index) => !before.includes(index)),
+  );
 }

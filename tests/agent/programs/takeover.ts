@@ -1,68 +1,21 @@
-// Session takeover between real servers, packet by packet: run inside its own namespaces. The steps build on each other only in
+// Session takeover between real servers, packet by packet: run inside its own namespaces. The parts build on each other only in
 // that the servers stay; each has its own clients.
 import assert from "node:assert/strict";
-import { promises as fs } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { RegistryWriter } from "../../../registry/writer";
 import { send, step, tool, until } from "./support";
+import { a, b, c, clear, connected, flood, forgotten, fresh, moves } from "./takeover-cluster";
+import { agents, isolation, several, skew, storage } from "./takeover-faults";
 import {
   BALANCER,
   PORT,
   REGISTRY,
-  RUNTIME,
-  recorded,
   route,
   startRouter,
   TestClient,
-  TestServer,
+  type TestServer,
   traffic,
 } from "./takeover-net";
-
-const [bundle = "", flood = ""] = process.argv.slice(2);
-const [a, b, c] = [
-  new TestServer("a", 1, bundle),
-  new TestServer("b", 2, bundle),
-  new TestServer("c", 3, bundle),
-];
-let number = 10;
-
-/** A stock client with a session at that server, which the others can know of. */
-async function connected(
-  name: string,
-  server: TestServer,
-  family: 4 | 6 = 4,
-  more = {},
-): Promise<TestClient> {
-  const client = new TestClient(name, number++);
-  await client.join(family, more);
-  await until(`${name} known to the servers`, async () => {
-    const peers = await Promise.all([a, b, c].map((each) => each.peer(client)));
-    return !peers.includes(undefined);
-  });
-  await route(client, server);
-  const before = await server.lastIndex().catch(() => undefined);
-  await client.answer("its first connection");
-  await recorded(server, before);
-  return client;
-}
-
-const forgotten = (server: TestServer, client: TestClient) =>
-  until(`${server.name} forgets ${client.name}`, async () => {
-    const peer = await server.peer(client);
-    return peer?.endpoint === undefined && peer?.latestHandshake === 0;
-  });
-
-/** Moves a client to another server and lets it go on sending; it may not have to begin a handshake itself. */
-async function moves(client: TestClient, from: TestServer, to: TestServer): Promise<void> {
-  const packets = await traffic(async () => {
-    await route(client, to);
-    await client.answer(`moved from ${from.name} to ${to.name}`);
-  });
-  assert.equal(packets["to_initiation"], undefined, "the client began no handshake");
-  assert.ok((packets[`from_${to.name}_initiation`] ?? 0) > 0, "the server did");
-  assert.equal(packets[`from_${from.name}_initiation`], undefined);
-  assert.equal(await to.holds(client), true);
-}
 
 async function takeovers(): Promise<void> {
   const alice = await connected("alice", a);
@@ -137,7 +90,7 @@ const stray = (client: TestClient, index: number) => {
 
 async function unanswered(): Promise<void> {
   const frank = await connected("frank", a);
-  const index = await a.lastIndex();
+  const index = (await a.indices(frank)).at(-1) ?? 0;
   await frank.run("ip", "link", "del", "wg0");
   await until("its port free", async () => (await frank.run("ss", "-uln")).includes(":4500") === false);
   await route(frank, b);
@@ -157,7 +110,7 @@ async function unanswered(): Promise<void> {
 
 async function forged(): Promise<void> {
   const erin = await connected("erin", a);
-  const stranger = new TestClient("stranger", number++);
+  const stranger = new TestClient("stranger", fresh());
   await stranger.connect();
   await tool("ip", "route", "add", "198.18.0.0/15", "via", stranger.address[4]);
   await stranger.run("ip", "route", "add", "local", "198.18.0.0/15", "dev", "lo");
@@ -190,160 +143,17 @@ async function forged(): Promise<void> {
   });
 }
 
-async function agents(): Promise<void> {
-  const gina = await connected("gina", a);
-  await a.killAgent();
-  const old = await a.lastIndex();
-  await gina.reconnect();
-  await gina.answer("while the agent is away");
-  const before = await a.peer(gina);
-  const packets = await traffic(async () => {
-    await a.startAgent();
-    await recorded(a, old);
-    await gina.answer("with the new agent");
-  });
-  assert.deepEqual(
-    Object.keys(packets).filter((kind) => /initiation|answer/.test(kind)),
-    [],
-  );
-  const { latestHandshake, endpoint } = (await a.peer(gina)) ?? {};
-  assert.deepEqual(
-    { latestHandshake, endpoint },
-    { latestHandshake: before?.latestHandshake, endpoint: before?.endpoint },
-  );
-  await moves(gina, a, b);
-  step("agent restarted: sessions untouched, the handshakes of the gap are recorded");
-
-  await b.killAgent();
-  await moves(gina, b, c);
-  assert.equal(await b.holds(gina), true);
-  await b.startAgent();
-  await forgotten(b, gina);
-  const after = await traffic(() => gina.answer("after the agent that lost it is back"));
-  assert.deepEqual(
-    Object.keys(after).filter((kind) => /initiation|answer/.test(kind)),
-    [],
-  );
-  step("agent restarted: a session that went away meanwhile is let go");
-
-  const index = await c.lastIndex();
-  const swapped = Buffer.alloc(4);
-  swapped.writeUInt32LE(index);
-  const own = `0x${swapped.readUInt32BE().toString(16)}`;
-  await c.run("nft", "flush", "ruleset");
-  await c.run("nft", "add", "table", "inet", "wgc");
-  const quiet = await traffic(() =>
-    until(
-      "the index known again",
-      async () => {
-        assert.equal(await gina.ping(), true, "the session is not disturbed");
-        return (await c.run("nft", "list", "set", "inet", "wgc_sessions", "own").catch(() => "")).includes(
-          own,
-        );
-      },
-      20_000,
-    ),
-  );
-  assert.deepEqual(
-    Object.keys(quiet).filter((kind) => /initiation|answer/.test(kind)),
-    [],
-  );
-  step("the agent's table flushed");
-
-  const henry = await connected("henry", a);
-  await a.reboot();
-  assert.equal(await a.holds(henry), false);
-  const back = await traffic(() => henry.answer("after its server was started again"));
-  assert.equal(back["to_initiation"], undefined);
-  assert.ok((back["from_a_initiation"] ?? 0) > 0);
-  step("a server that was started again takes its clients back");
-}
-
-/** What one server cannot know, it does not act on; everything else goes on, and is made up for afterwards. */
-async function storage(): Promise<void> {
-  const ivy = await connected("ivy", b);
-  const ways: [string, () => Promise<() => Promise<unknown>>][] = [
-    ["unreadable", unreadable],
-    ["hangs", hang],
-  ];
-  for (const [name, begin] of ways) {
-    const troubles = () => (b.agent?.output() ?? "").split("session directory cannot be used").length;
-    const before = troubles();
-    const end = await begin();
-    await until("the trouble is seen", async () => troubles() > before);
-    const guest = new TestClient(`guest${number}`, number++);
-    await guest.join(4);
-    await until("known to a", async () => a.peer(guest), 30_000);
-    await route(guest, a);
-    await guest.answer("at a");
-    await route(guest, b);
-    const packets = await traffic(async () => {
-      for (let i = 0; i < 4; i++) await guest.ping();
-    });
-    assert.equal(packets["from_b_initiation"], undefined, "b knows nothing of that session");
-    assert.equal(await ivy.ping(), true);
-    assert.match(await b.health(), /"healthy":true/);
-    await until("known to b", async () => b.peer(guest), 30_000);
-    await guest.reconnect();
-    await guest.answer("at b, by its own handshake");
-    await end();
-    await until(
-      "b recorded it",
-      async () => (await fs.readFile(`${RUNTIME}/sessions/i-b.log`, "utf8")).includes(guest.publicKey),
-      30_000,
-    );
-    await until("a knows", async () => !(await a.holds(guest)), 30_000);
-    await moves(guest, b, a);
-    step(`storage ${name}`);
-  }
-}
-
-async function unreadable(): Promise<() => Promise<unknown>> {
-  await fs.rename(`${RUNTIME}/sessions`, `${RUNTIME}/away`);
-  await fs.writeFile(`${RUNTIME}/sessions`, "");
-  return async () => {
-    await fs.rm(`${RUNTIME}/sessions`);
-    await fs.rename(`${RUNTIME}/away`, `${RUNTIME}/sessions`);
-  };
-}
-
-/** Whoever reads the logs hangs, as behind a file server that does not answer: a pipe that nobody writes to (fifo(7)). */
-async function hang(): Promise<() => Promise<unknown>> {
-  const pipe = `${RUNTIME}/sessions/i-away.log`;
-  await tool("mkfifo", pipe);
-  return () => fs.rm(pipe);
-}
-
-async function several(): Promise<void> {
-  const jill = await connected("jill", a);
-  const sending = jill.run("ping", "-c30", "-i0.1", "-W1", "-q", "10.100.0.1").catch(() => "");
-  for (const server of [b, c, b, c, b, c]) await route(jill, server);
-  await sending;
-  await jill.answer("after two servers wanted it");
-  await until("one of them holds it", async () => {
-    const holds = await Promise.all([a, b, c].map((server) => server.holds(jill)));
-    return holds.join() === "false,false,true";
-  });
-  assert.equal(await jill.ping(), true);
-  step("two servers want one client");
-
-  c.uncheck();
-  await forgotten(c, jill);
-  const packets = await traffic(() => jill.answer("reached again"));
-  assert.equal(packets["to_initiation"], undefined);
-  assert.ok((packets["from_c_initiation"] ?? 0) > 0);
-  c.check();
-  step("a server that nothing reaches forgets its sessions");
-}
-
 async function main(): Promise<void> {
   await startRouter();
   await a.boot();
   await Promise.all([b.boot(), c.boot()]);
-  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several };
-  const only = process.argv.slice(4);
-  for (const [name, part] of Object.entries(parts))
-    if (only.length === 0 || only.includes(name)) await part();
+  const parts = { takeovers, outcasts, unanswered, forged, agents, storage, several, isolation, skew };
+  const only = process.argv.slice(5);
+  for (const [name, part] of Object.entries(parts)) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    await part();
+    await clear();
+  }
 }
 
 main().then(

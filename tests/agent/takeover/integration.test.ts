@@ -21,6 +21,8 @@ namespaceTest(
       "own indices of IPv4",
       "events of IPv6",
       "own indices of IPv6",
+      "silence of IPv4",
+      "silence of IPv6",
       "loaded again",
       "an older table replaced",
     ]);
@@ -33,7 +35,8 @@ namespaceTest(
   async () => {
     const agent = bundle("agent/main.ts", join(folder, "agent.js"));
     const flood = bundle("tests/agent/programs/flood.ts", join(folder, "flood.js"));
-    expect(await steps("takeover", [agent, flood])).toEqual([
+    const skewed = bundle("tests/agent/programs/skewed-server.ts", join(folder, "skewed-server.js"));
+    expect(await steps("takeover", [agent, flood, skewed])).toEqual([
       "takeover IPv4",
       "the server that lost a client is silent",
       "back within a minute",
@@ -51,6 +54,8 @@ namespaceTest(
       "storage hangs",
       "two servers want one client",
       "a server that nothing reaches forgets its sessions",
+      "a server 2 s behind is refused, one 2 s ahead is not",
+      "2 s behind the last handshake: taken over once the clock has passed it",
     ]);
   },
   300_000,

@@ -50,6 +50,12 @@ test("a counter that stands still or falls is no sign of life, and one that rise
   await clock.advance(1000);
   expect(told).toEqual([8000]);
 
+  const first = setup();
+  await first.clock.advance(7000);
+  first.watch.bytes(1000); // says nothing about when they came
+  await first.clock.advance(1000);
+  expect(first.told).toEqual([8000]);
+
   const other = setup();
   other.watch.bytes(1000);
   await other.clock.advance(7000);

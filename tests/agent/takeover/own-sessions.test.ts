@@ -19,7 +19,7 @@ test("a repeated old initiation, answered but never completed, makes no record",
   const own = new OwnSessions();
   own.issued({ endpoint: CLIENT, index: 1 }, T);
   // The kernel knows that client at that address, from a handshake before this answer.
-  expect(own.confirm([peer(2, CLIENT, T - 1000)], T + 100)).toEqual([]);
+  expect(own.confirm([peer(2, CLIENT, T - 1001)], T + 100)).toEqual([]);
   expect(own.confirm([peer(2, CLIENT, 0)], T + 200)).toEqual([]);
   expect(own.waiting).toBe(true);
 });
@@ -31,6 +31,12 @@ test("an index is reported once, with its client, when the kernel calls the hand
     { publicKey: key(2), index: 1, since: T + 300, late: false },
   ]);
   expect([own.waiting, own.confirm([peer(2, CLIENT, T + 900)], T + 1100)]).toEqual([false, []]);
+});
+
+test("a handshake that was answered before we were told of it counts, across the turn of a second, too", () => {
+  const own = new OwnSessions();
+  own.issued({ endpoint: CLIENT, index: 1 }, T + 300);
+  expect(own.confirm([peer(2, CLIENT, T - 1)], T + 400)).toHaveLength(1);
 });
 
 test("an index that left after the completed handshake waits for the next one", () => {

@@ -25,7 +25,7 @@ function setup() {
     calls.push(operation);
     await state.gate;
     if (state.fail === "all" || state.fail === operation) throw new Error(`${operation}: no`);
-    if (operation === "pollSessions") return state.found.splice(0);
+    if (operation === "pollSessions") return { news: state.found.splice(0) };
     log = [...(operation === "rewriteSessions" ? [] : log), ...(args.records ?? [])];
     return null;
   };

@@ -38,6 +38,18 @@ describe("strays", () => {
     expect([kernel.done, kernel.dumps, takeover.stats.unknown]).toEqual([[], 0, 200]);
   });
 
+  test("a flood of unknown indices waits for the directory in bounded memory; what is known is called meanwhile", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 1);
+    await world.clock.advance(600);
+    for (let index = 100; index < 20_100; index++) flow("stray", index, FROM);
+    flow("stray", 1, FROM);
+    await world.clock.advance(10);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+    await world.clock.advance(1000);
+    expect(takeover.stats.unknown).toBe(4097);
+  });
+
   test("another server's client is called where its packet came from, and is ours when it answers", async () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     world.record("i-other", 2, 10);
@@ -112,6 +124,15 @@ describe("records", () => {
     expect(logOf(world)).toEqual([]);
   });
 
+  test("the session of a client that was revoked is not recorded", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    flow("own", 10, FROM);
+    kernel.handshake(2, FROM);
+    world.desired.delete(key(2));
+    await world.clock.advance(3000);
+    expect(logOf(world)).toEqual([]);
+  });
+
   test("ours is later than any other that is known, though the other server's clock is ahead", async () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     world.record("i-other", 2, 10, 2000);
@@ -144,8 +165,9 @@ describe("a session that went elsewhere", () => {
     world.record("i-other", 2, 20);
     await world.clock.advance(600);
     expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
+    world.record("i-third", 2, 30);
     await world.clock.advance(60_000);
-    expect(kernel.done).toEqual(["2 forgotten"]);
+    expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
   });
 
   test("is kept while the other server's record is older, or about another client", async () => {
@@ -163,6 +185,18 @@ describe("a session that went elsewhere", () => {
     await world.clock.advance(1000);
     world.record("i-other", 2, 20);
     await world.clock.advance(1000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
+
+  test("is not claimed back when its record never got into the log, and only the kernel's sets tell of it", async () => {
+    const world = new World();
+    const kernel = new Kernel(world);
+    kernel.handshake(2, FROM, 60_000);
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x0a000000, expires: 140 }];
+    world.record("i-other", 2, 20, -10_000);
+    const { takeover } = await Node.start(world, kernel);
+    await world.clock.advance(3000);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-other", index: 20 });
     expect(kernel.done).toEqual(["2 forgotten"]);
   });
 
@@ -231,6 +265,19 @@ describe("an agent that is started again", () => {
     expect(logOf(world)).toEqual([0x84332211]);
     expect(takeover.directory.newest(key(2))?.at).toBe(ms(world, -22_000));
     expect(kernel.done).toEqual([]);
+  });
+
+  test("keeps both its old and its missed sessions in the log, though the sets only know whole seconds", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    await takeover.stop();
+    kernel.handshake(2, FROM);
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x08000000, expires: 198 }];
+    world.storageFails = "slow to start";
+    await Node.start(world, kernel);
+    await world.clock.advance(2000);
+    world.storageFails = undefined;
+    await world.clock.advance(2000);
+    expect(logOf(world).sort()).toEqual([10, 8].sort());
   });
 
   test("does not record again what its log already has", async () => {

@@ -46,11 +46,12 @@ export class World {
     ) => {
       if (this.storageFails !== undefined) throw new Error(this.storageFails);
       if (operation === "pollSessions") {
-        return [...this.logs].flatMap(([from, log]) => {
+        const news = [...this.logs].flatMap(([from, log]) => {
           const fresh = log.slice(seen.get(from) ?? 0);
           seen.set(from, log.length);
           return fresh.length === 0 ? [] : [{ instance: from, records: fresh }];
         });
+        return { news };
       }
       const log = operation === "rewriteSessions" ? [] : (this.logs.get(instance) ?? []);
       this.logs.set(instance, [...log, ...records]);
@@ -105,7 +106,7 @@ export class Kernel {
   readonly exec: Exec = async (_, args, { stdin }) => {
     if (this.nftFails !== undefined) throw new Error(this.nftFails);
     if (args[0] === "list")
-      return this.tableLoaded ? "table inet wgc\ntable inet wgc_sessions\n" : "table inet wgc\n";
+      return this.tableLoaded ? "chain sort_in { udp dport 51820 jump stray }\n" : "chain sort_in { }\n";
     if (args[0] === "-j") {
       const elem = args.at(-1) === "issued4" ? this.issued : [];
       const all = elem.map(({ endpoint, wire, expires }) => ({

@@ -1,0 +1,144 @@
+/**
+ * The published results: docs/benchmarks.jsonl holds one line for each result, with what it was measured on, when and by which
+ * command; the tables in docs/benchmarks.md are rendered from it. A new result takes the place of the one it repeats.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../config/errors";
+import type { ApplyResult, DirectoryResult } from "./apply/bench";
+import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/report";
+import { HEAD, rows } from "./failover/report";
+import { type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
+import type { MachineFacts } from "./machine";
+import type { ThroughputResult } from "./throughput/bench";
+import { THROUGHPUT_HEAD, throughputRows } from "./throughput/report";
+
+/** One result of any benchmark. */
+export type Finding =
+  | ({ readonly bench: "failover" } & FailoverResult)
+  | ({ readonly bench: "throughput" } & ThroughputResult)
+  | ({ readonly bench: "apply" } & ApplyResult)
+  | ({ readonly bench: "directory" } & DirectoryResult);
+
+/** How a result came about. */
+export interface Origin {
+  readonly date: string;
+  readonly command: string;
+  readonly machine: MachineFacts;
+}
+
+export type PublishedResult = Finding & Origin;
+
+/** What makes a result the repetition of another one. */
+function keyOf(result: Finding): string {
+  switch (result.bench) {
+    case "failover":
+      return [result.bench, result.scenario, result.load, result.takeover, result.health].join("/");
+    case "throughput":
+      return `${result.bench}/${result.direction}`;
+    case "apply":
+      return `${result.bench}/${result.clients}`;
+    case "directory":
+      return result.bench;
+  }
+}
+
+/** The old results with the new ones in their places. Pure. */
+export function mergeResults(
+  old: readonly PublishedResult[],
+  fresh: readonly PublishedResult[],
+): PublishedResult[] {
+  const merged = new Map(old.map((result) => [keyOf(result), result]));
+  for (const result of fresh) merged.set(keyOf(result), result);
+  return [...merged.values()];
+}
+
+function markdownTable(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
+}
+
+/** Where and how: once for all results that share it. */
+function origins(results: readonly PublishedResult[]): string {
+  const lines = results.map(({ date, command, machine }) => {
+    const { cpu, cores, memory_gib, kernel, wireguard, node, wgc } = machine;
+    return (
+      `\`${command}\`, ${date.slice(0, 10)}, on ${cpu}, ${cores} cores, ${memory_gib} GiB, Linux ${kernel}, ` +
+      `WireGuard: ${wireguard}, Node.js ${node}, wgc ${wgc}`
+    );
+  });
+  return [...new Set(lines)].map((text) => `- ${text}`).join("\n");
+}
+
+const NOTHING = "Not measured yet.";
+
+function section(results: readonly PublishedResult[], head: readonly string[], body: string[][]): string {
+  return results.length === 0 ? NOTHING : `${markdownTable(head, body)}\n\n${origins(results)}`;
+}
+
+const of = <B extends Finding["bench"]>(
+  results: readonly PublishedResult[],
+  bench: B,
+): Extract<PublishedResult, { bench: B }>[] =>
+  results.filter((result): result is Extract<PublishedResult, { bench: B }> => result.bench === bench);
+
+/** The generated sections by name. Pure. */
+export function sections(results: readonly PublishedResult[]): Record<string, string> {
+  const order = <T>(known: readonly T[], value: T): number => known.indexOf(value);
+  const failover = of(results, "failover")
+    .filter(({ health }) => health === "nlb") // quick looks are not published
+    .sort(
+      (a, b) =>
+        order(SCENARIOS, a.scenario) - order(SCENARIOS, b.scenario) ||
+        order(LOADS, a.load) - order(LOADS, b.load) ||
+        order(TAKEOVER, a.takeover) - order(TAKEOVER, b.takeover),
+    );
+  const throughput = of(results, "throughput");
+  const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
+  const directory = of(results, "directory");
+  return {
+    failover: section(failover, HEAD, rows(failover)),
+    throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
+    apply: section(apply, APPLY_HEAD, applyRows(apply)),
+    directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
+  };
+}
+
+/**
+ * The page with its generated sections replaced. Pure.
+ *
+ * @throws UserError when the page has no place for one of them
+ */
+export function renderPage(page: string, generated: Readonly<Record<string, string>>): string {
+  return Object.entries(generated).reduce((text, [name, content]) => {
+    const [begin, end] = [`<!-- generated: ${name} -->`, `<!-- end: ${name} -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from)
+      throw new UserError(
+        `docs/benchmarks.md has no place for ${name}; put the lines '${begin}' and '${end}' back`,
+      );
+    return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
+  }, page);
+}
+
+/** Reads lines of published results. Pure. */
+export function parseResults(text: string): PublishedResult[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as PublishedResult);
+}
+
+/** Puts results into docs/benchmarks.jsonl and docs/benchmarks.md. */
+export function publish(project: string, findings: readonly Finding[], origin: Origin): void {
+  const data = join(project, "docs", "benchmarks.jsonl");
+  const page = join(project, "docs", "benchmarks.md");
+  const old = existsSync(data) ? parseResults(readFileSync(data, "utf8")) : [];
+  const all = mergeResults(
+    old,
+    findings.map((finding) => ({ ...finding, ...origin })),
+  );
+  const text = renderPage(readFileSync(page, "utf8"), sections(all)); // before anything is written
+  writeFileSync(data, all.map((result) => `${JSON.stringify(result)}\n`).join(""));
+  writeFileSync(page, text);
+}

@@ -1,0 +1,227 @@
+/** `wgc bench`: measures the cluster on this machine. Nothing here judges; numbers are printed, good or bad. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { benchApply } from "../bench/apply/bench";
+import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "../bench/apply/report";
+import type { Cluster, Workshop } from "../bench/cluster";
+import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
+import { type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
+import { HEAD, rows } from "../bench/failover/report";
+import { scenarios } from "../bench/failover/scenarios";
+import { LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
+import { machineFacts } from "../bench/machine";
+import { type Finding, publish } from "../bench/published";
+import { benchThroughput } from "../bench/throughput/bench";
+import { THROUGHPUT_HEAD, throughputRows } from "../bench/throughput/report";
+import { HEALTH_MODELS } from "../bench/variant";
+import { UserError } from "../config/errors";
+import { checkMachine } from "../lab/machine-check";
+import { print, say, table } from "./output";
+import { ensurePrograms } from "./system-packages";
+
+interface Common {
+  json?: boolean;
+  write?: boolean;
+  yes?: boolean;
+}
+
+/** A place to work in, after this machine was found fit; whoever is interrupted leaves no lab behind. */
+export async function openWorkshop(project: string, yes: boolean): Promise<Workshop> {
+  const tools = await ensurePrograms({ project, yes, optional: false });
+  await checkMachine();
+  let latest: Cluster | undefined;
+  const interrupted = async (): Promise<void> => {
+    await latest?.close();
+    say("interrupted; the lab is gone");
+    process.exit(130);
+  };
+  process.once("SIGINT", () => void interrupted());
+  process.once("SIGTERM", () => void interrupted());
+  return {
+    project,
+    tools,
+    say,
+    onLab: (cluster) => {
+      latest = cluster;
+    },
+  };
+}
+
+/** Publishes the findings where `--write` asks for it. */
+async function write(
+  project: string,
+  words: Common,
+  wireguard: string,
+  findings: readonly Finding[],
+): Promise<void> {
+  if (words.write !== true || findings.length === 0) return;
+  const command = `./wgc ${process.argv.slice(2).join(" ")}`;
+  publish(project, findings, {
+    date: new Date().toISOString(),
+    command,
+    machine: await machineFacts(project, wireguard),
+  });
+  say("docs/benchmarks.md and docs/benchmarks.jsonl have the results");
+}
+
+async function failover(project: string, words: FailoverWords & Common): Promise<void> {
+  const options = failoverOptions(words);
+  if (words.write && options.health !== "nlb")
+    throw new UserError(
+      "only results with the planned health checks are published; leave out --health or --write",
+    );
+  const workshop = await openWorkshop(project, words.yes === true);
+  const folder = join(project, ".wgc", "bench");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `failover-${new Date().toISOString().replaceAll(":", "-")}.jsonl`);
+  say(`every sample goes to ${file}`);
+  const bench = new FailoverBench(
+    workshop,
+    options,
+    (run, samples) => {
+      for (const sample of samples) appendFileSync(file, `${JSON.stringify({ ...run, ...sample })}\n`);
+    },
+    (results, wireguard) =>
+      write(
+        project,
+        words,
+        wireguard,
+        results.map((result) => ({ bench: "failover", ...result })),
+      ),
+  );
+  const report = await bench.run();
+  if (words.json) for (const result of report.results) print(JSON.stringify(result));
+  else print(table(HEAD, rows(report.results)));
+  complain(report);
+}
+
+interface ThroughputWords extends Common {
+  runs: string;
+  seconds: string;
+  stack: string;
+}
+
+async function throughput(project: string, words: ThroughputWords): Promise<void> {
+  const options = {
+    runs: wholeNumber("runs", words.runs, 1, 1000),
+    seconds: wholeNumber("seconds", words.seconds, 1, 600),
+    stack: words.stack,
+  };
+  const workshop = await openWorkshop(project, words.yes === true);
+  const { results, wireguard } = await benchThroughput(workshop, options);
+  if (words.json) for (const result of results) print(JSON.stringify(result));
+  else print(table(THROUGHPUT_HEAD, throughputRows(results)));
+  await write(
+    project,
+    words,
+    wireguard,
+    results.map((result): Finding => ({ bench: "throughput", ...result })),
+  );
+}
+
+interface ApplyWords extends Common {
+  clients: string;
+  seconds: string;
+  stack: string;
+}
+
+async function apply(project: string, words: ApplyWords): Promise<void> {
+  const clients = words.clients.split(",").map((text) => wholeNumber("clients", text.trim(), 10, 1_000_000));
+  const options = { clients, seconds: wholeNumber("seconds", words.seconds, 1, 600), stack: words.stack };
+  const workshop = await openWorkshop(project, words.yes === true);
+  const { results, directory, wireguard } = await benchApply(workshop, options);
+  const findings: Finding[] = [
+    ...results.map((result): Finding => ({ bench: "apply", ...result })),
+    ...(directory ? [{ bench: "directory" as const, ...directory }] : []),
+  ];
+  if (words.json) for (const finding of findings) print(JSON.stringify(finding));
+  else {
+    print(table(APPLY_HEAD, applyRows(results)));
+    if (directory) print(`\n${table(DIRECTORY_HEAD, directoryRows(directory))}`);
+  }
+  await write(project, words, wireguard, findings);
+}
+
+function complain({ failures }: FailoverReport): void {
+  for (const { scenario, takeover, run, problem } of failures)
+    say(`${scenario}, takeover ${takeover}, run ${run} gave no samples: ${problem}`);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+const scenarioHelp = (): string =>
+  SCENARIOS.map((name) => `  ${name.padEnd(10)} ${scenarios[name].what}`).join("\n");
+
+function addFailover(bench: Command, project: string): void {
+  bench
+    .command("failover")
+    .description("how long clients are without traffic when a server fails or goes, or they roam")
+    .option("--scenario <names>", "what happens, with commas", SCENARIOS.join(","))
+    .option("--load <kinds>", "what clients do meanwhile, with commas", LOADS.join(","))
+    .option("--takeover <on,off>", "with session takeover, without, or both", TAKEOVER.join(","))
+    .option(
+      "--health <model>",
+      `health checks: ${HEALTH_MODELS.join(" (as planned) or ")} (every second)`,
+      "nlb",
+    )
+    .option("--runs <n>", "incidents of each scenario", "20")
+    .option("--clients <n>", "clients; with two loads half of them each", "8")
+    .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--json", "print one JSON line for each result")
+    .option("--write", "put the results into docs/benchmarks.md")
+    .option("-y, --yes", "install missing system packages without asking")
+    .addHelpText(
+      "after",
+      `\nScenarios:\n${scenarioHelp()}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json`,
+    )
+    .action((options: FailoverWords & Common) => failover(project, options));
+}
+
+function addThroughput(bench: Command, project: string): void {
+  bench
+    .command("throughput")
+    .description(
+      "bulk TCP through the whole cluster, against one bare WireGuard hop on this machine, in turns",
+    )
+    .option("--runs <n>", "measurements of each way and direction", "10")
+    .option("--seconds <n>", "length of one measurement", "5")
+    .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--json", "print one JSON line for each direction")
+    .option("--write", "put the results into docs/benchmarks.md")
+    .option("-y, --yes", "install missing system packages without asking")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc bench throughput\n  $ ./wgc bench throughput --runs 3 --seconds 2 --json",
+    )
+    .action((options: ThroughputWords) => throughput(project, options));
+}
+
+function addApply(bench: Command, project: string): void {
+  bench
+    .command("apply")
+    .description(
+      "how long a fresh server takes to apply many clients, what a change costs then, and what the agent uses",
+    )
+    .option("--clients <numbers>", "numbers of clients, with commas", "1000,10000,60000,100000")
+    .option("--seconds <n>", "length of a look at the processor use", "10")
+    .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--json", "print one JSON line for each number of clients")
+    .option("--write", "put the results into docs/benchmarks.md")
+    .option("-y, --yes", "install missing system packages without asking")
+    .addHelpText("after", "\nExamples:\n  $ ./wgc bench apply\n  $ ./wgc bench apply --clients 10000 --json")
+    .action((options: ApplyWords) => apply(project, options));
+}
+
+/** Adds `wgc bench` and its subcommands. */
+export function addBenchCommand(program: Command, project: string): void {
+  const bench = program
+    .command("bench")
+    .description("measure failover, throughput and the handling of many clients")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc bench failover --runs 3 --health fast\n  $ ./wgc bench throughput\n  $ ./wgc bench apply",
+    );
+  addFailover(bench, project);
+  addThroughput(bench, project);
+  addApply(bench, project);
+}

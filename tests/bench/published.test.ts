@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { peersChanged } from "../../bench/apply/bench";
+import {
+  mergeResults,
+  type PublishedResult,
+  parseResults,
+  renderPage,
+  sections,
+} from "../../bench/published";
+import { summarise } from "../../bench/throughput/bench";
+
+const DOCS = join(__dirname, "..", "..", "docs");
+const origin = {
+  date: "2026-01-02T03:04:05.000Z",
+  command: "./wgc bench throughput --write",
+  machine: {
+    cpu: "A processor",
+    cores: 2,
+    memory_gib: 8,
+    kernel: "6.12.0",
+    wireguard: "kernel",
+    node: "24.0.0",
+    wgc: "dev (abc)",
+  },
+};
+const throughput = (ratio: number): PublishedResult => ({
+  bench: "throughput",
+  ...summarise("upload", [100 * ratio, 90 * ratio, 110 * ratio], [100, 100, 100]),
+  ...origin,
+});
+const failover = (health: "nlb" | "fast", takeover: "on" | "off"): PublishedResult => ({
+  ...origin,
+  bench: "failover",
+  scenario: "crash",
+  load: "busy",
+  takeover,
+  health,
+  runs: 20,
+  samples: 40,
+  outage_ms: { p50: 7000, p95: 9000, max: 9100 },
+  after_reroute_ms: { p50: 100, p95: 150, max: 200 },
+  lost_packets: { p50: 700, max: 910 },
+});
+
+test("throughput is a median of each way, and the ratio is that of the medians", () => {
+  expect(summarise("download", [90, 80, 100], [100, 300, 120])).toEqual({
+    direction: "download",
+    runs: 3,
+    cluster_mbit: 90,
+    bare_mbit: 120,
+    ratio: 0.75,
+    cluster_all_mbit: [90, 80, 100],
+    bare_all_mbit: [100, 300, 120],
+  });
+});
+
+test("a new result takes the place of the one it repeats, others stay", () => {
+  const old = [failover("nlb", "on"), throughput(0.5), failover("nlb", "off")];
+  expect(mergeResults(old, [throughput(0.9)])).toEqual([old[0], throughput(0.9), old[2]]);
+});
+
+test("tables tell where they come from; quick looks are left out; takeover on stands before off", () => {
+  const made = sections([
+    failover("nlb", "off"),
+    failover("fast", "on"),
+    failover("nlb", "on"),
+    throughput(0.9),
+  ]);
+  const lines = (made["failover"] ?? "").split("\n");
+  expect(lines.filter((line) => line.startsWith("| crash"))).toEqual([
+    "| crash | busy | on | 20 | 40 | 7.000 s | 9.000 s | 9.100 s | 0.100 s | 0.150 s | 0.200 s | 700 | 910 |",
+    "| crash | busy | off | 20 | 40 | 7.000 s | 9.000 s | 9.100 s | 0.100 s | 0.150 s | 0.200 s | 700 | 910 |",
+  ]);
+  expect(made["throughput"]).toContain("| upload | 3 | 90 Mbit/s | 100 Mbit/s | 90.0 % |");
+  expect(made["throughput"]).toContain(
+    "- `./wgc bench throughput --write`, 2026-01-02, on A processor, 2 cores, 8 GiB, Linux 6.12.0, WireGuard: kernel, Node.js 24.0.0, wgc dev (abc)",
+  );
+  expect(made["apply"]).toBe("Not measured yet.");
+});
+
+test("only the generated part of a page changes, and a page without its place is an error", () => {
+  const page = "Head\n<!-- generated: a -->\nold\n<!-- end: a -->\nFoot\n";
+  expect(renderPage(page, { a: "new" })).toBe(
+    "Head\n<!-- generated: a -->\n\nnew\n\n<!-- end: a -->\nFoot\n",
+  );
+  expect(() => renderPage(page, { b: "new" })).toThrow(/has no place for b/);
+});
+
+test("the page in docs/ shows exactly the results in docs/benchmarks.jsonl", () => {
+  const page = readFileSync(join(DOCS, "benchmarks.md"), "utf8");
+  const results = parseResults(readFileSync(join(DOCS, "benchmarks.jsonl"), "utf8"));
+  expect(renderPage(page, sections(results))).toBe(page);
+});
+
+test("the agent's log is read for changed peers only", () => {
+  const log = [
+    "not JSON",
+    '{"msg":"the agent has started","time":"2026-01-02T03:04:05.000Z"}',
+    '{"msg":"peers changed","time":"2026-01-02T03:04:06.000Z","peers":10,"seconds":0.5,"set":10}',
+  ].join("\n");
+  expect(peersChanged(log)).toMatchObject([{ peers: 10, seconds: 0.5 }]);
+});

@@ -9,11 +9,13 @@ import { runPlan } from "../plan";
 import { type DemoView, renderDemo, renderSummary, type StepView } from "./demo-view";
 import { duration, print, printJson, say } from "./output";
 import { ensurePrograms } from "./system-packages";
+import { commandInVm } from "./vm";
 
 interface DemoOptions {
   stack: string;
   json?: boolean;
   yes?: boolean;
+  vm?: boolean;
 }
 
 interface StepResult {
@@ -157,6 +159,10 @@ class DemoStage implements Stage {
 }
 
 async function demo(project: string, options: DemoOptions): Promise<void> {
+  if (options.vm) {
+    const json = options.json ? ["--json"] : [];
+    return commandInVm(project, ["./wgc", "demo", "--stack", options.stack, ...json]);
+  }
   const began = performance.now();
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
@@ -225,9 +231,13 @@ export function addDemoCommand(program: Command, project: string): void {
     .option("-s, --stack <name>", "stack to realise", "dev")
     .option("--json", "print what was measured as JSON")
     .option("-y, --yes", "install missing system packages without asking")
+    .option(
+      "--vm",
+      "in a virtual machine with Debian's kernel, whose WireGuard is then used (slow without KVM)",
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ./wgc demo\n  $ ./wgc demo --stack prod\n  $ ./wgc demo --json >demo.json",
+      "\nExamples:\n  $ ./wgc demo\n  $ ./wgc demo --stack prod\n  $ ./wgc demo --json >demo.json\n  $ ./wgc demo --vm",
     )
     .action((options: DemoOptions) => demo(project, options));
 }

@@ -13,6 +13,7 @@ import type { LabEvent, LabStatus } from "../lab/status";
 import { runPlan } from "../plan";
 import { duration, print, printJson, say, table } from "./output";
 import { ensurePrograms } from "./system-packages";
+import { commandInVm } from "./vm";
 
 const NAME = "default";
 
@@ -213,6 +214,15 @@ export function addLabCommand(program: Command, project: string): void {
     .action((name: string, options: { json?: boolean }) =>
       act(project, "revoke", { name }, options.json === true),
     );
+  lab
+    .command("vm <command...>")
+    .description("run a command of this checkout in a virtual machine, whose kernel has WireGuard")
+    .passThroughOptions()
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab vm ./wgc demo\n  $ ./wgc lab vm sh -c 'ip link add wg0 type wireguard && wg'",
+    )
+    .action((command: string[]) => commandInVm(project, command));
   lab
     .command("down")
     .description("end the lab and everything in it")

@@ -51,9 +51,10 @@ function report(error: unknown, debug: boolean): number {
   return known instanceof UserError ? known.exitCode : 1;
 }
 
-/** Takes `--debug` out of the arguments, wherever it stands before a program that runs in the lab. */
+/** Takes `--debug` out of the arguments, wherever it stands before a program that runs in the lab or in the virtual machine. */
 function takeDebug(args: readonly string[]): { args: string[]; debug: boolean } {
-  const own = args.includes("exec") ? args.indexOf("exec") : args.length;
+  const first = args.findIndex((argument) => argument === "exec" || argument === "vm");
+  const own = first >= 0 ? first : args.length;
   const kept = args.filter((argument, index) => argument !== "--debug" || index >= own);
   return { args: kept, debug: kept.length < args.length };
 }

@@ -7,6 +7,7 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { UserError } from "../config/errors";
+import { VM_PROGRAMS } from "../vm/recipe";
 import { say } from "./output";
 
 interface Program {
@@ -54,6 +55,23 @@ function toolFolders(tools: string): string[] {
 function libraryFolders(tools: string): string[] {
   const machine = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
   return [join(tools, "usr/lib", machine), join(tools, "lib", machine)];
+}
+
+/**
+ * Makes sure that the programs are there that make and run a virtual machine; they are no part of what a lab needs, so they are
+ * named and not installed.
+ *
+ * @throws UserError with the command that installs them.
+ */
+export function requireVmPrograms(project: string): void {
+  extendPath(join(project, ".wgc", "tools"));
+  const folders = (process.env["PATH"] ?? "").split(":");
+  const missing = VM_PROGRAMS.filter(({ program }) => !isThere(program, folders));
+  if (missing.length === 0) return;
+  throw new UserError(
+    `this machine lacks ${missing.map(({ program }) => program).join(", ")}, which the virtual machine needs; install them ` +
+      `with 'sudo apt-get install --no-install-recommends ${missing.map(({ apt }) => apt).join(" ")}' and try again`,
+  );
 }
 
 /** The programs that are missing, the optional ones only when asked for. */

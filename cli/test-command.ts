@@ -1,6 +1,6 @@
 /** `wgc test`: everything that shows the project to be sound, in one run with one summary line. */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import pc from "picocolors";
@@ -8,6 +8,7 @@ import { z } from "zod";
 import { UserError } from "../config/errors";
 import { duration, print, printJson, say } from "./output";
 import { ensurePrograms } from "./system-packages";
+import { jestScript, runScriptInVm, VM_TEST_MINUTES } from "./vm";
 
 interface StepResult {
   name: string;
@@ -47,6 +48,7 @@ const ROOMS = [
   "cli",
   "bench",
   "docs",
+  "vm",
   "lab",
 ];
 
@@ -79,28 +81,19 @@ async function jest(
   writeFileSync(file, "");
   const paths = rooms.map((room) => `tests/${room}/`);
   await start(project, ["jest", ...flags, "--json", `--outputFile=${file}`, "--testPathPatterns", ...paths]);
-  const text = readFileSync(file, "utf8");
-  if (text === "")
-    return {
-      name: rooms.join(", "),
-      passed: 0,
-      failed: 1,
-      skipped: [],
-      milliseconds: performance.now() - began,
-    };
+  return resultOf(rooms.join(", "), readFileSync(file, "utf8"), performance.now() - began);
+}
+
+/** What jest reported, as JSON; nothing when it could not even start, which is a failure. */
+function resultOf(name: string, text: string, milliseconds: number): StepResult {
+  if (text === "") return { name, passed: 0, failed: 1, skipped: [], milliseconds };
   const report = jestReportSchema.parse(JSON.parse(text));
   const skipped = report.testResults
     .flatMap((suite) => suite.assertionResults)
     .filter((test) => test.status === "pending" || test.status === "todo")
     .map((test) => test.fullName);
   const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
-  return {
-    name: rooms.join(", "),
-    passed: report.numPassedTests,
-    failed,
-    skipped,
-    milliseconds: performance.now() - began,
-  };
+  return { name, passed: report.numPassedTests, failed, skipped, milliseconds };
 }
 
 function summarise(results: readonly StepResult[], json: boolean): number {
@@ -125,9 +118,29 @@ function summarise(results: readonly StepResult[], json: boolean): number {
 interface TestOptions {
   yes?: boolean;
   json?: boolean;
+  vm?: boolean;
+}
+
+/** Tests that have to do with the kernel's WireGuard. */
+const VM_TESTS = ["agent/integration", "agent/takeover/integration", "lab/cluster"];
+
+/** The chosen tests in a virtual machine: rooms, or files and folders below tests/. */
+async function testInVm(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
+  const began = performance.now();
+  const names = (chosen.length > 0 ? chosen : VM_TESTS).map((name) => name.replace(/^tests\//, ""));
+  const paths = names.map((name) => `tests/${name}`);
+  const unknown = paths.filter(
+    (path) => !existsSync(join(project, path)) && !existsSync(join(project, `${path}.test.ts`)),
+  );
+  if (unknown.length > 0)
+    throw new UserError(`no tests called '${unknown.join("', '")}'; name folders or files below tests/`);
+  const { text } = await runScriptInVm(project, jestScript(paths), VM_TEST_MINUTES);
+  const results = [resultOf(`in the virtual machine: ${names.join(", ")}`, text, performance.now() - began)];
+  if (summarise(results, options.json === true) > 0) process.exitCode = 1;
 }
 
 async function test(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
+  if (options.vm) return testInVm(project, chosen, options);
   const unknown = chosen.filter((room) => !ROOMS.includes(room));
   if (unknown.length > 0) {
     throw new UserError(`no tests called '${unknown.join("', '")}'; there are: ${ROOMS.join(", ")}`);
@@ -155,9 +168,13 @@ export function addTestCommand(program: Command, project: string): void {
     .description("run all checks: types, lint and format, unit, components, plan, user data, agent, lab")
     .option("-y, --yes", "install missing system packages without asking")
     .option("--json", "print the summary as JSON")
+    .option(
+      "--vm",
+      "in a virtual machine with Debian's kernel, whose WireGuard is then used (slow without KVM)",
+    )
     .addHelpText(
       "after",
-      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry`,
+      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry\n  $ ./wgc test --vm\n  $ ./wgc test --vm agent/integration lab/nat`,
     )
     .action((rooms: string[], options: TestOptions) => test(project, rooms, options));
 }

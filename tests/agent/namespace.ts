@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+import { patient } from "../support/slow";
 
 const UNSHARE = [
   "--user",
@@ -35,7 +36,7 @@ export function namespaceProblem(): string | undefined {
 export function namespaceTest(name: string, body: () => Promise<void>, timeoutMs: number): void {
   const problem = namespaceProblem();
   if (problem === undefined) {
-    test(name, body, timeoutMs);
+    test(name, body, patient(timeoutMs));
     return;
   }
   // jest leaves the names of a wholly skipped file out of its report, so the reason is written here as well.

@@ -17,6 +17,7 @@ const COMMANDS = [
   "lab join",
   "lab revoke",
   "lab roam",
+  "lab vm",
   "lab down",
   "bench",
   "bench failover",

@@ -1,5 +1,6 @@
 import type { NatKind } from "../../lab/nat";
 import { runPlan } from "../../plan";
+import { patient } from "../support/slow";
 import { LabUnderTest, labProblem, PROJECT, quick, testUnless } from "./support";
 
 export const CLIENTS = ["alice", "bob", "carol", "dave"];
@@ -23,7 +24,7 @@ export class Cluster {
       await this.lab.call("up");
       await this.lab.call("healthy");
       await Promise.all(Object.entries(clients).map(([name, nat]) => this.lab.call("join", { name, nat })));
-    }, LIMIT);
+    }, patient(LIMIT));
     afterAll(() => this.running?.end());
   }
 

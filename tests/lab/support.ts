@@ -9,6 +9,7 @@ import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
 import type { Answer } from "../../lab/traffic";
 import type { Plan, PlannedResource } from "../../plan";
 import { namespaceProblem } from "../agent/namespace";
+import { patient } from "../support/slow";
 
 export const PROJECT = join(__dirname, "..", "..");
 
@@ -38,7 +39,7 @@ export function testUnless(
   body: () => Promise<void>,
   limit?: number,
 ): void {
-  if (problem === undefined) test(title, body, limit);
+  if (problem === undefined) test(title, body, limit === undefined ? undefined : patient(limit));
   else {
     process.stderr.write(`SKIPPED: ${title}: ${problem}\n`);
     test.skip(`${title} (skipped: ${problem})`, body);
@@ -51,11 +52,11 @@ export async function eventually<T>(
   what: string,
   limit = 30_000,
 ): Promise<T> {
-  const late = performance.now() + limit;
+  const late = performance.now() + patient(limit);
   for (;;) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    if (performance.now() > late) throw new Error(`waited ${limit / 1000} s for ${what}`);
+    if (performance.now() > late) throw new Error(`waited ${patient(limit) / 1000} s for ${what}`);
     await pause(50);
   }
 }
@@ -138,8 +139,10 @@ export class LabUnderTest {
       const timer = setTimeout(() => {
         this.watchers.delete(check);
         const story = this.events.slice(-12).map((event) => event.text);
-        reject(new Error(`waited ${limit / 1000} s for ${what}; the last events: ${story.join(" | ")}`));
-      }, limit);
+        reject(
+          new Error(`waited ${patient(limit) / 1000} s for ${what}; the last events: ${story.join(" | ")}`),
+        );
+      }, patient(limit));
       this.watchers.add(check);
     });
   }
@@ -177,8 +180,8 @@ export class LabUnderTest {
 
   /** The client's next answer; fails when there is none. */
   async answer(name: string, limit = 20_000): Promise<Answer> {
-    const answer = await this.call<Answer | null>("nextAnswer", { name, limit });
-    if (answer === null) throw new Error(`${name} got no answer within ${limit / 1000} s`);
+    const answer = await this.call<Answer | null>("nextAnswer", { name, limit: patient(limit) });
+    if (answer === null) throw new Error(`${name} got no answer within ${patient(limit) / 1000} s`);
     return answer;
   }
 

@@ -23,7 +23,7 @@ async function boot(): Promise<string> {
   const look = async () => [
     await tool("ip", "-json", "link", "show"),
     await tool("nsenter", "--net=/run/netns/wgc-probe", "ip", "-json", "address", "show"),
-    await tool("wg", "show", "wgprobe", "peers"),
+    await tool("nsenter", "--net=/run/netns/wgc-probe", "wg", "show", "wgprobe", "peers"),
   ];
   const before = await look();
   await tool(process.execPath, bundle, "network-up");

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { promises as fs } from "node:fs";
 import { promisify } from "node:util";
+import { patient } from "../../support/slow";
 
 const execute = promisify(execFile);
 
@@ -16,7 +17,7 @@ export async function until<T>(
   look: () => Promise<T | undefined | false>,
   limitMs = 20_000,
 ): Promise<T> {
-  const deadline = performance.now() + limitMs;
+  const deadline = performance.now() + patient(limitMs);
   let last: unknown = "not yet";
   while (performance.now() < deadline) {
     try {
@@ -28,7 +29,7 @@ export async function until<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`waited ${limitMs} ms for ${what}: ${String(last)}`);
+  throw new Error(`waited ${patient(limitMs)} ms for ${what}: ${String(last)}`);
 }
 
 /** Reports one finished step to the test. */

@@ -1,0 +1,29 @@
+/** What `demo`, `lab` and `test` share of the virtual machine. */
+import { quote, type VmResult } from "../vm/qemu";
+import { runInVm } from "../vm/run";
+import { say } from "./output";
+import { requireVmPrograms } from "./system-packages";
+
+/** Enough for the default tests without KVM, on two cores that do other things as well. */
+export const VM_TEST_MINUTES = 90;
+const VM_COMMAND_MINUTES = 60;
+
+/** Runs a script at the top of the checkout, in the virtual machine. */
+export function runScriptInVm(project: string, script: string, limitMinutes: number): Promise<VmResult> {
+  requireVmPrograms(project);
+  return runInVm({ project, script, limitMinutes, tell: say });
+}
+
+/** Runs a command in the virtual machine; this process ends with its exit code. */
+export async function commandInVm(project: string, command: readonly string[]): Promise<void> {
+  // `--` may end our own options; the program there does not want to see it.
+  const words = command[0] === "--" ? command.slice(1) : command;
+  const { code } = await runScriptInVm(project, words.map(quote).join(" "), VM_COMMAND_MINUTES);
+  process.exitCode = code;
+}
+
+/** The script that runs tests one after another, with jest's report as its result. */
+export function jestScript(paths: readonly string[]): string {
+  const jest = ["node", "node_modules/.bin/jest", "--runInBand", "--json", "--outputFile=/run/result"];
+  return [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
+}

@@ -1,0 +1,11 @@
+import { join } from "node:path";
+import { runTool, SHELLCHECK, testWith } from "../support/tool";
+
+const SCRIPTS = ["early", "init", "unpack"].map((name) => join(__dirname, "../../vm/guest", name));
+
+testWith(SHELLCHECK, "shellcheck finds nothing in the scripts that make the machine and run in it", () => {
+  expect(runTool("shellcheck", ["--shell=sh", "--severity=style", ...SCRIPTS])).toEqual({
+    code: 0,
+    text: "",
+  });
+});

@@ -34,6 +34,7 @@ export interface StorageClientOptions {
 }
 
 interface Pending {
+  readonly operation: StorageOperation;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly onPart: ((clients: readonly ClientFile[]) => void) | undefined;
@@ -42,6 +43,8 @@ interface Pending {
 }
 
 const DEFAULT_LIMIT_MS = 3000;
+/** A process takes a moment to start, on a busy machine a long one; that is not the storage's silence. */
+const START_LIMIT_MS = 20_000;
 const BACKOFF_MS = { first: 250, most: 10_000 };
 /** Killed workers that the kernel has not let go of yet; more would only pile up behind the same dead mount. */
 const MAX_LINGERING = 4;
@@ -49,11 +52,14 @@ const MAX_LINGERING = 4;
 /**
  * Asks the storage worker, with a time limit for each request.
  *
- * INVARIANTS: every request ends, with an answer or an error, within its limit of silence. A worker that was silent for too
+ * INVARIANTS: every request ends, with an answer or an error, within its limit of silence, which counts from the moment the
+ * worker has started. A worker that was silent for too
  * long is killed and never asked again; the next one is started after a pause that doubles while the trouble lasts.
  */
 export class StorageClient {
   private child: ChildProcess | undefined;
+  /** Whether the child has started and reads its requests. */
+  private ready = false;
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   private backoffMs = BACKOFF_MS.first;
@@ -92,11 +98,12 @@ export class StorageClient {
       const id = this.nextId++;
       const limitMs = more.limitMs ?? this.options.limitMs ?? DEFAULT_LIMIT_MS;
       this.pending.set(id, {
+        operation,
         resolve: (value) => resolve(value as StorageOperations[O]["result"]),
         reject,
         onPart: more.onPart,
         limitMs,
-        timer: this.limit(child, operation, limitMs),
+        timer: this.limit(child, operation, this.ready ? limitMs : START_LIMIT_MS + limitMs),
       });
       child.send({ id, operation, args }, (error) => {
         if (error !== null) this.lose(child, `cannot be reached: ${error.message}`);
@@ -123,6 +130,7 @@ export class StorageClient {
     if (this.options.clock.monotonic() < this.notBefore) return undefined;
     const child = (this.options.startWorker ?? forkWorker)();
     this.child = child;
+    this.ready = false;
     child.on("message", (message: StorageMessage) => {
       if (this.child === child) this.receive(child, message);
     });
@@ -135,6 +143,7 @@ export class StorageClient {
   }
 
   private receive(child: ChildProcess, message: StorageMessage): void {
+    if (message.kind === "ready") return this.onReady(child);
     const pending = this.pending.get(message.id);
     if (pending === undefined) return;
     this.lastAnswer = this.options.clock.monotonic();
@@ -149,6 +158,14 @@ export class StorageClient {
     this.pending.delete(message.id);
     if (message.kind === "answer") pending.resolve(message.value);
     else pending.reject(new StorageAnswerError(message.message, message.errorKind));
+  }
+
+  private onReady(child: ChildProcess): void {
+    this.ready = true;
+    for (const pending of this.pending.values()) {
+      pending.timer.cancel();
+      pending.timer = this.limit(child, pending.operation, pending.limitMs);
+    }
   }
 
   private lose(child: ChildProcess, why: string): void {

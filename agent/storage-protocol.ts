@@ -68,8 +68,9 @@ export interface StorageRequest {
   readonly args: unknown;
 }
 
-/** What the worker sends back: any number of parts, then one answer. */
+/** What the worker sends: that it has started, and for each request any number of parts, then one answer. */
 export type StorageMessage =
+  | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "part"; readonly clients: readonly ClientFile[] }
   | { readonly id: number; readonly kind: "answer"; readonly value: unknown }
   | { readonly id: number; readonly kind: "error"; readonly message: string; readonly errorKind: string };

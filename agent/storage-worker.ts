@@ -41,6 +41,7 @@ export function runStorageWorker(): void {
   process.on("SIGTERM", () => {});
   process.on("SIGINT", () => {});
   process.on("SIGHUP", () => {});
+  process.send?.({ kind: "ready" } satisfies StorageMessage);
 }
 
 type Handlers = {

@@ -18,6 +18,11 @@ class FakeChild extends EventEmitter {
   readonly sent: StorageRequest[] = [];
   readonly signals: string[] = [];
 
+  constructor(starts = true) {
+    super();
+    if (starts) queueMicrotask(() => this.emit("message", { kind: "ready" }));
+  }
+
   send(request: StorageRequest, done: (error: Error | null) => void) {
     this.sent.push(request);
     done(null);
@@ -30,7 +35,7 @@ class FakeChild extends EventEmitter {
   }
 }
 
-function setup() {
+function setup({ starts = true } = {}) {
   const clock = new FakeClock();
   const made: FakeChild[] = [];
   const client = new StorageClient({
@@ -38,7 +43,7 @@ function setup() {
     log: silent,
     limitMs: 3000,
     startWorker: () => {
-      const child = new FakeChild();
+      const child = new FakeChild(starts);
       made.push(child);
       return child as unknown as ChildProcess;
     },
@@ -46,6 +51,26 @@ function setup() {
   const ask = () => client.request("follow", { root: "/r", revision: 1 });
   return { clock, made, client, ask };
 }
+
+test("a slow start of the worker is not the storage's silence, but it too has an end", async () => {
+  const { clock, made, ask } = setup({ starts: false });
+  const first = Promise.allSettled([ask()]);
+  await clock.advance(19_000);
+  expect(made[0]?.signals).toEqual([]);
+  made[0]?.emit("message", { kind: "ready" });
+  await clock.advance(2999);
+  expect(made[0]?.signals).toEqual([]);
+  await clock.advance(1);
+  expect(made[0]?.signals).toEqual(["SIGKILL"]);
+  await first;
+  await clock.advance(10_000);
+  const second = Promise.allSettled([ask()]);
+  await clock.advance(22_999);
+  expect(made[1]?.signals).toEqual([]);
+  await clock.advance(1);
+  expect(made[1]?.signals).toEqual(["SIGKILL"]);
+  await second;
+});
 
 test("an answer settles the request it belongs to", async () => {
   const { made, client, ask } = setup();

@@ -143,7 +143,10 @@ export class StorageClient {
   }
 
   private receive(child: ChildProcess, message: StorageMessage): void {
-    if (message.kind === "ready") return this.onReady(child);
+    if (message.kind === "ready") {
+      this.onReady(child);
+      return;
+    }
     const pending = this.pending.get(message.id);
     if (pending === undefined) return;
     this.lastAnswer = this.options.clock.monotonic();

@@ -35,7 +35,11 @@ const BUCKET = { perSecond: 1000, burst: 3000 } as const;
 
 interface Attempt {
   readonly endpoint: string;
+  /** Monotonic, and by the wall clock, which handshakes are dated with. */
   readonly began: number;
+  readonly beganAt: number;
+  /** Whether the client was called: before that the kernel shows the session of before. */
+  called: boolean;
   timer: Timer | undefined;
   answered: boolean;
 }
@@ -74,10 +78,27 @@ export class Attempts {
       return;
     }
     running?.timer?.cancel();
-    const attempt: Attempt = { endpoint, began: clock.monotonic(), timer: undefined, answered: false };
+    const attempt: Attempt = {
+      endpoint,
+      began: clock.monotonic(),
+      beganAt: clock.now(),
+      called: false,
+      timer: undefined,
+      answered: false,
+    };
     this.attempts.set(publicKey, attempt);
     this.stats.started++;
     this.call(publicKey, attempt, 0);
+  }
+
+  /**
+   * What the kernel shows of a client's handshake, in whole seconds of the wall clock (0: none). It is known before the event
+   * of the handshake is, on a busy machine long before, and a client that has answered must not be called again.
+   */
+  seen(publicKey: string, latestHandshake: number): number | undefined {
+    const attempt = this.attempts.get(publicKey);
+    if (attempt === undefined || !attempt.called) return undefined;
+    return latestHandshake >= Math.floor(attempt.beganAt / 1000) ? this.answered(publicKey) : undefined;
   }
 
   /** The client answered. Returns how long it took in milliseconds, or undefined when it was not called. */
@@ -162,6 +183,10 @@ export class Attempts {
       ...renewCommands(this.options.interface, peers),
       ...keepaliveCommands(this.options.interface, keys, 0),
     ]);
+    for (const { publicKey, endpoint } of peers) {
+      const attempt = this.attempts.get(publicKey);
+      if (attempt !== undefined && endpoint !== undefined) attempt.called = true;
+    }
     if (peers.some(({ endpoint }) => endpoint !== undefined)) onCall();
   }
 }

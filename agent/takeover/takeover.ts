@@ -138,8 +138,10 @@ export class Takeover {
     const { clock, desired } = this.options;
     const clients = peers.filter(({ publicKey }) => desired(publicKey) !== undefined);
     this.isolation.bytes(clients.reduce((sum, { rxBytes }) => sum + rxBytes, 0));
-    for (const { publicKey, persistentKeepalive, latestHandshake } of clients)
+    for (const { publicKey, persistentKeepalive, latestHandshake } of clients) {
+      this.onTaken(publicKey, this.attempts.seen(publicKey, latestHandshake));
       if (persistentKeepalive !== 0) this.attempts.inherit(publicKey, latestHandshake > 0);
+    }
     const confirmed = this.own.confirm(clients, clock.now());
     if (confirmed.length === 0) return;
     const records = confirmed.map(({ publicKey, index, since, late }): SessionRecord => {
@@ -151,15 +153,15 @@ export class Takeover {
     });
     for (const { publicKey, at } of records) {
       this.held.set(publicKey, at);
-      const ms = this.attempts.answered(publicKey);
-      if (ms !== undefined) this.onTaken(publicKey, ms);
+      this.onTaken(publicKey, this.attempts.answered(publicKey));
     }
     this.directory.add(this.options.instance, records, clock.now());
     this.store.append(records);
     for (const { publicKey } of confirmed) this.checkHeld(publicKey);
   }
 
-  private onTaken(publicKey: string, ms: number): void {
+  private onTaken(publicKey: string, ms: number | undefined): void {
+    if (ms === undefined) return;
     this.stats.lastMs = ms;
     this.options.log.info({ publicKey, ms: Math.round(ms) }, "took a session over");
   }

@@ -24,6 +24,7 @@ export function copyOfCheckout(): string {
     "plan",
     "registry",
     "userdata",
+    "vm",
     "wireguard",
   ];
   const files = ["Pulumi.yaml", "Pulumi.dev.yaml", "index.ts", "package.json", "tsconfig.json"];

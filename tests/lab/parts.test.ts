@@ -164,12 +164,12 @@ describe("what a machine needs", () => {
     [
       "a container of root without privileges",
       { namespaceError: REASON, user: "root" },
-      `this machine does not let user root make namespaces (${REASON}); a container needs --privileged for it`,
+      `this machine does not let user root make namespaces (${REASON}); a container needs --privileged for it, elsewhere see 'sysctl user.max_user_namespaces'`,
     ],
     [
       "no namespaces, even with WireGuard in the kernel",
       { namespaceError: "x", kernelWireGuard: true, user: "root" },
-      "this machine does not let user root make namespaces (x); a container needs --privileged for it",
+      "this machine does not let user root make namespaces (x); a container needs --privileged for it, elsewhere see 'sysctl user.max_user_namespaces'",
     ],
   ] as const)("%s is named with what mends it", (_, facts, message) => {
     expect(machineProblem({ ...FACTS, ...facts })).toBe(message);

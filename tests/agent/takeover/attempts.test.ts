@@ -285,3 +285,18 @@ test("after stop nothing is called any more", async () => {
   await clock.advance(60_000);
   expect(runs).toHaveLength(1);
 });
+
+test("a handshake that the kernel shows is an answer, once the client was called and not before", async () => {
+  const { clock, runs, attempts } = setup();
+  const second = () => Math.floor(clock.now() / 1000);
+  expect(attempts.seen(key(2), second())).toBeUndefined(); // nobody was called
+  attempts.start(key(2), FROM);
+  expect(attempts.seen(key(2), second())).toBeUndefined(); // the session of before
+  await clock.advance(300);
+  expect(attempts.seen(key(2), 0)).toBeUndefined();
+  expect(attempts.seen(key(2), second() - 60)).toBeUndefined();
+  expect(attempts.seen(key(2), second())).toBe(300);
+  expect(attempts.answered(key(2))).toBeUndefined();
+  await clock.advance(2500);
+  expect(runs).toHaveLength(1);
+});

@@ -55,13 +55,17 @@ async function setup(name: string, copyOf: string) {
       }),
   } as unknown as StorageClient;
   const clock = new FakeClock();
+  const warnings: string[] = [];
+  const log = Object.assign(Object.create(silent), {
+    warn: (_: object, text: string) => warnings.push(text),
+  }) as typeof silent;
   const agent = new Agent({
     config: { ...CONFIG, healthPort: 0, takeover: false },
     instance: "i-test",
     version: "1",
     publicKey: key(1),
     clock,
-    log: silent,
+    log,
     storage,
     device: fake,
     exec: () => Promise.reject(new Error("no tools here")),
@@ -71,7 +75,13 @@ async function setup(name: string, copyOf: string) {
   });
   await agent.start();
   await settle();
-  return { agent, clock, applied, registryAnswers: (clients: readonly ClientFile[]) => answer(clients) };
+  return {
+    agent,
+    clock,
+    applied,
+    warnings,
+    registryAnswers: (clients: readonly ClientFile[]) => answer(clients),
+  };
 }
 
 test("a copy of this cluster's clients is served when the registry does not answer, one of another cluster's never", async () => {
@@ -87,12 +97,13 @@ test("a copy of this cluster's clients is served when the registry does not answ
 });
 
 test("what the registry said is not undone by the copy a moment later", async () => {
-  const { agent, clock, applied, registryAnswers } = await setup("late", key(1));
+  const { agent, clock, applied, warnings, registryAnswers } = await setup("late", key(1));
   await clock.advance(1000);
   registryAnswers([client("from-registry", 5)]);
   await clock.advance(3000);
   expect(applied.join()).toContain(key(5));
   expect(applied.join()).not.toContain(key(9));
+  expect(warnings.filter((text) => text.includes("own copy"))).toEqual([]);
   await agent.stop();
   await fs.access(join(folder, "late", "clients.json"));
 });

@@ -13,7 +13,7 @@ import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
-import { createMetrics, ONLINE_SECONDS } from "./metrics";
+import { createMetrics, onlineOf } from "./metrics";
 import { Mutex } from "./mutex";
 import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
@@ -230,12 +230,8 @@ export class Agent {
 
   /** Clients whose session is this server's and not over. */
   private get sessionsLive(): number {
-    const since = this.options.clock.now() / 1000 - ONLINE_SECONDS;
-    const peers = this.reconciler.state?.dump.peers ?? [];
-    return peers.filter(
-      ({ publicKey, latestHandshake }) =>
-        latestHandshake > since && this.clients.peer(publicKey) !== undefined,
-    ).length;
+    const online = onlineOf(this.reconciler.state?.dump.peers ?? [], this.options.clock.now());
+    return online.filter(({ publicKey }) => this.clients.peer(publicKey) !== undefined).length;
   }
 
   private metricsSource() {

@@ -35,19 +35,18 @@ export function wgDevice(
   exec: Exec,
   interfaces: () => readonly string[] = upInterfaces,
 ): Device {
+  const dumpOf = async (options: ExecOptions) => parseDump(await exec("wg", ["show", name, "dump"], options));
   return {
     async observe(signal, thorough = true) {
       const options = { timeoutMs: OBSERVE_LIMIT_MS, signal };
       const [dump, firewallProblem, forwardingProblem] = await Promise.all([
-        exec("wg", ["show", name, "dump"], options),
+        dumpOf(options),
         thorough ? lookAtFirewall(exec, options) : undefined,
         lookAtForwarding(),
       ]);
-      return { up: interfaces().includes(name), dump: parseDump(dump), firewallProblem, forwardingProblem };
+      return { up: interfaces().includes(name), dump, firewallProblem, forwardingProblem };
     },
-    async dump(signal) {
-      return parseDump(await exec("wg", ["show", name, "dump"], { timeoutMs: OBSERVE_LIMIT_MS, signal }));
-    },
+    dump: (signal) => dumpOf({ timeoutMs: OBSERVE_LIMIT_MS, signal }),
     async apply(commands, signal) {
       for (const { args, stdin } of commands)
         await exec("wg", args, { timeoutMs: APPLY_LIMIT_MS, stdin, signal });

@@ -85,8 +85,9 @@ export class HealthWatch {
     const changed = known && this.probe.beat();
     device.suspicious = this.probe.problem !== undefined;
     if (changed) reconciler.request("everything");
-    this.monitor.beat(this.find(), clock.monotonic());
-    const { healthy, status, reasons } = this.health();
+    const [found, now] = [this.find(), clock.monotonic()];
+    this.monitor.beat(found, now);
+    const { healthy, status, reasons } = this.monitor.answer(found, now);
     if (healthy === this.said) return;
     this.said = healthy;
     log[healthy ? "info" : "warn"]({ status, reasons }, healthy ? "in service" : "out of service");

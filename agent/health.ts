@@ -76,7 +76,7 @@ const PATIENCE = 3;
 const CONFIRMED = 2;
 
 /** What a check says that only waits for the first result begins so. */
-const STARTING = "starting: ";
+export const STARTING = "starting: ";
 
 /**
  * Checks that decide whether the load balancer sends traffic here. None of them looks at anything that all servers share

@@ -5,7 +5,7 @@ import { RegistryError } from "../registry/errors";
 import { createFile, readJson, readText, replaceFile, toJson } from "../registry/files";
 import type { ServerKeys } from "../registry/reader";
 import { type ClusterFile, clientFileSchema, clusterFileSchema } from "../registry/schema";
-import { isKey, publicKeyOf } from "../wireguard/keys";
+import { generateKeyPair, isKey, publicKeyOf } from "../wireguard/keys";
 
 const snapshotSchema = z.object({
   schema: z.literal(1),
@@ -29,7 +29,7 @@ export class LocalCopy {
   /** The private key's file, which `wg` reads itself. */
   readonly keyPath: string;
   /** The key pair of this server's probe, which `network-up` makes. */
-  readonly probeKeyPath: string;
+  private readonly probeKeyPath: string;
   readonly probePublicKeyPath: string;
   private readonly clusterPath: string;
   private readonly snapshotPath: string;
@@ -61,6 +61,15 @@ export class LocalCopy {
         "delete it and run `init` again",
       );
     return publicKeyOf(text);
+  }
+
+  /** The private key of this server's probe: made here the first time, and never anywhere else. */
+  async probeKey(): Promise<string> {
+    const known = (await readText(this.probeKeyPath))?.trim();
+    const privateKey = known !== undefined && isKey(known) ? known : generateKeyPair().privateKey;
+    await createOrReplace(this.probeKeyPath, `${privateKey}\n`);
+    await createOrReplace(this.probePublicKeyPath, `${publicKeyOf(privateKey)}\n`);
+    return privateKey;
   }
 
   /** The public key of this server's probe, or undefined when it has not been made. */

@@ -1,6 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Gauge, Histogram, Registry } from "prom-client";
+import type { Peer } from "../wireguard/dump";
 import type { Health } from "./health";
 import type { Probe } from "./probe";
+import { readMetrics } from "./read-metrics";
 import type { Reconciler } from "./reconcile";
 import type { StorageClient } from "./storage-client";
 
@@ -31,26 +33,7 @@ export function createMetrics(source: MetricsSource): Registry {
   const registry = new Registry();
   const { reconciler } = source;
   registry.setDefaultLabels({ instance_id: source.instance });
-  const gauge = (name: string, help: string, read: () => number | undefined) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        const value = read();
-        if (value !== undefined) this.set(value);
-      },
-    });
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
+  const { gauge, counter } = readMetrics(registry);
   const info = new Gauge({
     name: "wgc_agent_info",
     help: "Version of the agent",
@@ -133,6 +116,11 @@ function clientPeers({ reconciler, probeKey }: MetricsSource) {
 }
 
 function onlinePeers(source: MetricsSource): number {
-  const since = source.now() / 1000 - ONLINE_SECONDS;
-  return clientPeers(source).filter((peer) => peer.latestHandshake > since).length;
+  return onlineOf(clientPeers(source), source.now()).length;
+}
+
+/** The peers that are online. @param now milliseconds of the wall clock */
+export function onlineOf(peers: readonly Peer[], now: number): readonly Peer[] {
+  const since = now / 1000 - ONLINE_SECONDS;
+  return peers.filter(({ latestHandshake }) => latestHandshake > since);
 }

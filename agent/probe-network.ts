@@ -1,7 +1,5 @@
 import { UserError } from "../config/errors";
-import { createFile, readText, replaceFile } from "../registry/files";
 import { probeAddress } from "../wireguard/addresses";
-import { generateKeyPair, isKey, publicKeyOf } from "../wireguard/keys";
 import { PROBE } from "../wireguard/probe";
 import type { AgentConfig } from "./config";
 import type { Exec } from "./exec";
@@ -27,7 +25,7 @@ export async function probeUp(
   exec: Exec,
 ): Promise<void> {
   try {
-    const privateKey = await probeKey(config.statePath);
+    const privateKey = await new LocalCopy(config.statePath).probeKey();
     await namespaceUp(exec);
     await cableUp(exec);
     const inNamespace = within(exec);
@@ -46,21 +44,6 @@ export async function probeUp(
 /** Runs tools in the namespace. `ip -n` and `ip netns exec` would also mount a new /sys, which not every container may do. */
 export function within(exec: Exec): Exec {
   return (file, args, how) => exec("nsenter", [`--net=/run/netns/${namespace}`, file, ...args], how);
-}
-
-/** This server's own key pair for its probe; the private half never leaves its disk. */
-async function probeKey(statePath: string): Promise<string> {
-  const { probeKeyPath, probePublicKeyPath } = new LocalCopy(statePath);
-  const known = (await readText(probeKeyPath))?.trim();
-  const privateKey = known !== undefined && isKey(known) ? known : generateKeyPair().privateKey;
-  const write = async (path: string, content: string) => {
-    if ((await readText(path)) === content) return;
-    if (!(await createFile(path, content, { mode: 0o600 })))
-      await replaceFile(path, content, { mode: 0o600 });
-  };
-  await write(probeKeyPath, `${privateKey}\n`);
-  await write(probePublicKeyPath, `${publicKeyOf(privateKey)}\n`);
-  return privateKey;
 }
 
 async function exists(exec: Exec, name: string): Promise<boolean> {

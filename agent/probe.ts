@@ -2,6 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { probeAddress } from "../wireguard/addresses";
 import { PROBE } from "../wireguard/probe";
 import type { Clock } from "./clock";
+import { STARTING } from "./health";
 import { messageOf } from "./log";
 
 /** Sends the probe's packets; tests bring their own. */
@@ -60,7 +61,7 @@ export class Probe {
   /** Why health fails; undefined while packets arrive. */
   get problem(): string | undefined {
     if (this.last === "arrived") return undefined;
-    if (this.last === undefined) return "starting: no packet has come back through the tunnel yet";
+    if (this.last === undefined) return `${STARTING}no packet has come back through the tunnel yet`;
     const why = this.line.problem === undefined ? "" : ` (${this.line.problem})`;
     return `a packet through tunnel, firewall and masquerade does not come back${why}`;
   }

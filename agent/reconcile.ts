@@ -64,9 +64,8 @@ export class Reconciler {
   private nextAt: number | undefined;
   private readonly abort = new AbortController();
 
-  /** The interface as last seen, and when (monotonic). */
+  /** The interface as last seen. */
   state: DeviceState | undefined;
-  stateAt = 0;
   /** Why the last look at the interface or the last change failed. */
   error: string | undefined;
   /** The registry revision that the kernel has; undefined before the first successful pass. */
@@ -83,7 +82,7 @@ export class Reconciler {
     const since = this.passSince ?? this.nextAt;
     return since === undefined ? 0 : Math.max(0, this.options.clock.monotonic() - since);
   }
-  readonly stats = { passes: 0, applies: 0, changes: 0, errors: 0, lastApplySeconds: 0 };
+  readonly stats = { passes: 0, applies: 0, changes: 0, errors: 0 };
   onApply: ((seconds: number, changes: number) => void) | undefined;
 
   constructor(private readonly options: ReconcilerOptions) {}
@@ -127,12 +126,11 @@ export class Reconciler {
   }
 
   private async pass(scope: Scope): Promise<void> {
-    const { clock, device } = this.options;
+    const { device } = this.options;
     const revision = this.options.revision();
     if (scope === "everything" || this.observed === undefined) {
       // Under the lock, because who holds it may have taken a peer away to add it again.
       this.state = await this.options.lock.run(() => device.observe(this.abort.signal));
-      this.stateAt = clock.monotonic();
       this.options.onObserve?.(this.state);
       this.observed = new Map(this.state.dump.peers.map((peer) => [peer.publicKey, specOf(peer)]));
     }
@@ -164,7 +162,6 @@ export class Reconciler {
     const removed = changes.filter((change) => change.kind === "remove").length;
     this.stats.applies++;
     this.stats.changes += changes.length;
-    this.stats.lastApplySeconds = seconds;
     this.onApply?.(seconds, changes.length);
     log.info({ set: changes.length - removed, removed, peers: observed.size, seconds }, "peers changed");
   }

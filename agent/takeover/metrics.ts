@@ -1,19 +1,10 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { readMetrics } from "../read-metrics";
 import type { Takeover } from "./takeover";
 
 /** Adds the takeover's numbers to the agent's; they are read when somebody asks. */
 export function addTakeoverMetrics(registry: Registry, takeover: Takeover): void {
-  const registers = [registry];
-  const counter = (name: string, help: string, read: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
+  const { gauge, counter } = readMetrics(registry);
   const { attempts, stats, directory } = takeover;
   counter("wgc_takeovers_total", "Sessions taken over from another server", () => attempts.stats.answered);
   counter("wgc_takeover_attempts_total", "Clients called after a stray packet", () => attempts.stats.started);
@@ -50,15 +41,4 @@ export function addTakeoverMetrics(registry: Registry, takeover: Takeover): void
   gauge("wgc_takeover_up", "1 when this server can take sessions over", () =>
     Number(takeover.problem === undefined),
   );
-
-  function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  }
 }

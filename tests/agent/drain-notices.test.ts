@@ -128,7 +128,7 @@ describe("notices", () => {
     await notices.start();
     await clock.advance(0);
     const before = { ...said };
-    expect(before["lifecycle"]).toBeDefined();
+    expect(before["lifecycle"]).toBe("the Auto Scaling group ends this instance");
     state.away = true;
     operator.broken = true;
     items["autoscaling/target-lifecycle-state"] = "InService";
@@ -197,6 +197,6 @@ describe("an operator's word", () => {
     await expect(commandDrain(config, true, 200)).rejects.toThrow(
       "it is noted, but the agent does not answer; it drains as soon as it runs: systemctl status wgc-agent",
     );
-    expect(await operator.reason()).toBeDefined();
+    expect(await operator.reason()).toBe("an operator asked for it");
   });
 });

@@ -85,3 +85,18 @@ export function inNamespace(
     child.on("close", (code) => resolve({ code, out, err }));
   });
 }
+
+/** Bundles a program of tests/agent/programs, runs it in its own namespaces, and returns the steps that it says it took. */
+export async function stepsOf(
+  folder: string,
+  program: string,
+  args: readonly string[] = [],
+): Promise<string[]> {
+  const file = bundle(`tests/agent/programs/${program}.ts`, join(folder, `${program}.js`));
+  const { code, out, err } = await inNamespace(file, args);
+  if (code !== 0) throw new Error(`${program} ended with ${code}\n${out}\n${err}`);
+  return out
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line).step);
+}

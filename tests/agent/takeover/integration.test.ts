@@ -1,17 +1,9 @@
 import { join } from "node:path";
-import { bundle, inNamespace, namespaceTest, temporaryFolder } from "../namespace";
+import { bundle, namespaceTest, stepsOf, temporaryFolder } from "../namespace";
 
 const folder = temporaryFolder();
 
-async function steps(program: string, args: readonly string[] = []): Promise<string[]> {
-  const file = bundle(`tests/agent/programs/${program}.ts`, join(folder, `${program}.js`));
-  const { code, out, err } = await inNamespace(file, args);
-  if (code !== 0) throw new Error(`${program} ended with ${code}\n${out}\n${err}`);
-  return out
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line).step);
-}
+const steps = (program: string, args?: readonly string[]) => stepsOf(folder, program, args);
 
 namespaceTest(
   "the table of sessions with the real nft and conntrack",

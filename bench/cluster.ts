@@ -1,9 +1,9 @@
 /** A lab that a benchmark works on: opened from a plan, with clients in it, and ended whatever happens. */
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { enterLab, type RunningLab, runFolder } from "../lab/enter";
 import type { NatKind } from "../lab/nat";
-import { CommandError, type Finished, run } from "../lab/process";
+import { CommandError, type Finished } from "../lab/process";
 import type { LabEvent, LabStatus, ServerStatus } from "../lab/status";
 import type { TrafficWindow } from "../lab/traffic";
 import type { Plan } from "../plan";
@@ -112,12 +112,9 @@ export class Cluster {
     );
   }
 
-  /** Runs a program where the lab's shared folders are: in its own namespaces, outside of all machines. */
+  /** See {@link RunningLab.inside}. */
   inside(command: readonly string[], timeout = 600_000): Promise<string> {
-    const { pid } = this.lab.process;
-    const child = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    const namespaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid"];
-    return run(["nsenter", "--target", child, ...namespaces, "--", ...command], { timeout });
+    return this.lab.inside(command, { timeout });
   }
 
   /** Runs a script in a machine of the lab and returns what it printed. */

@@ -152,8 +152,17 @@ function complain({ failures }: FailoverReport): void {
 const scenarioHelp = (): string =>
   SCENARIOS.map((name) => `  ${name.padEnd(10)} ${scenarios[name].what}`).join("\n");
 
+/** The options that all benchmarks have. @param what that a line of `--json` is about */
+function withCommonOptions(command: Command, what: string): Command {
+  return command
+    .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--json", `print one JSON line for each ${what}`)
+    .option("--write", "put the results into docs/benchmarks.md")
+    .option("-y, --yes", "install missing system packages without asking");
+}
+
 function addFailover(bench: Command, project: string): void {
-  bench
+  const command = bench
     .command("failover")
     .description("how long clients are without traffic when a server fails or goes, or they roam")
     .option("--scenario <names>", "what happens, with commas", SCENARIOS.join(","))
@@ -165,11 +174,8 @@ function addFailover(bench: Command, project: string): void {
       "nlb",
     )
     .option("--runs <n>", "incidents of each scenario", "20")
-    .option("--clients <n>", "clients; with two loads half of them each", "8")
-    .option("-s, --stack <name>", "stack to realise", "dev")
-    .option("--json", "print one JSON line for each result")
-    .option("--write", "put the results into docs/benchmarks.md")
-    .option("-y, --yes", "install missing system packages without asking")
+    .option("--clients <n>", "clients; with two loads half of them each", "8");
+  withCommonOptions(command, "result")
     .addHelpText(
       "after",
       `\nScenarios:\n${scenarioHelp()}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json`,
@@ -178,17 +184,14 @@ function addFailover(bench: Command, project: string): void {
 }
 
 function addThroughput(bench: Command, project: string): void {
-  bench
+  const command = bench
     .command("throughput")
     .description(
       "bulk TCP through the whole cluster, against one bare WireGuard hop on this machine, in turns",
     )
     .option("--runs <n>", "measurements of each way and direction", "10")
-    .option("--seconds <n>", "length of one measurement", "5")
-    .option("-s, --stack <name>", "stack to realise", "dev")
-    .option("--json", "print one JSON line for each direction")
-    .option("--write", "put the results into docs/benchmarks.md")
-    .option("-y, --yes", "install missing system packages without asking")
+    .option("--seconds <n>", "length of one measurement", "5");
+  withCommonOptions(command, "direction")
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc bench throughput\n  $ ./wgc bench throughput --runs 3 --seconds 2 --json",
@@ -197,17 +200,14 @@ function addThroughput(bench: Command, project: string): void {
 }
 
 function addApply(bench: Command, project: string): void {
-  bench
+  const command = bench
     .command("apply")
     .description(
       "how long a fresh server takes to apply many clients, what a change costs then, and what the agent uses",
     )
     .option("--clients <numbers>", "numbers of clients, with commas", "1000,10000,60000,100000")
-    .option("--seconds <n>", "length of a look at the processor use", "10")
-    .option("-s, --stack <name>", "stack to realise", "dev")
-    .option("--json", "print one JSON line for each number of clients")
-    .option("--write", "put the results into docs/benchmarks.md")
-    .option("-y, --yes", "install missing system packages without asking")
+    .option("--seconds <n>", "length of a look at the processor use", "10");
+  withCommonOptions(command, "number of clients")
     .addHelpText("after", "\nExamples:\n  $ ./wgc bench apply\n  $ ./wgc bench apply --clients 10000 --json")
     .action((options: ApplyWords) => apply(project, options));
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { Finished } from "../lab/process";
+import { agentCommand } from "../lab/server";
 import { loadProject } from "../plan/project";
 import { withLab } from "./lab-command";
 import { print } from "./output";
@@ -13,9 +14,6 @@ interface Where {
   lab?: boolean;
   stack?: string;
 }
-
-/** Where every server has the agent, and the Node.js that runs it. */
-const agentCommand = (verb: Verb): string[] => ["/opt/wgc/bin/node", "/opt/wgc/agent.js", verb];
 
 /**
  * The AWS CLI's arguments that run a command on a server. It is a session, and not Run Command, because sessions are what

@@ -22,7 +22,7 @@ import type { Plan } from "../plan";
 import { errorCode } from "../registry/errors";
 import type { DaemonOptions } from "./daemon";
 import { NAMESPACES } from "./machine-check";
-import { ended, onLines } from "./process";
+import { ended, onLines, type RunOptions, run } from "./process";
 import { RpcClient } from "./rpc";
 
 /** What a started lab is: the connection to it, and the way to end it. */
@@ -30,6 +30,8 @@ export interface RunningLab {
   client: RpcClient;
   /** Process on the host's side; the lab ends when its input closes or it is killed. */
   process: ChildProcess;
+  /** Runs a program where the load balancer and the shared folders are: in the lab's own namespaces, outside of all machines. */
+  inside(command: readonly string[], options?: RunOptions): Promise<string>;
   end(): Promise<void>;
 }
 
@@ -97,7 +99,12 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     await ended(child);
     tidyRunFolder(folder);
   };
-  return { client, process: child, end };
+  const inside = (command: readonly string[], more?: RunOptions): Promise<string> => {
+    const first = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
+    const namespaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid"];
+    return run(["nsenter", "--target", first, ...namespaces, "--", ...command], more);
+  };
+  return { client, process: child, inside, end };
 }
 
 function started(child: ChildProcess, folder: string): Promise<void> {

@@ -17,6 +17,12 @@ export interface ServerPlace {
   publicAddress: string;
 }
 
+/** How an operator calls the agent on a server: where every server has it, and the Node.js that runs it. */
+export const agentCommand = (verb: "drain" | "undrain"): string[] => [
+  ...["/opt/wgc/bin/node", "/opt/wgc/agent.js"],
+  verb,
+];
+
 export class Server {
   state: ServerState = "stopped";
   /** Milliseconds from the start of user data to its end; of the last boot. */
@@ -94,7 +100,7 @@ export class Server {
    * @throws UserError with what the command says.
    */
   async agent(command: "drain" | "undrain"): Promise<void> {
-    const { code, stderr } = await this.machine.attempt(["/opt/wgc/bin/node", "/opt/wgc/agent.js", command]);
+    const { code, stderr } = await this.machine.attempt(agentCommand(command));
     if (code !== 0) throw new UserError(`${this.name}: ${stderr.trim().replace(/^wgc agent: /, "")}`);
   }
 

@@ -1,5 +1,6 @@
 /** What a client's probe saw: which answers came, over which server, and how long it had to do without. */
 import { z } from "zod";
+import { Waiters } from "./waiters";
 
 /** One answered probe. */
 export interface Answer {
@@ -50,7 +51,7 @@ export class TrafficRecord {
   private sent = 0;
   private received = 0;
   private readonly answers: Answer[] = [];
-  private readonly waiters = new Set<(answer: Answer) => void>();
+  private readonly waiters = new Waiters<Answer>();
 
   /** @param monotonicAtZero what the kernel's monotonic clock shows when the lab's shows 0 */
   constructor(private readonly monotonicAtZero = 0) {}
@@ -69,7 +70,7 @@ export class TrafficRecord {
     this.received += 1;
     prune(this.answers);
     this.answers.push(answer);
-    for (const waiter of [...this.waiters]) waiter(answer);
+    this.waiters.tell(answer);
   }
 
   report(): TrafficReport {
@@ -95,17 +96,6 @@ export class TrafficRecord {
 
   /** The next answer that matches, or undefined when none came within the time limit (milliseconds). */
   next(matches: (answer: Answer) => boolean, limit: number): Promise<Answer | undefined> {
-    return new Promise((resolve) => {
-      const finish = (answer: Answer | undefined): void => {
-        clearTimeout(timer);
-        this.waiters.delete(waiter);
-        resolve(answer);
-      };
-      const waiter = (answer: Answer): void => {
-        if (matches(answer)) finish(answer);
-      };
-      const timer = setTimeout(() => finish(undefined), limit);
-      this.waiters.add(waiter);
-    });
+    return this.waiters.next(matches, limit);
   }
 }

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fromWallClock } from "../clock";
 import { attempt, onLines } from "../process";
+import { Waiters } from "../waiters";
 
 const LISTEN_LIMIT_MS = 5000;
 
@@ -68,7 +69,7 @@ export async function deleteFlows(via: string, target: string): Promise<Flow[]> 
 
 /** Tells of new flows of one client as they are routed, until it is closed. */
 export class FlowWatch {
-  private readonly waiting = new Set<(flow: Flow, at: number) => void>();
+  private readonly routed = new Waiters<{ flow: Flow; at: number }>();
   private readonly child: ReturnType<typeof spawn>;
 
   private constructor(client: string) {
@@ -78,7 +79,7 @@ export class FlowWatch {
       // conntrack(8) notes the time itself, so it does not matter when this process comes to read it.
       const seconds = /^\[(\d+\.\d+)/.exec(line)?.[1];
       const at = seconds === undefined ? performance.now() : fromWallClock(Number(seconds) * 1000);
-      for (const flow of parseFlows(line)) for (const take of [...this.waiting]) take(flow, at);
+      for (const flow of parseFlows(line)) this.routed.tell({ flow, at });
     });
   }
 
@@ -97,18 +98,7 @@ export class FlowWatch {
 
   /** The first flow from that port and when it was routed (lab clock); undefined when there is none within the limit. */
   next(port: number, limit: number): Promise<{ flow: Flow; at: number } | undefined> {
-    return new Promise((resolve) => {
-      const finish = (found: { flow: Flow; at: number } | undefined): void => {
-        clearTimeout(timer);
-        this.waiting.delete(take);
-        resolve(found);
-      };
-      const take = (flow: Flow, at: number): void => {
-        if (flow.port === port) finish({ flow, at });
-      };
-      const timer = setTimeout(() => finish(undefined), limit);
-      this.waiting.add(take);
-    });
+    return this.routed.next(({ flow }) => flow.port === port, limit);
   }
 
   close(): void {

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseFlows } from "../../lab/balancer/flows";
 import { enterLab, type RunningLab, runFolder } from "../../lab/enter";
-import { type Finished, run } from "../../lab/process";
+import type { Finished } from "../../lab/process";
 import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
 import type { Answer } from "../../lab/traffic";
 import type { Plan, PlannedResource } from "../../plan";
@@ -198,10 +198,7 @@ export class LabUnderTest {
 
   /** Runs a script where the load balancer and the shared folders are: in the lab's own namespaces. */
   router(script: string): Promise<string> {
-    const pid = this.lab.process.pid;
-    const inside = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    const namespaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid"];
-    return run(["nsenter", "--target", inside, ...namespaces, "--", "sh", "-c", script]);
+    return this.lab.inside(["sh", "-c", script]);
   }
 
   /** Client → address of the server that its flow goes to, from the load balancer's flow table. */

@@ -46,8 +46,14 @@ export const clientFileSchema = z.looseObject({
   name: clientNameSchema,
   publicKey: publicKeySchema,
   addresses: z.array(hostCidr).min(1),
+  /** What this client reaches through the tunnel, and its DNS servers; where they are missing, the cluster's count. */
   routes: z.array(cidr).optional(),
+  dns: z.array(z.string()).optional(),
   presharedKey: presharedKeySchema.optional(),
+  /** The former keys: they go on working until the new ones have been used, at most until that time. */
+  previous: z
+    .looseObject({ publicKey: publicKeySchema, presharedKey: presharedKeySchema.optional(), until: time })
+    .optional(),
   createdAt: time,
   expiresAt: time.optional(),
   revokedAt: time.optional(),
@@ -77,6 +83,16 @@ export const nodeFileSchema = z.looseObject({
 });
 /** The content of `runtime/nodes/<instance>.json`. */
 export type NodeFile = z.infer<typeof nodeFileSchema>;
+
+/** `server/rotation.json`: the next server key, from `begin` until `finish` or `abort` is complete. */
+export const rotationFileSchema = z.looseObject({
+  schema: z.literal(1),
+  phase: z.enum(["rotating", "finishing", "aborting"]),
+  next: z.looseObject({ publicKey: publicKeySchema, port: z.int().min(1).max(65535) }),
+  startedAt: time,
+});
+/** The content of `server/rotation.json`. */
+export type RotationFile = z.infer<typeof rotationFileSchema>;
 
 /** How many changes `changes.json` keeps; a reader that is further behind reads all clients again. */
 export const CHANGE_FEED_LIMIT = 1000;

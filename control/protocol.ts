@@ -1,0 +1,311 @@
+/**
+ * What the control function is asked and what it answers. One request is one JSON document; so is one answer. The same shapes
+ * serve the deployed function, the lab and a local folder.
+ */
+import { z } from "zod";
+import { clientNameSchema, clusterFileSchema, presharedKeySchema, publicKeySchema } from "../registry/schema";
+import { isCidr, isHostCidr } from "../wireguard/addresses";
+
+/** The version of this protocol; a request with another one is refused. */
+export const PROTOCOL_VERSION = 1;
+
+/** Most bytes of a request, and most clients of one `import`: an invocation takes 6 MB (Lambda quotas, synchronous payload). */
+export const REQUEST_LIMIT_BYTES = 5_000_000;
+
+const cidr = z.string().max(64).refine(isCidr, "is not an address range in CIDR form like 10.0.0.0/16");
+const host = z.string().max(64).refine(isHostCidr, "is not one address in CIDR form like 10.100.0.7/32");
+const dns = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9.:-]+$/, "is not an address or a search domain");
+const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC like 2027-01-31T00:00:00Z" });
+const tagKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_./:-]{1,64}$/, "is not a tag name (letters, digits, _ . / : -, at most 64)");
+const tagValue = z.string().max(256);
+const name = clientNameSchema;
+const routes = z.array(cidr).min(1).max(64);
+const dnsList = z.array(dns).max(8);
+const tags = z
+  .record(tagKey, tagValue)
+  .refine((all) => Object.keys(all).length <= 32, "has more than 32 tags");
+
+/** The states a client can be in; an expired client that was also revoked is `revoked`. */
+export const clientStates = ["active", "revoked", "expired"] as const;
+export type ClientState = (typeof clientStates)[number];
+
+/** How long an old key goes on working beside the new one that has not been used yet: seconds, default 7 days, at most 90. */
+export const OVERLAP_SECONDS = { default: 7 * 86_400, most: 90 * 86_400 } as const;
+
+/** A client as another system described it; see import/. */
+export const importEntrySchema = z.strictObject({
+  name,
+  publicKey: publicKeySchema,
+  presharedKey: presharedKeySchema.optional(),
+  /** Kept when it is free and inside the tunnel's range. */
+  addresses: z.array(host).min(1).max(8),
+  routes: routes.optional(),
+  dns: dnsList.optional(),
+  expiresAt: time.optional(),
+  revoked: z.boolean().optional(),
+  tags: tags.optional(),
+});
+export type ImportEntry = z.infer<typeof importEntrySchema>;
+
+/** What each operation is given. */
+export const inputs = {
+  /** Makes the registry and its server key pair when there is none; takes over changed settings when there is one. */
+  init: z.strictObject({ cluster: clusterFileSchema.omit({ schema: true }) }),
+  add: z.strictObject({
+    name,
+    publicKey: publicKeySchema,
+    presharedKey: presharedKeySchema.optional(),
+    /** A certain address instead of the next free one. */
+    address: host.optional(),
+    routes: routes.optional(),
+    dns: dnsList.optional(),
+    expiresAt: time.optional(),
+    tags: tags.optional(),
+  }),
+  list: z.strictObject({
+    state: z.enum(clientStates).optional(),
+    /** All of these tags, with these values. */
+    tags: tags.optional(),
+    expiresBefore: time.optional(),
+    /** Part of the name. */
+    search: z.string().max(63).optional(),
+    /** Begin after this name. */
+    after: z.string().max(63).optional(),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  show: z.strictObject({ name }),
+  /** What is left out stays; null goes back to the cluster's own value (routes, dns) or to none (expiresAt, a tag). */
+  update: z.strictObject({
+    name,
+    routes: routes.nullable().optional(),
+    dns: dnsList.nullable().optional(),
+    expiresAt: time.nullable().optional(),
+    tags: z.record(tagKey, tagValue.nullable()).optional(),
+  }),
+  revoke: z.strictObject({ name }),
+  restore: z.strictObject({ name }),
+  /** Forgets a client and frees its address. */
+  remove: z.strictObject({ name }),
+  rotate: z.strictObject({
+    name,
+    publicKey: publicKeySchema.optional(),
+    /** null takes the preshared key away. */
+    presharedKey: presharedKeySchema.nullable().optional(),
+    overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.default),
+  }),
+  config: z.strictObject({ name }),
+  import: z.strictObject({ clients: z.array(importEntrySchema).min(1).max(10_000), dryRun: z.boolean() }),
+  export: z.strictObject({
+    after: z.string().max(63).optional(),
+    limit: z.int().min(1).max(5000).default(1000),
+  }),
+  check: z.strictObject({ repair: z.boolean().default(false) }),
+  status: z.strictObject({}),
+  audit: z.strictObject({
+    /** Begin after this entry. */
+    after: z.int().min(0).default(0),
+    limit: z.int().min(1).max(1000).default(100),
+  }),
+  serverKey: z.strictObject({
+    action: z.enum(["status", "begin", "finish", "abort"]),
+    /** `finish`: also when clients have not moved yet. */
+    force: z.boolean().default(false),
+  }),
+} as const;
+
+/** The operations there are. */
+export type Operation = keyof typeof inputs;
+export const operations = Object.keys(inputs) as Operation[];
+/** What the caller writes. */
+export type Input<O extends Operation> = z.input<(typeof inputs)[O]>;
+/** What the handler works with: checked, with defaults. */
+export type Checked<O extends Operation> = z.output<(typeof inputs)[O]>;
+
+/** A request as it is sent. */
+export interface Request<O extends Operation = Operation> {
+  readonly version: typeof PROTOCOL_VERSION;
+  readonly operation: O;
+  /**
+   * Names this request, 8 to 128 characters of [A-Za-z0-9-]: one that is repeated with the same name (a lost reply) is answered as
+   * the first time and changes nothing again. Kept for 24 hours.
+   */
+  readonly requestKey?: string;
+  /** Who asks, as STS told the operator's command line (`sts:GetCallerIdentity`); an invocation itself carries no identity. */
+  readonly caller?: string;
+  readonly input: Input<O>;
+}
+
+/** A client as it is shown: everything but its preshared key. */
+export interface ClientView {
+  readonly name: string;
+  readonly state: ClientState;
+  readonly publicKey: string;
+  readonly hasPresharedKey: boolean;
+  readonly addresses: readonly string[];
+  readonly routes?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** The former key, which works until `until` or until the new one has been used. */
+  readonly previous?: { readonly publicKey: string; readonly until: string };
+}
+
+/** What a client's configuration consists of besides its private key. */
+export interface ConfigView {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly dns: readonly string[];
+  readonly allowedIps: readonly string[];
+  readonly mtu: number;
+  readonly publicKey: string;
+  readonly presharedKey?: string;
+  readonly serverPublicKey: string;
+  readonly endpoint: string;
+  readonly persistentKeepalive: number;
+}
+
+/** What one server last applied. */
+export interface NodeView {
+  readonly instance: string;
+  readonly revision: number;
+  readonly peers: number;
+  readonly healthy: boolean;
+  readonly version: string;
+  readonly time: string;
+  /** Seconds since the record was written; a server writes at least every ten. */
+  readonly ageSeconds: number;
+  /** Whether it has everything: its revision is the registry's. */
+  readonly current: boolean;
+}
+
+/** What happened to one entry of an import, or would. */
+export interface ImportOutcome {
+  readonly name: string;
+  readonly outcome: "kept" | "changed" | "present" | "refused";
+  /** Why it was refused, or what is different from the entry. */
+  readonly reasons: readonly string[];
+  readonly addresses: readonly string[];
+}
+
+/** A problem of the registry; `repaired` when this run mended it. */
+export interface CheckFinding {
+  readonly path: string;
+  readonly problem: string;
+  readonly remedy: string;
+  readonly repairable: boolean;
+  readonly repaired: boolean;
+}
+
+/** One line of the audit log; the hash covers the line before and everything here. */
+export interface AuditEntry {
+  readonly sequence: number;
+  readonly time: string;
+  readonly who: string;
+  readonly operation: string;
+  readonly client?: string;
+  readonly before: number;
+  readonly after: number;
+  /** The fields that changed; never a secret's value. */
+  readonly changed: readonly string[];
+  /** AWS's number of the invocation, by which CloudTrail's record of it is found. */
+  readonly invocation?: string;
+  readonly hash: string;
+}
+
+/** A server key and where it is served. */
+export interface ServerKeyView {
+  readonly publicKey: string;
+  readonly endpoint: string;
+}
+
+/** Where the rotation of the server key stands. */
+export interface ServerKeyStatus {
+  readonly phase: "steady" | "rotating";
+  readonly current: ServerKeyView;
+  readonly next?: ServerKeyView;
+  readonly startedAt?: string;
+  /** Active clients by whether they have used the next key. */
+  readonly moved: number;
+  readonly waiting: number;
+  /** Names of clients that have not, at most 1,000. */
+  readonly waitingFor: readonly string[];
+}
+
+/** What each operation answers. */
+export interface Results {
+  init: { readonly publicKey: string; readonly created: boolean };
+  add: { readonly client: ClientView };
+  list: { readonly clients: readonly ClientView[]; readonly next?: string; readonly total: number };
+  show: { readonly client: ClientView };
+  update: { readonly client: ClientView };
+  revoke: { readonly client: ClientView };
+  restore: { readonly client: ClientView };
+  remove: { readonly name: string };
+  rotate: { readonly client: ClientView };
+  config: { readonly config: ConfigView };
+  import: { readonly outcomes: readonly ImportOutcome[]; readonly dryRun: boolean };
+  export: {
+    readonly cluster: {
+      readonly cluster: string;
+      readonly endpoint: string;
+      readonly publicKey: string;
+      readonly tunnelIpv4: string;
+    };
+    readonly clients: readonly ClientView[];
+    readonly next?: string;
+  };
+  check: { readonly findings: readonly CheckFinding[]; readonly clients: number };
+  status: { readonly cluster: string; readonly endpoint: string; readonly nodes: readonly NodeView[] };
+  audit: {
+    readonly entries: readonly AuditEntry[];
+    readonly next?: number;
+    readonly intact: boolean;
+    readonly problem?: string;
+  };
+  serverKey: ServerKeyStatus;
+}
+
+/** Kinds of failure, for callers that react differently. */
+export type ControlErrorCode =
+  | "invalid-request"
+  | "unsupported-version"
+  | "unknown-operation"
+  | "unknown-client"
+  | "conflict"
+  | "full"
+  | "locked"
+  | "corrupt"
+  | "missing"
+  | "storage"
+  | "internal";
+
+/** Why a request failed: nothing was changed then. */
+export interface ControlError {
+  readonly code: ControlErrorCode;
+  /** What is wrong, with what is allowed; never a secret. */
+  readonly message: string;
+  /** Fields of the request that are wrong, like `input.routes.0`. */
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+  /** What to do next. */
+  readonly remedy?: string;
+  /** The client that was probably meant. */
+  readonly suggestion?: string;
+}
+
+/** The answer; `revision` is the registry's after the operation, so that a caller can wait until every server has it. */
+export type Response<O extends Operation = Operation> =
+  | {
+      readonly version: 1;
+      readonly ok: true;
+      readonly operation: O;
+      readonly revision: number;
+      readonly result: Results[O];
+    }
+  | { readonly version: 1; readonly ok: false; readonly error: ControlError };

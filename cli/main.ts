@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { addBenchCommand } from "./bench-command";
+import { addCostCommand } from "./cost-command";
 import { addDemoCommand } from "./demo-command";
 import { addLabCommand } from "./lab-command";
 import { addNodeCommand } from "./node-command";
@@ -29,6 +30,7 @@ function build(): Command {
     );
   addDemoCommand(program, project);
   addPlanCommand(program);
+  addCostCommand(program, project);
   addLabCommand(program, project);
   addNodeCommand(program, project);
   addBenchCommand(program, project);

@@ -55,7 +55,11 @@ export function addPlanCommand(program: Command): void {
     });
 }
 
-function addOverride(text: string, previous: Readonly<Record<string, string>>): Record<string, string> {
+/** Collects `--config key=value` options. */
+export function addOverride(
+  text: string,
+  previous: Readonly<Record<string, string>>,
+): Record<string, string> {
   const equals = text.indexOf("=");
   if (equals < 1)
     throw new UserError(`--config ${text}: expected key=value, for example --config wgc:maxServers=8`);

@@ -222,6 +222,11 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     cloudFormation: "AWS::Lambda::Function",
     names: { name: "FunctionName" },
   },
+  // A call is made again as a new record of it; `input` only where lifecycleScope is CREATE_ONLY, which is the default.
+  "aws:lambda/invocation:Invocation": {
+    replace: ["functionName", "input", "qualifier", "triggers"],
+    source: "lambda/invocation.go",
+  },
   "aws:lb/listener:Listener": {
     replace: ["loadBalancerArn"],
     source: "elbv2/listener.go",

@@ -25,7 +25,7 @@ export async function startPack(
   project: string,
   dryRun: boolean,
 ): Promise<PackProcess> {
-  const runner = createRequire(join(folder, "index.js")).resolve("@pulumi/pulumi/cmd/run-policy-pack");
+  const runner = runnerOf(folder);
   // The analyzer never calls the engine; an address that nobody listens at shows that.
   const child = spawn(process.execPath, [runner, "127.0.0.1:1", "."], {
     cwd: folder,
@@ -45,6 +45,17 @@ export async function startPack(
     const details = said.join("").trim();
     throw new UserError(
       `the policy pack in ${folder} did not start: ${error instanceof Error ? error.message : error}\n${details}`,
+      { cause: error },
+    );
+  }
+}
+
+function runnerOf(folder: string): string {
+  try {
+    return createRequire(join(folder, "index.js")).resolve("@pulumi/pulumi/cmd/run-policy-pack");
+  } catch (error) {
+    throw new UserError(
+      `the policy pack in ${folder} has no @pulumi/pulumi; install its packages: npm install --prefix ${folder}`,
       { cause: error },
     );
   }

@@ -54,8 +54,8 @@ const SHORTEST_NAME = 6;
 const GENERATED = /-[0-9a-f]{7}$/;
 
 /**
- * A resource's inputs in a form in which equal means equal: made-up ids and generated names replaced by what they stand for, sets
- * sorted, policy documents and user data in plain form, files by their content.
+ * A resource's inputs in a form in which equal means equal: made-up ids and generated names replaced by what they stand for,
+ * policy documents and user data in plain form, files by their content.
  */
 export function comparable(plan: Plan): (resource: PlannedResource) => JsonObject {
   const symbols = symbolsOf(plan);
@@ -132,8 +132,7 @@ function symbolsOf(plan: Plan): Symbols {
 function normal(value: Json, key: string, symbols: Symbols): Json {
   if (typeof value === "string") return normalText(value, key, symbols);
   if (Array.isArray(value)) {
-    const list = value.map((element) => normal(element, "", symbols));
-    return SETS.has(key) ? list.sort((a, b) => (sorted(a) < sorted(b) ? -1 : 1)) : list;
+    return value.map((element) => normal(element, "", symbols));
   }
   if (!isObject(value)) return value;
   const asset = value["$asset"];

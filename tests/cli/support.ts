@@ -22,6 +22,7 @@ export function copyOfCheckout(): string {
     "config",
     "lab",
     "plan",
+    "policy",
     "registry",
     "userdata",
     "vm",
@@ -47,7 +48,7 @@ export function wgc(
     cwd: PROJECT,
     env: { ...env, NO_COLOR: "1", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout: 120_000,
     killSignal: "SIGKILL",
   });
   let stdout = "";

@@ -214,6 +214,16 @@ describe("noise", () => {
     expect(comparePlans(plan("1234567"), plan("89abcde")).counts.same).toBe(3);
   });
 
+  test("an id that begins like another one is not mistaken for it", () => {
+    const plan = (one: string, other: string): Plan =>
+      planOf(
+        { type: T.key, name: "one", id: one },
+        { type: T.key, name: "other", id: other },
+        { type: T.fileSystem, name: "efs", inputs: { kmsKeyId: other } },
+      );
+    expect(comparePlans(plan("key-aaaa", "key-aaaabb"), plan("key-cccc", "key-dddd")).counts.same).toBe(3);
+  });
+
   test("a name that the program gives is a change", () => {
     const plan = (name: string): Plan => planOf({ type: T.group, name: "group", inputs: { name }, id: name });
     expect(actions(comparePlans(plan("mine-1"), plan("mine-2")))).toEqual(["group replace"]);
@@ -264,7 +274,12 @@ test("an object that stays in AWS when it is replaced is no danger, and a type w
     );
   const compared = comparePlans(object("a"), object("b"));
   expect(change(compared, "agent")).toMatchObject({ action: "replace", notes: ["the old one stays"] });
-  expect(isDangerous(compared)).toBe(false);
+  const kept = planOf({ type: T.eip, name: "ip", retainOnDelete: true });
+  expect(comparePlans(kept, planOf()).changes[0]).toMatchObject({
+    action: "delete",
+    notes: ["it stays in AWS"],
+  });
+  expect([compared, comparePlans(kept, planOf())].map(isDangerous)).toEqual([false, false]);
   expect(compared.unknownTypes).toEqual(["aws:x/y:Z"]);
 });
 

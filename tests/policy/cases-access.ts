@@ -158,7 +158,7 @@ export const accessCases: readonly Case[] = [
       { type: types.securityGroup, name: "servers" },
       open("direct", { ipProtocol: "udp", fromPort: 51820, toPort: 51820 }, "servers"),
       open("tcp", { ipProtocol: "tcp", fromPort: 51820, toPort: 51820 }),
-      open("wide", { ipProtocol: "udp", fromPort: 1, toPort: 65535 }),
+      open("wide", { ipProtocol: "udp", fromPort: 51820, toPort: 51830 }),
       open("half", { ipProtocol: "-1", cidrIpv4: "128.0.0.0/1" }),
       open("six", {
         ipProtocol: "tcp",
@@ -176,7 +176,7 @@ export const accessCases: readonly Case[] = [
     says: [
       "direct: lets udp 51820 in from the whole internet, to a security group that is not the load balancer's",
       "tcp: lets tcp 51820 in from the whole internet, to the load balancer",
-      "wide: lets udp 1 to 65535 in from the whole internet, to the load balancer",
+      "wide: lets udp 51820 to 51830 in from the whole internet, to the load balancer",
       "half: lets everything in from the whole internet, to the load balancer",
       "six: lets tcp 443 in from the whole internet, to the load balancer",
       "inline: lets tcp 80 in from the whole internet, to a security group that is not the load balancer's",

@@ -171,12 +171,10 @@ export const serverCases: readonly Case[] = [
         type: types.fileSystemPolicy,
         name: "policy",
         props: {
-          policy: policy({
-            Sid: "Mount",
-            Effect: "Allow",
-            Principal: "*",
-            Action: "elasticfilesystem:ClientMount",
-          }),
+          policy: policy(
+            { Sid: "Mount", Effect: "Allow", Principal: "*", Action: "elasticfilesystem:ClientMount" },
+            { ...clearText, Condition: { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } } },
+          ),
         },
         from: { fileSystemId: "efs" },
       },

@@ -86,17 +86,27 @@ test("a rule that meets an unknown or a secret value could not be evaluated, whi
   );
 });
 
-test("a pack that does not start is an error with what it said, and one without packages says what to install", async () => {
+/** A pack that cannot start, in a folder of its own. */
+function brokenPack(): string {
   const folder = mkdtempSync(join(tmpdir(), "wgc-pack-"));
-  try {
-    writeFileSync(join(folder, "package.json"), '{"name":"broken","version":"1.0.0","main":"index.js"}');
-    writeFileSync(join(folder, "index.js"), 'throw new Error("nothing works here");');
-    await expect(checkPolicies(await plan, folder)).rejects.toThrow(`npm install --prefix ${folder}`);
-    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-    await expect(checkPolicies(await plan, folder)).rejects.toThrow(
-      /did not start: .*\n[\s\S]*nothing works here/,
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  writeFileSync(join(folder, "package.json"), '{"name":"broken","version":"1.0.0","main":"index.js"}');
+  writeFileSync(join(folder, "index.js"), 'throw new Error("nothing works here");');
+  return folder;
+}
+
+test("a pack that does not start is an error with what it said", async () => {
+  const folder = brokenPack();
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const said = checkPolicies(await plan, folder).finally(() =>
+    rmSync(folder, { recursive: true, force: true }),
+  );
+  await expect(said).rejects.toThrow(/did not start: it ended with code \d+\n[\s\S]*nothing works here/);
+});
+
+test("a pack without packages says what to install", async () => {
+  const folder = brokenPack();
+  const said = checkPolicies(await plan, folder).finally(() =>
+    rmSync(folder, { recursive: true, force: true }),
+  );
+  await expect(said).rejects.toThrow(`npm install --prefix ${folder}`);
 });

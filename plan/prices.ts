@@ -45,7 +45,6 @@ export interface PriceTable {
     readonly logs: string;
     readonly s3: string;
     readonly dataOut: string;
-    readonly control: string;
   };
 }
 
@@ -100,7 +99,6 @@ export const prices: Readonly<Record<string, PriceTable>> = {
       logs: "$0.50 per GB of logs",
       s3: "pennies for the stored agent bundle",
       dataOut: "$0.09 per GB out to the internet (first 10 TB)",
-      control: "$0.20 per million requests and $0.0000133 per GB-second (arm64), a few cents",
     },
   },
 };

@@ -8,6 +8,7 @@ import { readPlanFile } from "../plan/against-file";
 import { isDangerous, renderComparison } from "../plan/against-view";
 import { estimateCost } from "../plan/cost";
 import { renderGraph } from "../plan/graph";
+import { loadProject } from "../plan/project";
 import { renderTree } from "../plan/tree";
 import { checkPolicies, isRefused, type PolicyReport, renderPolicyReport } from "../policy/run/report";
 
@@ -70,10 +71,14 @@ async function showPlan(options: PlanOptions): Promise<void> {
   const started = performance.now();
   const mode = options.preview ? "preview" : "resolved";
   const projectDir = join(__dirname, "..");
-  const plan = await runPlan({ projectDir, stack: options.stack, mode, config: options.config });
+  const { stack, config } = options;
+  // Read first: a wrong file should not cost the time of a plan.
+  const project = loadProject(projectDir, stack, config).name;
+  const earlier =
+    options.against === undefined ? undefined : readPlanFile(options.against, { project, stack, mode });
+  const plan = await runPlan({ projectDir, stack, mode, config });
   if (options.graph !== undefined) writeGraph(plan, options.graph);
-  const changes =
-    options.against === undefined ? undefined : comparePlans(readPlanFile(options.against, plan), plan);
+  const changes = earlier && comparePlans(earlier, plan);
   const policy =
     options.policy === undefined
       ? undefined

@@ -62,7 +62,10 @@ export function comparePlans(before: Plan, after: Plan): Comparison {
     done.set(resource.urn, judge(former, { resource, inputs: is(resource) }, done));
   }
   for (const resource of old.values()) done.set(resource.urn, deleted(resource));
-  const changes = [...done.values()].sort((a, b) => (a.urn < b.urn ? -1 : 1));
+  const front = frontAddresses(before);
+  const changes = [...done.values()]
+    .map((change) => (change.type === types.eip && !front.has(change.urn) ? harmless(change) : change))
+    .sort((a, b) => (a.urn < b.urn ? -1 : 1));
   const count = (action: Action): number => changes.filter((change) => change.action === action).length;
   return {
     project: after.project,
@@ -77,6 +80,18 @@ export function comparePlans(before: Plan, after: Plan): Comparison {
     changes,
     unknownTypes: [...new Set(changes.map(({ type }) => type))].filter((type) => !replaceTable[type]).sort(),
   };
+}
+
+/** The addresses that clients know: a NAT gateway's can be another one tomorrow. */
+function frontAddresses(plan: Plan): Set<string> {
+  const balancers = managed(plan).filter(({ type }) => type === types.loadBalancer);
+  return new Set(
+    balancers.flatMap(({ propertyDependencies }) => propertyDependencies["subnetMappings"] ?? []),
+  );
+}
+
+function harmless({ danger: _, ...change }: ResourceChange): ResourceChange {
+  return change;
 }
 
 function managed(plan: Plan): PlannedResource[] {

@@ -6,7 +6,7 @@ export const stateful: Readonly<Record<string, string>> = {
   "aws:efs/accessPoint:AccessPoint": "servers and the control function find the registry through it",
   "aws:efs/mountTarget:MountTarget": "servers of its zone lose the registry until they mount again",
   "aws:kms/key:Key": "without it nothing in the file system can be read",
-  "aws:ec2/eip:Eip": "clients know this address",
+  "aws:ec2/eip:Eip": "clients know this address", // where it is the load balancer's
   "aws:lb/loadBalancer:LoadBalancer": "clients know its name",
 };
 

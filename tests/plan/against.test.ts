@@ -156,6 +156,17 @@ test("what only gets bigger or smaller: a load balancer takes one more zone and 
   expect(action(balancer(["a", "b"], ["g"]), balancer(["b", "a"], []))).toBe("replace");
 });
 
+test("a lost address is a danger where clients know it, and not where it is a NAT gateway's", () => {
+  const balancer = { type: T.balancer, name: "nlb", from: { subnetMappings: "front" } };
+  const before = planOf({ type: T.eip, name: "front" }, { type: T.eip, name: "nat" }, balancer);
+  const { changes } = comparePlans(before, planOf({ ...balancer, from: {} }));
+  expect(changes.map(({ name, action, danger }) => [name, action, danger])).toEqual([
+    ["front", "delete", "clients know this address"],
+    ["nat", "delete", undefined],
+    ["nlb", "same", undefined],
+  ]);
+});
+
 describe("servers are rolled", () => {
   const servers = (template: JsonObject, group: JsonObject = {}): Plan =>
     planOf(
@@ -274,7 +285,7 @@ test("an object that stays in AWS when it is replaced is no danger, and a type w
     );
   const compared = comparePlans(object("a"), object("b"));
   expect(change(compared, "agent")).toMatchObject({ action: "replace", notes: ["the old one stays"] });
-  const kept = planOf({ type: T.eip, name: "ip", retainOnDelete: true });
+  const kept = planOf({ type: T.key, name: "key", retainOnDelete: true });
   expect(comparePlans(kept, planOf()).changes[0]).toMatchObject({
     action: "delete",
     notes: ["it stays in AWS"],

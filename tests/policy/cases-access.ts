@@ -204,12 +204,14 @@ export const accessCases: readonly Case[] = [
     rule: "stateful-protected",
     compliant: [
       { type: types.fileSystem, protect: true },
-      { type: types.eip, stack: "dev" },
+      { type: types.balancer, stack: "dev" },
+      { type: types.eip, name: "nat" },
       { type: types.logs },
     ],
     violating: [
       { type: types.fileSystem, name: "efs" },
       { type: types.eip, name: "ip", stack: "production-eu" },
+      { type: types.balancer, name: "nlb", protect: true, from: { subnetMappings: "ip" } },
     ],
     says: [
       "efs: is not protected, and all clients and the server's key pair are in it",

@@ -47,8 +47,8 @@ test("what breaks a rule is named with resource, reason and remedy, whichever ki
   expect(summary(report)).toEqual([
     "health-check-port wgc-endpoint-tg healthCheck.protocol is TCP, which says nothing about the agent",
     "health-check-port wgc-endpoint-tg healthCheck.port is traffic-port: WireGuard's own port, which answers no check",
-    "stateful-protected wgc-storage-efs is not protected, and all clients and the server's key pair are in it",
     "public-ingress wgc-servers-health-in lets tcp 8080 in from the whole internet, to a security group that is not the load balancer's",
+    "stateful-protected wgc-storage-efs is not protected, and all clients and the server's key pair are in it",
   ]);
   expect(isRefused(report)).toBe(true);
   const text = renderPolicyReport(report);

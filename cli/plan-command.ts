@@ -72,17 +72,15 @@ async function showPlan(options: PlanOptions): Promise<void> {
   const mode = options.preview ? "preview" : "resolved";
   const projectDir = join(__dirname, "..");
   const { stack, config } = options;
-  // Read first: a wrong file should not cost the time of a plan.
+  // Looked at first: a wrong file should not cost the time of a plan.
   const project = loadProject(projectDir, stack, config).name;
   const earlier =
     options.against === undefined ? undefined : readPlanFile(options.against, { project, stack, mode });
+  const pack = options.policy === undefined ? undefined : packFolder(projectDir, options.policy);
   const plan = await runPlan({ projectDir, stack, mode, config });
   if (options.graph !== undefined) writeGraph(plan, options.graph);
   const changes = earlier && comparePlans(earlier, plan);
-  const policy =
-    options.policy === undefined
-      ? undefined
-      : await checkPolicies(plan, packFolder(projectDir, options.policy));
+  const policy = pack === undefined ? undefined : await checkPolicies(plan, pack);
   print(plan, options, changes, policy);
   for (const { severity, message } of plan.diagnostics) process.stderr.write(`${severity}: ${message}\n`);
   process.stderr.write(`planned in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);

@@ -20,8 +20,8 @@ test("the total is the plan's; the table has every line with its list price, and
     expect(text.stdout).toMatch(
       new RegExp(`${literal(what)} +\\d+ +${literal(unit)} +\\$${monthly.toFixed(2)}\\b`),
     );
-  expect(text.stdout).toMatch(/AWS Client VPN +\$594\.00\n/);
-  expect(shown.withUse.clientVpn.monthly).toBe(594);
+  expect(text.stdout).toMatch(/AWS Client VPN +\$595\.00\n/);
+  expect(shown.withUse.clientVpn.monthly).toBe(595);
   expect(text.stdout).toMatch(/\nprices: .+, collected \d{4}-\d\d-\d\d\n$/);
 });
 

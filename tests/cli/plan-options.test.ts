@@ -76,3 +76,9 @@ test.each([
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(STACK);
 });
+
+test("--policy refuses a folder without a pack", async () => {
+  const { code, stdout, stderr } = await wgc(["plan", "--policy", folder]);
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain(`--policy ${folder}: there is no policy pack (no PulumiPolicy.yaml)`);
+});

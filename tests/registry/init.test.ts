@@ -8,6 +8,8 @@ import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { folders } from "./support";
 
+// A disk that others use too may take its time to sync.
+jest.setTimeout(60_000);
 const folder = folders();
 
 async function registry(): Promise<string> {

@@ -16,6 +16,8 @@ import { CLUSTER } from "./cluster";
 import { LocalWriter } from "./local-writer";
 import { folders } from "./support";
 
+// A disk that others use too may take its time to sync.
+jest.setTimeout(60_000);
 const folder = folders();
 
 async function registry(cluster = CLUSTER): Promise<string> {

@@ -29,7 +29,8 @@ class Disk {
   /** What each step was: for whoever wants to know what the last one did. */
   last = "";
   private names: Undo[] = [];
-  private readonly unsynced = new Set<string>();
+  /** Files with content that is not synced yet, and their size when they were. */
+  private readonly unsynced = new Map<string, number>();
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly handles = new Set<fs.FileHandle>();
   private stop: () => void = () => {};
@@ -72,9 +73,9 @@ class Disk {
   /** What a loss of power takes away. */
   async losePower(): Promise<void> {
     for (const { run } of this.names.reverse()) await run();
-    for (const path of this.unsynced) {
+    for (const [path, synced] of this.unsynced) {
       const size = (await fs.stat(path).catch(() => undefined))?.size;
-      if (size !== undefined) await fs.truncate(path, Math.floor(size / 2));
+      if (size !== undefined) await fs.truncate(path, synced + Math.floor((size - synced) / 2));
     }
   }
 
@@ -140,7 +141,7 @@ class Disk {
   }
 
   private async writing(handle: fs.FileHandle, path: string, text: string): Promise<void> {
-    this.unsynced.add(path);
+    if (!this.unsynced.has(path)) this.unsynced.set(path, (await handle.stat()).size);
     await handle.writeFile(text);
   }
 

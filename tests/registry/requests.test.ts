@@ -7,6 +7,8 @@ import { beginRotation, finishRotation } from "../../registry/server-key";
 import { RegistryWriter } from "../../registry/writer";
 import { generateKeyPair, generatePresharedKey, ZERO_KEY } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
+import { run } from "./faults/disk";
+import { bury } from "./faults/world";
 import { folders } from "./support";
 
 // A disk that others use too may take its time to sync.
@@ -127,4 +129,24 @@ test("the server key's steps can be repeated too: a lost reply to finish is no e
     "server-key finish",
   ]);
   await expect(finishRotation(root, as("another-request"))).rejects.toThrow("no rotation of the server key");
+});
+
+test("a writer that died before it could answer: its change counts as made or as not made, for a late repetition too", async () => {
+  const outcomes = new Set<string>();
+  for (let at = 1; ; at++) {
+    const { root, writer } = await registry();
+    await run(() => writer.add({ name: "alice", publicKey: newKey() }, as("request-1")));
+    const { outcome } = await run(() => writer.revoke("alice", as("request-2")), "kill", at);
+    await bury(root);
+    await run(() => writer.restore("alice", as("request-3"))); // somebody else goes on, and mends before
+    const { entries } = await readAudit(root);
+    const operations = entries.map(({ operation }) => operation);
+    const made = operations.includes("revoke") && !operations.includes("undone");
+    await run(() => writer.revoke("alice", as("request-2")));
+    const revoked = (await readClient(root, "alice"))?.revokedAt !== undefined;
+    expect({ at, revoked }).toEqual({ at, revoked: !made });
+    outcomes.add(`${made} ${outcome !== undefined}`);
+    if (outcome !== undefined) break;
+  }
+  expect(outcomes).toEqual(new Set(["false false", "true false", "true true"]));
 });

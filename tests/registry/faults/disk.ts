@@ -173,7 +173,8 @@ export async function run(work: () => Promise<unknown>, fault?: Fault, at = 0): 
     const outcome = await Promise.race([settled, disk.stopped]);
     restore();
     if (outcome === "stopped") await disk.closeAll();
-    if (outcome === "stopped" && fault === "power") await disk.losePower();
+    // A step after the last one: power is lost when the change has been acknowledged.
+    if (fault === "power" && (outcome === "stopped" || disk.steps < at)) await disk.losePower();
     return { steps: disk.steps, last: disk.last, ...(outcome === "stopped" ? {} : { outcome }) };
   } finally {
     restore();

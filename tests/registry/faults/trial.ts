@@ -37,7 +37,7 @@ export async function tryEverywhere(
   const after = await picture(whole);
   const problems: string[] = [];
   let [runs, completed] = [0, 0];
-  for (let at = 1; at <= steps; at++) {
+  for (let at = 1; at <= steps + (fault === "power" ? 1 : 0); at++) {
     const root = await copy(template, join(workshop, "run"));
     const trial = await run(() => operation.run(root, REQUEST), fault, at);
     if (fault === "torn" && !trial.last.startsWith("write ")) continue; // what has no half is `kill`

@@ -59,8 +59,8 @@ export function outageTests(cluster: Cluster): void {
     "without the shared file system a server that starts again serves every known client",
     async () => {
       const { lab } = cluster;
-      const away = "cd /run/lab/efs/fs-* && mkdir gone && mv fsap-* gone/";
-      const back = "cd /run/lab/efs/fs-* && mv gone/fsap-* . && rmdir gone";
+      const away = "cd /run/lab/efs && mv .points .gone";
+      const back = "cd /run/lab/efs && mv .gone .points";
       const keys = await cluster.peers("s2");
       await lab.fault("crash", { server: "s2" });
       await lab.router(away);

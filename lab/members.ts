@@ -123,7 +123,11 @@ export class Members {
   noteChange({ operation, result }: Extract<Response, { ok: true }>): void {
     if (operation !== "revoke" && operation !== "restore" && operation !== "remove") return;
     const [name, revoked] =
-      "client" in result ? [result.client.name, result.client.state === "revoked"] : "name" in result ? [result.name, true] : ["", false];
+      "client" in result
+        ? [result.client.name, result.client.state === "revoked"]
+        : "name" in result
+          ? [result.name, true]
+          : ["", false];
     const client = this.clients.get(name);
     if (client) client.revoked = revoked;
   }

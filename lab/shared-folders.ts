@@ -18,7 +18,8 @@ export function layFolders(model: LabModel, lab: string): void {
     mkdirSync(join(lab, "efs", system.id), { recursive: true });
     const points = join(lab, "efs", ".points", system.id);
     mkdirSync(points, { recursive: true });
-    for (const { id, path, right } of system.accessPoints) writeFileSync(join(points, id), `${right} ${path}\n`);
+    for (const { id, path, right } of system.accessPoints)
+      writeFileSync(join(points, id), `${right} ${path}\n`);
   }
 }
 

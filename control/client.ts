@@ -61,7 +61,8 @@ export class ControlClient {
     };
     const response = await this.transport(request as Request);
     if (!response.ok) throw new ControlFailure(response.error);
-    if (response.operation !== operation) throw new ControlFailure(notUnderstood(`it is about ${response.operation}`));
+    if (response.operation !== operation)
+      throw new ControlFailure(notUnderstood(`it is about ${response.operation}`));
     return { revision: response.revision, result: response.result as Results[O] };
   }
 }
@@ -69,12 +70,17 @@ export class ControlClient {
 /** An answer as it came over a wire. @throws ControlFailure when it is none. */
 export function readResponse(text: string): Response {
   const value = parse(text);
-  if (value?.["version"] !== PROTOCOL_VERSION) throw new ControlFailure(notUnderstood("it has another version"));
+  if (value?.["version"] !== PROTOCOL_VERSION)
+    throw new ControlFailure(notUnderstood("it has another version"));
   const error = value["error"];
   const good =
     value["ok"] === true
       ? typeof value["operation"] === "string" && Number.isInteger(value["revision"]) && "result" in value
-      : value["ok"] === false && typeof error === "object" && error !== null && "code" in error && "message" in error;
+      : value["ok"] === false &&
+        typeof error === "object" &&
+        error !== null &&
+        "code" in error &&
+        "message" in error;
   if (!good) throw new ControlFailure(notUnderstood("parts are missing"));
   return value as unknown as Response;
 }

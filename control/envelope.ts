@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nearestName } from "../registry/names";
 import { type Issue, issuesOf, summarise } from "./issues";
 import {
   type Checked,
@@ -10,7 +11,6 @@ import {
   REQUEST_LIMIT_BYTES,
 } from "./protocol";
 import { quote } from "./redact";
-import { suggest } from "./suggest";
 
 /** A request whose every part has been checked. */
 export interface CheckedRequest<O extends Operation = Operation> {
@@ -26,8 +26,8 @@ export type EnvelopeCheck =
   | { readonly ok: false; readonly error: ControlError };
 
 const envelope = z.strictObject({
-  version: z.unknown(),
-  operation: z.unknown(),
+  version: z.unknown().optional(),
+  operation: z.unknown().optional(),
   requestKey: z
     .string()
     .regex(/^[A-Za-z0-9-]{8,128}$/, "must be 8 to 128 characters of letters, digits and -")
@@ -37,7 +37,7 @@ const envelope = z.strictObject({
     .string()
     .regex(/^[\w+=,.@:/-]{1,512}$/, "must be 1 to 512 characters of letters, digits and + = , . @ _ : / -")
     .optional(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
 });
 
 /** Checks a request from the outside in: its size, its version, its operation, then everything else at once. */
@@ -89,16 +89,20 @@ function versionError(request: object): ControlError | undefined {
   const version = "version" in request ? request.version : undefined;
   if (version === PROTOCOL_VERSION) return undefined;
   const message = `must be ${PROTOCOL_VERSION}, the version of the protocol that is spoken here`;
-  const remedy = "use the command line of the same version as the function (deploy with `pulumi up`, or update the checkout)";
+  const remedy =
+    "use the command line of the same version as the function (deploy with `pulumi up`, or update the checkout)";
   return refuse("unsupported-version", [{ path: "version", message }], { remedy }).error;
 }
 
 function operationError(request: object): ControlError | undefined {
   const operation = "operation" in request ? request.operation : undefined;
   if (typeof operation === "string" && Object.hasOwn(inputs, operation)) return undefined;
-  const near = typeof operation === "string" ? suggest(operation.slice(0, 64), operations) : undefined;
+  const near = typeof operation === "string" ? nearestName(operation.slice(0, 64), operations) : undefined;
   const asked = typeof operation === "string" ? `${quote(operation)} is not one; ` : "";
   const message = `must be an operation: ${asked}there are ${operations.join(", ")}`;
-  return refuse("unknown-operation", [{ path: "operation", message }], near === undefined ? {} : { remedy: `did you mean ${near}?` })
-    .error;
+  return refuse(
+    "unknown-operation",
+    [{ path: "operation", message }],
+    near === undefined ? {} : { remedy: `did you mean ${near}?` },
+  ).error;
 }

@@ -14,7 +14,8 @@ const CODES = {
 
 /** What to do where the registry's own error does not say it. */
 const REMEDIES: Readonly<Record<RegistryErrorKind, string>> = {
-  missing: "check that this is the registry's folder and that it is mounted; then restore the file from the backup",
+  missing:
+    "check that this is the registry's folder and that it is mounted; then restore the file from the backup",
   corrupt: "run `wgc registry check`; until it is mended the servers keep the last good state",
   invalid: "correct the value and repeat the command",
   conflict: "choose another value, or remove what has it now",
@@ -41,12 +42,18 @@ const STORAGE: Readonly<Record<string, StorageTrouble>> = {
     remedy: `run as the user who owns the registry; on AWS the function's role needs elasticfilesystem:ClientWrite through the registry's access point, ${AGAIN}`,
   },
   EPERM: { problem: "access is denied", remedy: `run as the user who owns the registry, ${AGAIN}` },
-  EIO: { problem: "the file system reports an input/output error", remedy: `look at the file system's health, ${AGAIN}` },
+  EIO: {
+    problem: "the file system reports an input/output error",
+    remedy: `look at the file system's health, ${AGAIN}`,
+  },
   ESTALE: {
     problem: "the file was replaced on the server meanwhile (stale NFS handle)",
     remedy: "repeat the command (with the same request key nothing is done twice)",
   },
-  ETIMEDOUT: { problem: "the file system does not answer", remedy: `look at the file system's mount targets, ${AGAIN}` },
+  ETIMEDOUT: {
+    problem: "the file system does not answer",
+    remedy: `look at the file system's mount targets, ${AGAIN}`,
+  },
 };
 
 /**
@@ -59,7 +66,12 @@ export function explain(error: unknown, root: string, operation: Operation): Con
   const trouble = code === undefined ? undefined : STORAGE[code];
   if (trouble !== undefined) {
     const where = pathOf(error, root);
-    return { code: "storage", message: `${where}: ${trouble.problem} (${code})`, issues: [], remedy: trouble.remedy };
+    return {
+      code: "storage",
+      message: `${where}: ${trouble.problem} (${code})`,
+      issues: [],
+      remedy: trouble.remedy,
+    };
   }
   const kind = error instanceof Error ? error.name : typeof error;
   return {
@@ -73,7 +85,8 @@ export function explain(error: unknown, root: string, operation: Operation): Con
 function explainRegistry(error: RegistryError, root: string): ControlError {
   const remedy = error.remedy ?? REMEDIES[error.kind];
   if (error.field === undefined) {
-    const place = error.kind === "unknown-client" || error.kind === "full" ? "" : `${short(error.path, root)}: `;
+    const place =
+      error.kind === "unknown-client" || error.kind === "full" ? "" : `${short(error.path, root)}: `;
     return { code: CODES[error.kind], message: `${place}${error.problem}`, issues: [], remedy };
   }
   const path = error.field === "requestKey" ? error.field : `input.${error.field}`;

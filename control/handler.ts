@@ -2,14 +2,12 @@ import { ClientIndex } from "../registry/client-index";
 import { RegistryError } from "../registry/errors";
 import { runtimeOf } from "../registry/layout";
 import type { LockOptions } from "../registry/lock";
-import { clientNames } from "../registry/reader";
 import { RegistryWriter } from "../registry/writer";
 import { type CheckedRequest, checkRequest } from "./envelope";
 import { explain } from "./failures";
 import { performers } from "./operations";
 import type { Answer, OperationContext, Perform } from "./operations/context";
 import { type ControlError, type Operation, PROTOCOL_VERSION, type Response } from "./protocol";
-import { suggest } from "./suggest";
 
 /** Where the handler runs: whom its callers can be trusted to be depends on it. */
 export type ControlSource = "lambda" | "local" | "lab";
@@ -70,12 +68,15 @@ export function createControl(options: ControlOptions): Control {
     };
     try {
       // The table has the same type for each operation; TypeScript cannot follow that through an index.
-      const answer: Answer<Operation> = await (performers[operation] as Perform<Operation>)(request.input, context);
+      const answer: Answer<Operation> = await (performers[operation] as Perform<Operation>)(
+        request.input,
+        context,
+      );
       return { version: PROTOCOL_VERSION, ok: true, operation, ...answer };
     } catch (error) {
       const told = explain(error, root, operation);
       if (told.code === "internal") options.onUnexpected?.(error, operation);
-      return refused(await withSuggestion(told, error, request, root));
+      return refused(await withSuggestion(told, error, request, index));
     }
   };
   return {
@@ -99,11 +100,10 @@ async function withSuggestion(
   told: ControlError,
   error: unknown,
   { input }: CheckedRequest,
-  root: string,
+  index: ClientIndex,
 ): Promise<ControlError> {
   if (!(error instanceof RegistryError) || error.kind !== "unknown-client" || !("name" in input)) return told;
-  const names = await clientNames(root).catch(() => []);
-  const suggestion = suggest(input.name, names);
-  const issues = [{ path: "input.name", message: `is not a client; ${error.problem}` }];
+  const suggestion = await index.didYouMean(input.name).catch(() => undefined);
+  const issues = [{ path: "input.name", message: "is not the name of a client" }];
   return { ...told, issues, ...(suggestion === undefined ? {} : { suggestion }) };
 }

@@ -18,7 +18,10 @@ export function issuesOf(error: z.ZodError, top: readonly string[] = []): Issue[
   const all = error.issues.flatMap((issue) => describe(issue, top));
   const rest = all.length - MOST_ISSUES;
   if (rest <= 0) return all;
-  return [...all.slice(0, MOST_ISSUES), { path: top.join("."), message: `has ${rest} more fields that are wrong` }];
+  return [
+    ...all.slice(0, MOST_ISSUES),
+    { path: top.join("."), message: `has ${rest} more fields that are wrong` },
+  ];
 }
 
 /** One sentence for all of them. */
@@ -33,7 +36,10 @@ export function summarise(issues: readonly Issue[]): string {
 function describe(issue: z.core.$ZodIssue, top: readonly string[]): Issue[] {
   const path = [...top, ...issue.path.map(segment)];
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => ({ path: [...path, segment(key)].join("."), message: "is not a field that exists here" }));
+    return issue.keys.map((key) => ({
+      path: [...path, segment(key)].join("."),
+      message: "is not a field that exists here",
+    }));
   return [{ path: path.join("."), message: messageOf(issue) }];
 }
 
@@ -47,7 +53,9 @@ function segment(part: PropertyKey): string {
 function messageOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return issue.message.endsWith("received undefined") ? "is missing" : `must be ${article(issue.expected)}`;
+      return issue.message.endsWith("received undefined")
+        ? "is missing"
+        : `must be ${article(issue.expected)}`;
     case "invalid_value":
       return `must be one of ${issue.values.map(String).join(", ")}`;
     case "too_big":

@@ -71,7 +71,8 @@ async function mountProblem({ root, isMountPoint }: LambdaSurroundings): Promise
     code: "missing",
     message: `the registry's file system is not mounted at ${root}`,
     issues: [],
-    remedy: "check the function's file system configuration and the access point, then deploy again (`pulumi up`)",
+    remedy:
+      "check the function's file system configuration and the access point, then deploy again (`pulumi up`)",
   };
 }
 
@@ -108,7 +109,11 @@ function aboutResponse(response: Response): object {
 function framesOf(error: unknown): object {
   if (!(error instanceof Error)) return { error: typeof error };
   const frames = (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
-  return { error: error.name, code: errorCode(error), frames: frames.slice(0, 10).map((frame) => frame.trim()) };
+  return {
+    error: error.name,
+    code: errorCode(error),
+    frames: frames.slice(0, 10).map((frame) => frame.trim()),
+  };
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,14 +1,9 @@
+import { clientState } from "../registry/client-index";
 import type { ClientFile } from "../registry/schema";
-import type { ClientState, ClientView } from "./protocol";
+import type { ClientView } from "./protocol";
 
 /** What an answer's pages may hold: an invocation gives back 6 MB at most (Lambda quotas, synchronous payload). */
 export const PAGE_BYTES = 4_000_000;
-
-/** The state of a client at a time; revoked counts more than expired. */
-export function stateOf(client: Pick<ClientFile, "revokedAt" | "expiresAt">, now: Date): ClientState {
-  if (client.revokedAt !== undefined) return "revoked";
-  return client.expiresAt !== undefined && Date.parse(client.expiresAt) <= now.getTime() ? "expired" : "active";
-}
 
 /**
  * A client as it is shown. Its fields are chosen one by one: what a newer version adds to the file, or somebody wrote into it,
@@ -18,7 +13,7 @@ export function viewOf(client: ClientFile, now: Date): ClientView {
   const { previous } = client;
   return {
     name: client.name,
-    state: stateOf(client, now),
+    state: clientState(client, now),
     publicKey: client.publicKey,
     hasPresharedKey: client.presharedKey !== undefined,
     addresses: client.addresses,

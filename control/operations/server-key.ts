@@ -31,9 +31,6 @@ async function step(
   return { revision, result: value };
 }
 
-async function stateAt(
-  revision: number,
-  { root, now }: OperationContext,
-): Promise<Answer<"serverKey">> {
+async function stateAt(revision: number, { root, now }: OperationContext): Promise<Answer<"serverKey">> {
   return { revision, result: await rotationState(root, now) };
 }

@@ -44,8 +44,12 @@ export const exportClients: Perform<"export"> = async (input, { root, index, now
 };
 
 /** Looks for problems of the registry, and mends those that can be mended. */
-export const check: Perform<"check"> = async ({ repair }, { root, runtime }) => {
-  const { findings, clients } = await checkRegistry(root, runtime, { repair });
+export const check: Perform<"check"> = async ({ repair }, { root, runtime, writerOptions, change }) => {
+  const { findings, clients } = await checkRegistry(root, runtime, {
+    ...writerOptions,
+    repair,
+    context: change,
+  });
   const { revision } = await readChanges(root);
   return { revision, result: { findings: fitFindings(findings), clients } };
 };

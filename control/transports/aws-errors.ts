@@ -21,7 +21,8 @@ interface Explanation {
   readonly passing?: boolean;
 }
 
-const CREDENTIALS = "name a profile that has them (AWS_PROFILE), or sign in (`aws sso login`, `aws configure`)";
+const CREDENTIALS =
+  "name a profile that has them (AWS_PROFILE), or sign in (`aws sso login`, `aws configure`)";
 
 /**
  * One clear sentence for what the SDK throws. Names: the errors of Invoke (Lambda API reference), the common errors of AWS APIs,
@@ -53,16 +54,23 @@ export function explainFunctionError(payload: string, target: Target): AwsTroubl
       code: timedOut ? "unreachable" : "internal",
       message: `the control function ${target.functionName} ${what}; whether the change was made is not known`,
       issues: [],
-      remedy: "repeat the command with the same request key: nothing is done twice; the function's log says more",
+      remedy:
+        "repeat the command with the same request key: nothing is done twice; the function's log says more",
     },
-    passing: true,
+    // One that ran out of time would do so again.
+    passing: !timedOut,
   };
 }
 
-function accessTrouble(name: string, message: string, { functionName, region }: Target): Explanation | undefined {
+function accessTrouble(
+  name: string,
+  message: string,
+  { functionName, region }: Target,
+): Explanation | undefined {
   if (!/^(AccessDenied|AccessDeniedException|UnauthorizedOperation)$/.test(name)) return undefined;
   const action = /perform:? ([\w:*]+)/.exec(message)?.[1] ?? "lambda:InvokeFunction";
-  const arn = /arn:aws[\w-]*:lambda:[\w-]+:\d+:function:[\w-]+/.exec(message)?.[0] ?? arnOf(functionName, region);
+  const arn =
+    /arn:aws[\w-]*:lambda:[\w-]+:\d+:function:[\w-]+/.exec(message)?.[0] ?? arnOf(functionName, region);
   const who = /User: (arn:\S+)/.exec(message)?.[1] ?? "this AWS identity";
   const denied = /explicit deny/.test(message) ? " (a policy denies it explicitly)" : "";
   return {
@@ -74,20 +82,43 @@ function accessTrouble(name: string, message: string, { functionName, region }: 
 
 function credentialTrouble(name: string, message: string): Explanation | undefined {
   const code = "forbidden";
-  if (/^(ExpiredToken|ExpiredTokenException|TokenProviderError|SSOTokenProviderFailure)$/.test(name) || /(token|session).*(expired|is invalid)/i.test(message))
-    return { code, message: "the AWS session has expired", remedy: "sign in again (`aws sso login`, or new temporary credentials)" };
+  if (
+    /^(ExpiredToken|ExpiredTokenException|TokenProviderError|SSOTokenProviderFailure)$/.test(name) ||
+    /(token|session).*expired|SSO.*(invalid|not found)/i.test(message)
+  )
+    return {
+      code,
+      message: "the AWS session has expired",
+      remedy: "sign in again (`aws sso login`, or new temporary credentials)",
+    };
   if (/^(CredentialsProviderError|ProviderError)$/.test(name))
     return { code, message: "no AWS credentials were found", remedy: CREDENTIALS };
   if (/signature.*(expired|not yet current)/i.test(message) || name === "RequestTimeTooSkewed")
-    return { code, message: "AWS refuses the request's time", remedy: "set this machine's clock (`timedatectl set-ntp true`)" };
-  if (/^(UnrecognizedClientException|InvalidSignatureException|InvalidClientTokenId|IncompleteSignature)$/.test(name))
+    return {
+      code,
+      message: "AWS refuses the request's time",
+      remedy: "set this machine's clock (`timedatectl set-ntp true`)",
+    };
+  if (
+    /^(UnrecognizedClientException|InvalidSignatureException|InvalidClientTokenId|IncompleteSignature)$/.test(
+      name,
+    )
+  )
     return { code, message: "AWS does not accept these credentials", remedy: CREDENTIALS };
   if (name === "MissingRegionError" || /region is missing/i.test(message))
-    return { code, message: "no AWS region is set", remedy: "set it (AWS_REGION, or `pulumi config set aws:region`)" };
+    return {
+      code,
+      message: "no AWS region is set",
+      remedy: "set it (AWS_REGION, or `pulumi config set aws:region`)",
+    };
   return undefined;
 }
 
-function serviceTrouble(name: string, message: string, { functionName, region }: Target): Explanation | undefined {
+function serviceTrouble(
+  name: string,
+  message: string,
+  { functionName, region }: Target,
+): Explanation | undefined {
   if (name === "ResourceNotFoundException")
     return {
       code: "unreachable",
@@ -102,7 +133,11 @@ function serviceTrouble(name: string, message: string, { functionName, region }:
       passing: true,
     };
   if (/^(RequestTooLargeException|RequestEntityTooLargeException)$/.test(name))
-    return { code: "invalid-request", message: "the request is too large for an invocation", remedy: "send it in several requests" };
+    return {
+      code: "invalid-request",
+      message: "the request is too large for an invocation",
+      remedy: "send it in several requests",
+    };
   if (/^(EFS|ENI|EC2|Subnet|InvalidSubnet|InvalidSecurityGroup)/.test(name))
     return {
       code: "storage",
@@ -121,28 +156,49 @@ function serviceTrouble(name: string, message: string, { functionName, region }:
 }
 
 function networkTrouble(name: string, message: string, { region }: Target): Explanation | undefined {
-  const network = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|EPIPE)\b/;
-  const found = network.exec(`${name} ${message}`)?.[1] ?? (name === "TimeoutError" ? name : undefined);
-  if (found !== undefined)
+  const network =
+    /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|EPIPE)\b/;
+  const found = network.exec(`${name} ${message}`)?.[1];
+  // Of the SDK's TimeoutErrors: connected, and no answer came for as long as a function may run.
+  if (name === "TimeoutError" && /exceeded the configured|of inactivity/.test(message))
     return {
       code: "unreachable",
-      message: `AWS Lambda in ${region} is not reached (${found})`,
+      message: "the control function did not answer in time; whether the change was made is not known",
+      remedy: "repeat the command with the same request key: nothing is done twice",
+    };
+  if (found !== undefined || name === "TimeoutError")
+    return {
+      code: "unreachable",
+      message: `AWS Lambda in ${region} is not reached (${found ?? name})`,
       remedy: "check this machine's network, its proxy and the region",
       passing: true,
     };
-  if (/^(ServiceException|InternalFailure|ServiceUnavailable|ServiceUnavailableException|InternalError)$/.test(name))
-    return { code: "unreachable", message: "AWS Lambda has an internal error", remedy: "repeat the command in a moment", passing: true };
+  if (
+    /^(ServiceException|InternalFailure|ServiceUnavailable|ServiceUnavailableException|InternalError)$/.test(
+      name,
+    )
+  )
+    return {
+      code: "unreachable",
+      message: "AWS Lambda has an internal error",
+      remedy: "repeat the command in a moment",
+      passing: true,
+    };
   return undefined;
 }
 
 function arnOf(functionName: string, region: string): string {
-  return functionName.startsWith("arn:") ? functionName : `arn:aws:lambda:${region}:*:function:${functionName}`;
+  return functionName.startsWith("arn:")
+    ? functionName
+    : `arn:aws:lambda:${region}:*:function:${functionName}`;
 }
 
 function partsOf(error: unknown): { name: string; message: string } {
   if (!(error instanceof Error)) return { name: typeof error, message: "" };
   const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
-  return { name: error.name, message: `${error.message}${code}` };
+  // What is no Error to the SDK (one of another realm) comes wrapped.
+  const wrapped = /^AWS SDK error wrapper for (\w+): ([^]*)$/.exec(error.message);
+  return { name: wrapped?.[1] ?? error.name, message: `${wrapped?.[2] ?? error.message}${code}` };
 }
 
 function firstLine(text: string): string {
@@ -155,7 +211,8 @@ function functionError(payload: string): { type: string; message: string } {
     const value: unknown = JSON.parse(payload);
     if (typeof value === "object" && value !== null) {
       const type = "errorType" in value && typeof value.errorType === "string" ? value.errorType : "unknown";
-      const message = "errorMessage" in value && typeof value.errorMessage === "string" ? value.errorMessage : "";
+      const message =
+        "errorMessage" in value && typeof value.errorMessage === "string" ? value.errorMessage : "";
       return { type: /^[\w.]{1,80}$/.test(type) ? type : "unknown", message };
     }
   } catch {

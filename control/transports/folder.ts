@@ -3,7 +3,10 @@ import type { Transport } from "../client";
 import { type ControlOptions, createControl } from "../handler";
 
 /** The handler in this process, on a registry folder; `who` in its audit log is this user on this machine. */
-export function folderTransport(root: string, options: Omit<ControlOptions, "root" | "source"> = {}): Transport {
+export function folderTransport(
+  root: string,
+  options: Omit<ControlOptions, "root" | "source"> = {},
+): Transport {
   const control = createControl({ ...options, root, source: "local" });
   const who = localUser();
   return (request) => control.handle(request, { who });

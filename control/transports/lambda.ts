@@ -28,7 +28,13 @@ export function lambdaTransport(options: LambdaTransportOptions): Transport {
     ...(profile === undefined ? {} : { profile }),
     // Repeated below: the SDK cannot know which calls may be sent twice.
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS },
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: ANSWER_MS,
+      throwOnRequestTimeout: true,
+      // The line is silent until the answer comes.
+      socketTimeout: ANSWER_MS,
+    },
   });
   return async (request) => {
     const attempts = isRepeatable(request) ? (options.attempts ?? 4) : 1;
@@ -44,7 +50,11 @@ export function lambdaTransport(options: LambdaTransportOptions): Transport {
 
 type Outcome = { readonly response: Response } | ReturnType<typeof explainAwsError>;
 
-async function invoke(client: LambdaClient, request: Request, options: LambdaTransportOptions): Promise<Outcome> {
+async function invoke(
+  client: LambdaClient,
+  request: Request,
+  options: LambdaTransportOptions,
+): Promise<Outcome> {
   const command = new InvokeCommand({ FunctionName: options.functionName, Payload: JSON.stringify(request) });
   let payload: string;
   try {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
 import { confirm } from "../../registry/confirmed";
+import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
 import { generatePresharedKey } from "../../wireguard/keys";
 import { CLUSTER, errorOf, filesWith, makeControl, newKey } from "./support";
 
@@ -38,7 +38,12 @@ test("init of another cluster is refused with the field", async () => {
 test("a client's life: added, shown, changed, revoked, restored, removed; each change is one revision further", async () => {
   const { ask, get } = await makeControl({ now });
   const publicKey = newKey();
-  const added = await ask("add", { name: "alice", publicKey, tags: { team: "a" }, expiresAt: "2030-02-01T00:00:00Z" });
+  const added = await ask("add", {
+    name: "alice",
+    publicKey,
+    tags: { team: "a" },
+    expiresAt: "2030-02-01T00:00:00Z",
+  });
   expect(added).toEqual({
     version: 1,
     ok: true,
@@ -57,7 +62,12 @@ test("a client's life: added, shown, changed, revoked, restored, removed; each c
       },
     },
   });
-  const change = { routes: ["10.0.4.0/24"], dns: ["10.0.0.9"], expiresAt: null, tags: { team: null, role: "x" } };
+  const change = {
+    routes: ["10.0.4.0/24"],
+    dns: ["10.0.0.9"],
+    expiresAt: null,
+    tags: { team: null, role: "x" },
+  };
   const updated = await ask("update", { name: "alice", ...change });
   expect(updated).toMatchObject({ ok: true, revision: 2 });
   const { client } = await get("show", { name: "alice" });
@@ -93,7 +103,11 @@ test("a client whose file is broken can be removed", async () => {
 test("list filters by state, tag, expiry and name, and pages", async () => {
   let time = NOW;
   const { get } = await makeControl({ now: () => time });
-  for (const [name, tags] of [["a1", { t: "x" }], ["a2", { t: "y" }], ["b1", { t: "x" }]] as const)
+  for (const [name, tags] of [
+    ["a1", { t: "x" }],
+    ["a2", { t: "y" }],
+    ["b1", { t: "x" }],
+  ] as const)
     await get("add", { name, publicKey: newKey(), tags });
   await get("add", { name: "old", publicKey: newKey(), expiresAt: "2030-01-02T00:00:00Z" });
   await get("revoke", { name: "b1" });
@@ -260,7 +274,11 @@ test("status is what each server last applied", async () => {
 test("the audit log names who, what and by which invocation, and says when it was tampered with", async () => {
   const { ask, get, root } = await makeControl({ source: "lambda" });
   const publicKey = newKey();
-  await ask("add", { name: "a", publicKey }, { caller: "arn:aws:iam::1:user/alice", meta: { invocation: "id-1", who: "forged" } });
+  await ask(
+    "add",
+    { name: "a", publicKey },
+    { caller: "arn:aws:iam::1:user/alice", meta: { invocation: "id-1", who: "forged" } },
+  );
   await ask("revoke", { name: "a" }, { meta: { invocation: "id-2" } });
   const page = await get("audit", { after: 1 });
   expect(page.intact).toBe(true);
@@ -277,7 +295,13 @@ test("the audit log names who, what and by which invocation, and says when it wa
       invocation: "id-1",
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     },
-    expect.objectContaining({ sequence: 3, who: "not stated", operation: "revoke", changed: ["revokedAt"], invocation: "id-2" }),
+    expect.objectContaining({
+      sequence: 3,
+      who: "not stated",
+      operation: "revoke",
+      changed: ["revokedAt"],
+      invocation: "id-2",
+    }),
   ]);
   expect((await get("audit", { limit: 1 })).next).toBe(1);
   const { readFileSync } = await import("node:fs");

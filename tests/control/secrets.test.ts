@@ -18,7 +18,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ name, publicKey: key, presharedKey: psk }).map((input): Step => ["rotate", input]),
   fc.record({ name, presharedKey: psk }).map((input): Step => ["rotate", input]),
   fc
-    .record({ name, publicKey: key, presharedKey: psk, addresses: fc.constant(["10.100.0.9/32"]) })
+    .record({
+      name,
+      publicKey: key,
+      presharedKey: psk,
+      addresses: fc.constant("10.100.0.9/32").map((address) => [address]),
+    })
     .map((client): Step => ["import", { clients: [client], dryRun: false }]),
   ...(["revoke", "restore", "remove", "show"] as const).map((operation) =>
     name.map((chosen): Step => [operation, { name: chosen }]),

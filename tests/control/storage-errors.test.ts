@@ -49,7 +49,9 @@ test("a registry's error about a field names the field once", () => {
 
 test("an error of the program tells its kind only, and is handed to the log", async () => {
   const told: unknown[] = [];
-  const { ask, get } = await makeControl({ onUnexpected: (error, operation) => told.push([error, operation]) });
+  const { ask, get } = await makeControl({
+    onUnexpected: (error, operation) => told.push([error, operation]),
+  });
   await get("add", { name: "a", publicKey: newKey() });
   const broken = new TypeError("secret text");
   const spy = jest.spyOn(fs, "readFile").mockRejectedValue(broken);

@@ -35,7 +35,11 @@ export async function makeControl(options: Partial<ControlOptions> = {}) {
     return control.handle({ version: 1, operation, ...envelope, input }, meta) as Promise<Response<O>>;
   };
   /** The result of a request that must succeed. */
-  const get = async <O extends Operation>(operation: O, input: Input<O>, requestKey?: string): Promise<Results[O]> => {
+  const get = async <O extends Operation>(
+    operation: O,
+    input: Input<O>,
+    requestKey?: string,
+  ): Promise<Results[O]> => {
     const response = await ask(operation, input, requestKey === undefined ? {} : { requestKey });
     if (!response.ok) throw new Error(`${operation}: ${response.error.message}`);
     return response.result;
@@ -54,7 +58,9 @@ export function errorOf(response: Response): ControlError {
 export function treeHash(root: string): string {
   const hash = createHash("sha256");
   const walk = (folder: string, place: string): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const path = join(folder, entry.name);
       hash.update(`${place}/${entry.name} ${statSync(path).mode}\n`);
       if (entry.isDirectory()) walk(path, `${place}/${entry.name}`);

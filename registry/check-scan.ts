@@ -76,7 +76,7 @@ export class Scan {
     await this.claims(this.paths.keys, keyOfFileName);
     await this.missingClaims();
     await this.requests();
-    await this.marks();
+    await this.marks(session !== undefined);
     await this.audit();
     await this.deadTemporaries(began);
     return this.all;
@@ -285,14 +285,14 @@ export class Scan {
         this.foreign(join(this.paths.requests, file));
   }
 
-  /** Marks of rotations that are over. */
-  private async marks(): Promise<void> {
+  /** Marks of rotations that are over. Those of clients stay where nobody repairs anything: that is nothing wrong. */
+  private async marks(locked: boolean): Promise<void> {
     const waiting = new Set(
       this.files.flatMap(({ publicKey, previous }) => (previous === undefined ? [] : publicKey)),
     );
     for (const key of await readConfirmed(this.runtimeRoot)) {
       const path = confirmedPath(this.runtimeRoot, key);
-      if (!waiting.has(key))
+      if (locked && !waiting.has(key))
         this.all.push(found(path, "marks a key that is not new", () => removeFile(path)));
     }
     const rotation = await readRotation(this.root).catch(() => undefined);

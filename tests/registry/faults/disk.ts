@@ -31,6 +31,7 @@ class Disk {
   private names: Undo[] = [];
   private readonly unsynced = new Set<string>();
   private readonly timers: NodeJS.Timeout[] = [];
+  private readonly handles = new Set<fs.FileHandle>();
   private stop: () => void = () => {};
   readonly stopped = new Promise<"stopped">((resolve) => {
     this.stop = () => resolve("stopped");
@@ -61,6 +62,11 @@ class Disk {
       globalThis.setInterval = realInterval;
       for (const timer of this.timers) clearInterval(timer);
     };
+  }
+
+  /** The kernel closes what a dead process had open. */
+  async closeAll(): Promise<void> {
+    for (const handle of this.handles) await handle.close();
   }
 
   /** What a loss of power takes away. */
@@ -113,9 +119,11 @@ class Disk {
     const handle = (await (flags === "r"
       ? real.open(path, flags, mode)
       : this.step(`open ${path}`, () => real.open(path, flags, mode)))) as fs.FileHandle;
+    this.handles.add(handle);
     return new Proxy(handle, {
       get: (target, name) => {
         const own = Reflect.get(target, name) as unknown;
+        if (name === "close") this.handles.delete(target);
         if (name === "writeFile")
           return (text: string) =>
             this.step(
@@ -163,7 +171,8 @@ export async function run(work: () => Promise<unknown>, fault?: Fault, at = 0): 
     );
     const outcome = await Promise.race([settled, disk.stopped]);
     restore();
-    if (fault === "power" && outcome === "stopped") await disk.losePower();
+    if (outcome === "stopped") await disk.closeAll();
+    if (outcome === "stopped" && fault === "power") await disk.losePower();
     return { steps: disk.steps, last: disk.last, ...(outcome === "stopped" ? {} : { outcome }) };
   } finally {
     restore();

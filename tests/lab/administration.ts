@@ -59,9 +59,13 @@ export function administrationTests(cluster: Cluster): void {
       await everywhere(true);
       const { revision } = await answered("remove", { name: "erin" });
       await everywhere(false);
+      // Records of servers that have ended stay for a while, at the revision that they had.
+      const running = (await cluster.lab.status()).servers.map(({ instance }) => instance);
+      expect(running).toHaveLength(3);
       await eventually(async () => {
-        const { nodes } = await answered<{ nodes: { revision: number }[] }>("status", {});
-        return (nodes.length === 3 && nodes.every((node) => node.revision >= revision)) || undefined;
+        const { nodes } = await answered<{ nodes: { instance: string; revision: number }[] }>("status", {});
+        const current = nodes.filter((node) => node.revision >= revision).map(({ instance }) => instance);
+        return running.every((instance) => current.includes(instance)) || undefined;
       }, "the function to see what every server applied");
     },
   );

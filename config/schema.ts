@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { flag, integer, numberOf, oneOf, range, rangeList, tagMap, text, textList } from "./values";
 
 /** Retention times that CloudWatch Logs accepts (PutRetentionPolicy, retentionInDays). */

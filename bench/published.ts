@@ -7,9 +7,13 @@ import { join } from "node:path";
 import { UserError } from "../config/errors";
 import type { ApplyResult, DirectoryResult } from "./apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/report";
+import type { ChangeResult } from "./change/bench";
+import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
 import { HEAD, rows } from "./failover/report";
 import { type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
 import type { MachineFacts } from "./machine";
+import { REGISTRY_TASKS, type RegistryResult } from "./registry/bench";
+import { REGISTRY_HEAD, registryRows } from "./registry/report";
 import type { ThroughputResult } from "./throughput/bench";
 import { THROUGHPUT_HEAD, throughputRows } from "./throughput/report";
 
@@ -18,7 +22,9 @@ export type Finding =
   | ({ readonly bench: "failover" } & FailoverResult)
   | ({ readonly bench: "throughput" } & ThroughputResult)
   | ({ readonly bench: "apply" } & ApplyResult)
-  | ({ readonly bench: "directory" } & DirectoryResult);
+  | ({ readonly bench: "directory" } & DirectoryResult)
+  | ({ readonly bench: "change" } & ChangeResult)
+  | ({ readonly bench: "registry" } & RegistryResult);
 
 /** How a result came about. */
 export interface Origin {
@@ -36,9 +42,12 @@ function keyOf(result: Finding): string {
       return [result.bench, result.scenario, result.load, result.takeover, result.health].join("/");
     case "throughput":
       return `${result.bench}/${result.direction}`;
+    case "registry":
+      return `${result.bench}/${result.clients}/${result.what}`;
     case "apply":
       return `${result.bench}/${result.clients}`;
     case "directory":
+    case "change":
       return result.bench;
   }
 }
@@ -96,11 +105,17 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
   const throughput = of(results, "throughput");
   const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
   const directory = of(results, "directory");
+  const change = of(results, "change");
+  const registry = of(results, "registry").sort(
+    (a, b) => a.clients - b.clients || order(REGISTRY_TASKS, a.what) - order(REGISTRY_TASKS, b.what),
+  );
   return {
     failover: section(failover, HEAD, rows(failover)),
     throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
     apply: section(apply, APPLY_HEAD, applyRows(apply)),
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
+    registry: section(registry, REGISTRY_HEAD, registryRows(registry)),
+    change: [section(change, CHANGE_HEAD, changeRows(change)), ...change.map(othersLine)].join("\n\n"),
   };
 }
 

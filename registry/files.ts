@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { errorCode, RegistryError } from "./errors";
 import { describeIssues } from "./schema";
 
@@ -112,7 +112,8 @@ async function writeTemporary(path: string, content: string, options: WriteOptio
   return temporary;
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, "r");
   try {
     await handle.sync();

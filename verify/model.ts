@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Json, JsonObject } from "../plan";
 
 /** One shape of a service model; the names are Smithy's, as botocore writes them. */

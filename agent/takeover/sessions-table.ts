@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Exec } from "../exec";
 import { renderSessionsTable, SESSION_SECONDS, SESSIONS_TABLE } from "./ruleset";
 

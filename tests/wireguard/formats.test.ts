@@ -277,6 +277,11 @@ test("every format holds every value, IPv6 as well, and the private key once", (
   expect(text("wg-quick", profile)).toBe(`.conf\n${renderClientConfig(profile)}`);
 });
 
+test("every format has the files that it says it has", () => {
+  for (const format of formatNames)
+    expect(FORMATS[format].render(SPLIT).map((file) => file.suffix)).toEqual(FORMATS[format].suffixes);
+});
+
 test("an endpoint's parts", () => {
   expect(splitEndpoint("vpn.example.com:51820")).toEqual({ host: "vpn.example.com", port: "51820" });
   expect(splitEndpoint("[2001:db8::1]:51820")).toEqual({ host: "2001:db8::1", port: "51820" });

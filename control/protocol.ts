@@ -284,6 +284,9 @@ export type ControlErrorCode =
   | "corrupt"
   | "missing"
   | "storage"
+  /** Told by the way there, not by the function: the caller lacks a right, or the function was not reached or did not answer. */
+  | "forbidden"
+  | "unreachable"
   | "internal";
 
 /** Why a request failed: nothing was changed then. */

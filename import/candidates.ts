@@ -1,5 +1,6 @@
 import { Address4, Address6 } from "ip-address";
 import { type ImportEntry, importEntrySchema } from "../control/protocol";
+import { mayHoldKey } from "../control/redact";
 import { isUsablePublicKey } from "../wireguard/keys";
 import { giveNames } from "./names";
 import type { Candidate, Refusal } from "./types";
@@ -42,13 +43,6 @@ export function acceptCandidates(candidates: readonly Candidate[], now: Date): A
 export function show(text: string): string {
   if (mayHoldKey(text)) return "(a text that may hold a key)";
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
-}
-
-/** Whether a text may hold a key, whole or without its end: such a text is never a name and never part of a message. */
-export function mayHoldKey(text: string): boolean {
-  return (text.match(/[A-Za-z0-9+/]{40,}=?/g) ?? []).some(
-    (run) => run.endsWith("=") || (/[A-Z]/.test(run) && /[a-z]/.test(run)),
-  );
 }
 
 function withUsableKeys(candidates: readonly Candidate[], refused: Refusal[]): Candidate[] {

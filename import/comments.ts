@@ -1,4 +1,4 @@
-import { mayHoldKey } from "./candidates";
+import { mayHoldKey } from "../control/redact";
 
 /**
  * Forms in which installers and panels write a peer's name into a comment: `### Client alice` (angristan/wireguard-install),

@@ -3,9 +3,9 @@ import { RegistryError } from "../../registry/errors";
 import { initRegistry } from "../../registry/init";
 import { changesSince, readAllClients, readChanges, readClients } from "../../registry/reader";
 import type { ClientFile } from "../../registry/schema";
-import { RegistryWriter } from "../../registry/writer";
 import { publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
+import { LocalWriter } from "./local-writer";
 import { folders } from "./support";
 
 const folder = folders();
@@ -57,13 +57,13 @@ test("any history leaves what a plain map says, for a full reader and for one th
     fc.asyncProperty(fc.array(action, { maxLength: 14 }), async (actions) => {
       const root = folder();
       await initRegistry(root, CLUSTER);
-      let writer = new RegistryWriter(root);
+      let writer = new LocalWriter(root);
       let model: Model = new Map();
       const follower = new Map<string, ClientFile>();
       let revision = 0;
       for (const { kind, name, key, read } of actions) {
         if (kind === "other writer") {
-          writer = new RegistryWriter(root);
+          writer = new LocalWriter(root);
           continue;
         }
         const publicKey = keys[key] ?? "";

@@ -11,9 +11,10 @@ import {
   readServerKeys,
   scanClients,
 } from "../../registry/reader";
-import { addClient, RegistryWriter, removeClient, restoreClient, revokeClient } from "../../registry/writer";
+import { addClient, removeClient, restoreClient, revokeClient } from "../../registry/writer";
 import { generateKeyPair, generatePresharedKey, ZERO_KEY } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
+import { LocalWriter } from "./local-writer";
 import { folders } from "./support";
 
 const folder = folders();
@@ -82,7 +83,7 @@ test("adding the same client again is the same client; another key or a taken ke
 
 test("a writer that stays sees keys that other writers added, changed and removed", async () => {
   const root = await registry();
-  const writer = new RegistryWriter(root);
+  const writer = new LocalWriter(root);
   const [a, b, c] = [newKey(), newKey(), newKey()];
   await writer.add({ name: "a", publicKey: a });
   await addClient(root, { name: "b", publicKey: b });
@@ -243,7 +244,7 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     await fs.writeFile(path, good.slice(0, 40));
     const message =
       /clients\/alice\.json: is not JSON.*; no client can be added while this file .*; restore it from the backup, or delete it, which ends the access of alice/;
-    const writer = new RegistryWriter(root);
+    const writer = new LocalWriter(root);
     await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(message);
     await expect(addClient(root, { name: "carol", publicKey: newKey() })).rejects.toThrow(message);
     expect((await fs.readdir(join(root, "addresses"))).sort()).toEqual(["10.100.0.2", "10.100.0.3"]);
@@ -264,7 +265,7 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
 
   test("a writer that stays refuses too while a file that the feed names is broken, and forgets no key over it", async () => {
     const root = await registry();
-    const writer = new RegistryWriter(root);
+    const writer = new LocalWriter(root);
     const publicKey = newKey();
     await writer.add({ name: "alice", publicKey });
     await addClient(root, { name: "bob", publicKey: newKey() });

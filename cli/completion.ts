@@ -19,7 +19,8 @@ export interface CommandNode {
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly OptionNode[];
-  readonly files: boolean;
+  /** What its arguments may be, where that is known. */
+  readonly argument: Values | undefined;
 }
 
 /** The shells there is a script for. */
@@ -36,12 +37,22 @@ export function commandNodes(program: Command): CommandNode[] {
       path,
       commands: visible.map((each) => ({ name: each.name(), description: each.description() })),
       options: help.visibleOptions(command).map(optionNode),
-      files: command.registeredArguments.some((argument) => argument.name() === "file"),
+      argument: argumentValues(command),
     });
     for (const each of visible) walk(each, `${path} ${each.name()}`.trim());
   };
   walk(program, "");
   return nodes;
+}
+
+function argumentValues(command: Command): Values | undefined {
+  const choices = command.registeredArguments.find(
+    (argument) => argument.argChoices !== undefined,
+  )?.argChoices;
+  if (choices !== undefined) return { kind: "words", words: choices };
+  return command.registeredArguments.some((argument) => argument.name() === "file")
+    ? { kind: "file" }
+    : undefined;
 }
 
 function optionNode(option: Option): OptionNode {
@@ -112,7 +123,7 @@ function tables(nodes: readonly CommandNode[], described: boolean): string {
     cases(
       "_wgc_arguments",
       '"$1"',
-      nodes.filter((node) => node.files).map(({ path }) => [path, "@file"]),
+      nodes.map(({ path, argument }) => [path, argument === undefined ? "" : valuesText(argument)]),
     ),
   ].join("\n");
 }
@@ -120,9 +131,12 @@ function tables(nodes: readonly CommandNode[], described: boolean): string {
 function valueEntries({ path, options }: CommandNode): [string, string][] {
   return options.flatMap(({ flags, values }) => {
     if (values === undefined) return [];
-    const text = values.kind === "words" ? values.words.join(" ") : VALUE_MARKS[values.kind];
-    return flags.map((flag): [string, string] => [`${path}|${flag}`, text]);
+    return flags.map((flag): [string, string] => [`${path}|${flag}`, valuesText(values)]);
   });
+}
+
+function valuesText(values: Values): string {
+  return values.kind === "words" ? values.words.join(" ") : VALUE_MARKS[values.kind];
 }
 
 function bash(nodes: readonly CommandNode[]): string {
@@ -205,14 +219,16 @@ compdef _wgc wgc ./wgc
 }
 
 function fish(nodes: readonly CommandNode[]): string {
-  const lines = nodes.flatMap(({ path, commands, options, files }) => {
+  const lines = nodes.flatMap(({ path, commands, options, argument }) => {
     const at = `complete -c wgc -n ${fishQuoted(`__wgc_at ${fishQuoted(path)}`)}`;
     return [
       ...commands.map(
         ({ name, description }) => `${at} -a ${fishQuoted(name)} -d ${fishQuoted(description)}`,
       ),
       ...options.map((option) => `${at} ${fishOption(option)}`),
-      ...(files ? [`${at} -F`] : []),
+      ...(argument === undefined
+        ? []
+        : [`${at} ${argument.kind === "words" ? `-a ${fishQuoted(argument.words.join(" "))}` : "-F"}`]),
     ];
   });
   const paths = nodes.map(({ path }) => path).filter((path) => path !== "");
@@ -220,11 +236,11 @@ function fish(nodes: readonly CommandNode[]): string {
 function __wgc_path
   set -l path
   for word in (commandline -opc)[2..]
-    if contains -- (string join ' ' $path $word) ${paths.map(fishQuoted).join(" ")}
+    if contains -- (string join -- ' ' $path $word) ${paths.map(fishQuoted).join(" ")}
       set -a path $word
     end
   end
-  string join ' ' $path
+  string join -- ' ' $path
 end
 function __wgc_at
   test (__wgc_path | string collect --allow-empty) = "$argv[1]"

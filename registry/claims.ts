@@ -23,7 +23,8 @@ export function claimsOf(client: ClientFile | undefined): string[] {
  * The claim files: `addresses/<ip>` and `keys/<hex>` with the name of the client that has it.
  *
  * INVARIANTS: a claim is made with the exclusiveness of a link, before the client's file says it, and goes after the file no
- * longer says it. The client's file is the truth: a claim of a client that does not use it is a leftover and holds nobody up.
+ * longer says it. Whoever finds a claim, whatever it says, does not get what it is for: only a check, which has read all clients,
+ * can tell that nobody has it.
  */
 export class Claims {
   private readonly paths: RegistryPaths;
@@ -37,22 +38,37 @@ export class Claims {
     return isKey(claim) ? this.paths.key(claim) : this.paths.address(claim.split("/")[0] ?? "");
   }
 
-  /** The client that has this key or address, other than `self`. A client whose file is broken may have all that it claimed. */
+  /** The client that has this key or address, other than `self`. What is claimed by somebody who has it not is nobody's to have. */
   async ownerOf(claim: string, self: string): Promise<string | undefined> {
-    const name = (await readText(this.pathOf(claim)))?.trim();
-    return name === undefined || name === self || !(await this.uses(name, claim)) ? undefined : name;
+    const path = this.pathOf(claim);
+    const name = (await readText(path))?.trim();
+    if (name === undefined || name === self) return undefined;
+    if (await this.uses(name, claim)) return name;
+    throw new RegistryError(
+      path,
+      `${claim} is claimed in a name (${JSON.stringify(name.slice(0, 80))}) whose client does not have it`,
+      "conflict",
+      "run `registry check --repair`, which gives it to whoever has it",
+    );
   }
 
-  /** Claims for a client. */
+  /** Claims for a client; throws when it is another one's. */
   async take(name: string, claim: string): Promise<void> {
     const path = this.pathOf(claim);
     if (await this.create(path, name)) return;
     const there = (await readText(path))?.trim();
-    if (there === name) return;
-    if (there !== undefined && (await this.uses(there, claim))) {
-      throw new RegistryError(path, `${claim} was claimed by client ${there} meanwhile`, "conflict");
-    }
-    await replaceFile(path, `${name}\n`, PUBLIC);
+    if (there !== name)
+      throw new RegistryError(path, `${claim} was claimed by ${there} meanwhile`, "conflict");
+  }
+
+  /** Claims what a client has already, where nobody has claimed it. */
+  async ensure(name: string, claim: string): Promise<void> {
+    await this.create(this.pathOf(claim), name);
+  }
+
+  /** Puts a claim into the name of the client that has it, whatever it says now. */
+  async correct(name: string, claim: string): Promise<void> {
+    await replaceFile(this.pathOf(claim), `${name}\n`, PUBLIC);
   }
 
   /** Gives a claim up, if it is this client's. */

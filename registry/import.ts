@@ -1,9 +1,9 @@
 import { RegistryError } from "./errors";
 import { checkValue } from "./files";
-import type { ChangeContext, Session, Step } from "./ledger";
 import { readClient, readCluster } from "./reader";
 import { addressProblem, assertAllowed, serverKeyProblem } from "./rules";
 import { type ClientFile, type ClusterFile, clientFileSchema } from "./schema";
+import type { ChangeContext, Session, Step } from "./session";
 
 /** A client as another system described it. */
 export interface ImportEntry {

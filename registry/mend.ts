@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import type { AuditDraft, AuditEntry } from "./audit";
+import type { AuditDraft, AuditEntry } from "./audit-log";
 import { claimsOf } from "./claims";
 import { RegistryError } from "./errors";
 import { readText } from "./files";
-import type { Session } from "./ledger";
 import { readClient, readCluster } from "./reader";
 import { storeRequest, withoutSecrets } from "./requests";
 import { rotationTookEffect, settleRotation } from "./rotation-files";
 import type { ClientFile } from "./schema";
+import type { Session } from "./session";
 
 /** A client as its file says it; `broken` where that cannot be told. */
 type Found = { readonly broken: boolean; readonly client?: ClientFile | undefined };
@@ -86,7 +86,7 @@ export async function settleClaims(
   const used = claimsOf(client);
   for (const claim of claims) {
     await session.lock.assertHeld();
-    if (used.includes(claim)) await session.claims.take(name, claim);
+    if (used.includes(claim)) await session.claims.ensure(name, claim);
     else await session.claims.release(name, claim);
   }
 }

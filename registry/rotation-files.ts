@@ -1,13 +1,13 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import { publicKeyOf } from "../wireguard/keys";
-import type { AuditEntry } from "./audit";
+import type { AuditEntry } from "./audit-log";
 import { RegistryError } from "./errors";
 import { readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
 import { movedFolder, type RegistryPaths, registryPaths, runtimeOf } from "./layout";
-import type { Session } from "./ledger";
 import { readCluster, readServerKeys } from "./reader";
 import { type ClusterFile, type RotationFile, rotationFileSchema } from "./schema";
+import type { Session } from "./session";
 
 const PUBLIC = { mode: 0o644 } as const;
 

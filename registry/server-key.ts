@@ -3,11 +3,12 @@ import { listMoved } from "./confirmed";
 import { RegistryError } from "./errors";
 import { createFile, replaceFile, toJson } from "./files";
 import { runtimeOf } from "./layout";
-import { type ChangeContext, type Changed, Ledger, type Session, type WriterOptions } from "./ledger";
+import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
 import { portOf, portsOf, readRotation, settleRotation, withPort } from "./rotation-files";
 import { isPast } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
+import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
 
 export { portsOf, readNextKey, readRotation } from "./rotation-files";
 

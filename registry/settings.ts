@@ -1,10 +1,11 @@
 import { checkValue, replaceFile, toJson } from "./files";
-import { type ChangeContext, type Changed, changedFields, type Ledger } from "./ledger";
+import type { Ledger } from "./ledger";
 import { digestOf } from "./mend";
 import { readCluster } from "./reader";
 import { portOf, portsOf, readRotation, withPort } from "./rotation-files";
 import { refusal } from "./rules";
 import { type ClusterFile, clusterFileSchema } from "./schema";
+import { type ChangeContext, type Changed, changedFields } from "./session";
 
 /** Records that the registry was made, unless something has been recorded before. */
 export function recordInit(ledger: Ledger, publicKey: string, context: ChangeContext): Promise<void> {

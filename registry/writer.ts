@@ -5,25 +5,24 @@ import { checkValue } from "./files";
 import { type ImportEntry, type ImportOutcome, importAll } from "./import";
 import { initRegistry } from "./init";
 import { runtimeOf } from "./layout";
+import { Ledger, unknownClient } from "./ledger";
+import { readClient, readClients, readCluster } from "./reader";
+import { type NewKeys, settled, withNewKeys } from "./rotate";
+import { addressProblem, assertAllowed, assertName, refusal, serverKeyProblem } from "./rules";
+import { type ClientFile, type ClusterFile, clientFileSchema } from "./schema";
 import {
   type ChangeContext,
   type Changed,
   changedFields,
   type Decision,
-  Ledger,
   type Session,
-  unknownClient,
   type WriterOptions,
-} from "./ledger";
-import { readClient, readClients, readCluster } from "./reader";
-import { type NewKeys, settled, withNewKeys } from "./rotate";
-import { addressProblem, assertAllowed, assertName, refusal, serverKeyProblem } from "./rules";
-import { type ClientFile, type ClusterFile, clientFileSchema } from "./schema";
+} from "./session";
 import { recordInit, writeCluster } from "./settings";
 
 export type { ImportEntry, ImportOutcome } from "./import";
-export type { ChangeContext, Changed, WriterOptions } from "./ledger";
 export type { NewKeys } from "./rotate";
+export type { ChangeContext, Changed, WriterOptions } from "./session";
 
 /** What an operator says about a new client. */
 export interface NewClient {

@@ -74,7 +74,9 @@ test("no key is in the log, public ones neither, wherever a request has it", asy
   await ask(other, { name: other }, { caller: other, requestKey: other });
   await invoke(other, { awsRequestId: "x" });
   await invoke({ version: other, operation: { [other]: other } }, { awsRequestId: "x" });
-  expect(lines).toHaveLength(9);
+  // Without its end it is not the form of a key any more, and still most of one.
+  await ask("show", { name: other.slice(0, 40) });
+  expect(lines).toHaveLength(10);
   for (const key of keys) expect(lines.join("\n")).not.toContain(key.slice(0, 20));
 });
 

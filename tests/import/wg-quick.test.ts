@@ -72,6 +72,11 @@ test("a heading over the peers is nobody's name, nor is a comment with a key in 
   expect(notes).toEqual([`${entries[0]?.name} (line 9): has no name in the file, so it is named by its key`]);
 });
 
+test("a comment with a key in it does not hide the name beside it", () => {
+  const text = `${INTERFACE}\n# alice\n# ${client(0).privateKey}\n${peer(0, "AllowedIPs = 10.8.0.2/32")}\n`;
+  expect(parse(text).entries[0]?.name).toBe("alice");
+});
+
 test("only the client's own IPv4 addresses are kept; each one that is not is said", () => {
   const { entries, notes } = parse(
     `${INTERFACE}\n# a\n${peer(0, "AllowedIPs = 10.8.0.2/32, fd00::2/128", "AllowedIPs = 192.168.7.0/24")}\n`,

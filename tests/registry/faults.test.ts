@@ -1,0 +1,31 @@
+import { promises as fs } from "node:fs";
+import { join } from "node:path";
+import type { Fault } from "./faults/disk";
+import { tryEverywhere } from "./faults/trial";
+import { fill, operations } from "./faults/world";
+import { folders } from "./support";
+
+const folder = folders();
+let prepared = "";
+beforeAll(async () => {
+  prepared = join(folder(), "prepared");
+  await fs.mkdir(prepared);
+  await fill(prepared);
+}, 60_000);
+
+const FAULTS: readonly Fault[] = ["kill", "torn", "power", "ENOSPC", "EROFS", "EIO"];
+
+describe.each(FAULTS)("%s", (fault) => {
+  test.each(operations.map((operation) => [operation.name, operation] as const))(
+    "at each step of: %s",
+    async (_, operation) => {
+      const verdict = await tryEverywhere(folder(), prepared, operation, fault);
+      expect(verdict.problems).toEqual([]);
+      expect(verdict.runs).toBeGreaterThan(20);
+      // Both must have happened: else the fault was never where it matters.
+      expect(verdict.undone).toBeGreaterThan(0);
+      expect(verdict.completed).toBeGreaterThan(0);
+    },
+    240_000,
+  );
+});

@@ -4,11 +4,11 @@ import pc from "picocolors";
 import type { ClientView } from "../control/protocol";
 import { table } from "./output";
 
-/** `3 d`, `12 h`, `5 min`: the largest unit that is not zero. */
+/** `3 d`, `12 h`, `5 min`: in the largest unit of which there are at least two. */
 export function span(milliseconds: number): string {
-  const minutes = Math.floor(Math.abs(milliseconds) / 60_000);
-  if (minutes >= 2 * 1440) return `${Math.floor(minutes / 1440)} d`;
-  if (minutes >= 120) return `${Math.floor(minutes / 60)} h`;
+  const minutes = Math.round(Math.abs(milliseconds) / 60_000);
+  if (minutes >= 2 * 1440) return `${Math.round(minutes / 1440)} d`;
+  if (minutes >= 120) return `${Math.round(minutes / 60)} h`;
   return `${minutes} min`;
 }
 

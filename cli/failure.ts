@@ -26,5 +26,9 @@ export function inOptions(message: string): string {
 
 /** A refusal as an error for people; anything else as it is. */
 export function asUserError(error: unknown): unknown {
-  return error instanceof ControlFailure ? new UserError(inOptions(error.message), { cause: error }) : error;
+  if (!(error instanceof ControlFailure)) return error;
+  const { message, suggestion } = error.error;
+  // The name that was meant is all the help that is needed.
+  const text = suggestion === undefined ? error.message : `${message}; did you mean ${suggestion}?`;
+  return new UserError(inOptions(text), { cause: error });
 }

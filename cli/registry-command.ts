@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import pc from "picocolors";
 import type { AuditEntry, CheckFinding } from "../control/protocol";
 import { parseNumber } from "./client-options";
+import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
-import { table } from "./output";
 import { withControl, withTarget } from "./target";
 
 interface CheckOptions extends TargetOptions {
@@ -107,8 +107,9 @@ function auditRow(entry: AuditJson["entries"][number]): string[] {
     entry.operation,
     entry.client ?? "-",
     change,
+    // The account is the same everywhere, and --json has it all.
+    entry.who.replace(/^arn:[\w-]+:(iam|sts)::\d+:/, ""),
     entry.changed.join(" ") || "-",
-    entry.who,
   ];
 }
 
@@ -130,8 +131,9 @@ async function audit(operator: Operator, options: AuditOptions): Promise<void> {
       terminal.out(`${JSON.stringify(log, null, 2)}\n`);
       return;
     }
-    const head = ["no.", "time (UTC)", "operation", "client", "revision", "changed", "who"];
-    if (log.entries.length > 0) terminal.out(`${table(head, log.entries.map(auditRow))}\n\n`);
+    const head = ["no.", "time (UTC)", "operation", "client", "revision", "who", "changed"];
+    if (log.entries.length > 0)
+      terminal.out(`${fitted(head, log.entries.map(auditRow), terminal.columns)}\n\n`);
     else terminal.out("no entries\n\n");
     terminal.out(
       log.intact

@@ -12,11 +12,12 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\binput\.dns(\.\d+)?\b/g, "--dns"],
   [/\binput\.expiresAt\b/g, "--expires"],
   [/\binput\.expiresBefore\b/g, "--expires-before"],
-  [/\binput\.tags(\.[A-Za-z0-9_./:-]*[A-Za-z0-9_/-])?/g, "--tag"],
+  [/\binput\.tags(\."[^"]*"|\.[A-Za-z0-9_./:-]*[A-Za-z0-9_/-])?/g, "--tag"],
   [/\binput\.overlapSeconds\b/g, "--overlap"],
   [/\binput\.limit\b/g, "--limit"],
   [/\binput\.search\b/g, "--search"],
   [/\binput\.after\b/g, "--after"],
+  [/\binput\.force\b/g, "--force:"],
 ];
 
 /** A message with options in place of the protocol's fields. */

@@ -78,12 +78,19 @@ async function act(operator: Operator, action: Action, options: KeyOptions): Pro
   });
 }
 
-function question(action: "finish" | "abort", status: ServerKeyJson): string {
-  if (action === "abort")
-    return `give the rotation up? The ${status.moved} clients that use the next key lose their connection.`;
+function question(action: "finish" | "abort", { moved, waiting }: ServerKeyJson): string {
+  if (action === "abort") {
+    const lost =
+      moved === 1
+        ? "The 1 client that uses the next key loses its"
+        : `The ${moved} clients that use the next key lose their`;
+    return `give the rotation up?${moved === 0 ? "" : ` ${lost} connection.`}`;
+  }
   const left =
-    status.waiting === 0 ? "" : ` ${status.waiting} clients have not moved and lose their connection.`;
-  return `finish the rotation?${left} The current key is gone for good then.`;
+    waiting === 1
+      ? "1 client has not moved and loses its"
+      : `${waiting} clients have not moved and lose their`;
+  return `finish the rotation?${waiting === 0 ? "" : ` ${left} connection.`} The current key is gone for good then.`;
 }
 
 /** Adds `wgc server-key` and its subcommands. */

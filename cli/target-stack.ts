@@ -24,7 +24,7 @@ export async function stackClient(project: string, stack: string): Promise<Contr
 
 /** The function's name and region, from the stack's outputs and configuration. */
 export async function stackFacts(project: string, stack: string): Promise<StackFacts> {
-  if (!/^[A-Za-z0-9._/-]{1,200}$/.test(stack))
+  if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}$/.test(stack))
     throw new UserError(
       `--stack ${JSON.stringify(stack)} is no stack's name (letters, digits, '.', '_', '-', '/')`,
     );

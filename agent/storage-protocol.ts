@@ -10,7 +10,7 @@ export interface ReadResult {
   readonly unreadable: readonly string[];
 }
 
-/** The registry's fixed part: what `init` made. */
+/** The registry's fixed part: what the control function's `init` made. */
 export interface RegistryIdentity {
   readonly cluster: ClusterFile;
   readonly keys: ServerKeys;
@@ -24,11 +24,7 @@ export interface SessionPoll {
 
 /** What the storage worker can be asked: arguments and answer of each operation. */
 export interface StorageOperations {
-  /** Makes the folder a registry, if it is none yet. */
-  init: {
-    args: { root: string; cluster: ClusterFile; expected?: string | undefined };
-    result: { publicKey: string; created: boolean };
-  };
+  /** The servers' key pair and what the cluster is. */
   identity: { args: { root: string }; result: RegistryIdentity };
   /** What changed since a revision. */
   follow: { args: { root: string; revision: number }; result: ChangesSince };

@@ -2,7 +2,6 @@ import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson } from "../registry/files";
-import { initRegistry } from "../registry/init";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
 import {
   type ChangesSince,
@@ -73,7 +72,6 @@ export class StorageWorker {
   }
 
   private readonly handlers: Handlers = {
-    init: ({ root, cluster, expected }) => initRegistry(root, cluster, expected),
     identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { nearestName } from "../registry/names";
 import { type Issue, issuesOf, summarise } from "./issues";
 import {

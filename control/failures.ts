@@ -83,7 +83,9 @@ export function explain(error: unknown, root: string, operation: Operation): Con
 }
 
 function explainRegistry(error: RegistryError, root: string): ControlError {
-  const remedy = error.remedy ?? REMEDIES[error.kind];
+  // What the registry tells of the storage ends in the code, which knows a better way out than its kind.
+  const code = error.kind === "storage" ? /\((E[A-Z]+)\)$/.exec(error.problem)?.[1] : undefined;
+  const remedy = error.remedy ?? STORAGE[code ?? ""]?.remedy ?? REMEDIES[error.kind];
   if (error.field === undefined) {
     const place =
       error.kind === "unknown-client" || error.kind === "full" ? "" : `${short(error.path, root)}: `;

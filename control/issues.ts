@@ -59,9 +59,9 @@ function messageOf(issue: z.core.$ZodIssue): string {
     case "invalid_value":
       return `must be one of ${issue.values.map(String).join(", ")}`;
     case "too_big":
-      return `must ${size(issue.origin)} at most ${issue.maximum}${unit(issue.origin)}`;
+      return `must ${size(issue.origin)} at most ${amount(issue.origin, issue.maximum)}`;
     case "too_small":
-      return `must ${size(issue.origin)} at least ${issue.minimum}${unit(issue.origin)}`;
+      return `must ${size(issue.origin)} at least ${amount(issue.origin, issue.minimum)}`;
     case "invalid_key":
       return `has a name that ${issue.issues[0]?.message ?? "is not allowed"}`;
     // Messages of the schemas' own checks; they are written without the value.
@@ -88,6 +88,7 @@ function size(origin: string): string {
   return origin === "string" || origin === "array" ? "have" : "be";
 }
 
-function unit(origin: string): string {
-  return origin === "string" ? " characters" : origin === "array" ? " items" : "";
+function amount(origin: string, number: number | bigint): string {
+  const thing = origin === "string" ? " character" : origin === "array" ? " item" : "";
+  return `${number}${thing}${thing === "" || number === 1 ? "" : "s"}`;
 }

@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode } from "../registry/errors";
 import { isClientName } from "../registry/layout";
+import { ControlFailure } from "./client";
 import { explain } from "./failures";
 import { createControl } from "./handler";
 import { type ControlError, inputs, PROTOCOL_VERSION, type Response } from "./protocol";
@@ -48,8 +49,22 @@ export function createLambdaHandler(surroundings: LambdaSurroundings) {
       ...aboutResponse(response),
       milliseconds: clock() - begin,
     });
+    // Only a deployment calls `init`, and Pulumi keeps the answer of a call that ended well, whatever it says, and does not call again. A
+    // call that fails ends the deployment, leaves nothing, and is made again by the next one.
+    if (!response.ok && operationOf(event) === "init") throw new InitFailure(response.error);
     return response;
   };
+}
+
+/** Its message is what `pulumi up` shows. */
+class InitFailure extends Error {
+  override readonly name = "InitFailure";
+
+  constructor(error: ControlError) {
+    super(new ControlFailure(error).message);
+    // Lambda would print the stack into the deployment's output.
+    this.stack = "";
+  }
 }
 
 const notTold: ControlError = {
@@ -87,13 +102,18 @@ export async function isMountPoint(path: string): Promise<boolean> {
   }
 }
 
+function operationOf(event: unknown): string | undefined {
+  const { operation } = fieldsOf(event);
+  return typeof operation === "string" && Object.hasOwn(inputs, operation) ? operation : undefined;
+}
+
 /** What of a request goes into the log: only what has the form that it must have. Never the input itself. */
 function aboutRequest(event: unknown): object {
   const request = fieldsOf(event);
-  const { operation, caller } = request;
+  const { caller } = request;
   const client = fieldsOf(request["input"])["name"];
   return {
-    operation: typeof operation === "string" && Object.hasOwn(inputs, operation) ? operation : "unknown",
+    operation: operationOf(event) ?? "unknown",
     ...(typeof client === "string" && isClientName(client) ? { client } : {}),
     ...(typeof caller === "string" && /^[\w+=,.@:/-]{1,512}$/.test(caller) ? { caller } : {}),
   };

@@ -4,8 +4,8 @@ import { errorCode } from "./errors";
 
 /** Files read between two turns of the event loop, and files asked for at a time where the storage is slow. */
 const SLICE = 128;
-/** A file that takes longer does not come from memory or a local disk. */
-const QUICK_MS = 0.15;
+/** A file that takes longer, on average, does not come from memory or a local disk; EFS needs some milliseconds. */
+const QUICK_MS = 0.7;
 
 /**
  * Reads many small files; `undefined` for those that do not exist. On a quick storage a call that waits costs a fourth of one that

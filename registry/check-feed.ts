@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import { readAudit } from "./audit";
 import { type AuditEntry, readTail } from "./audit-log";
-import { type Found, found } from "./check-scan";
+import { type Found, found } from "./check-strays";
 import { RegistryError } from "./errors";
 import { replaceFile } from "./files";
 import { registryPaths } from "./layout";

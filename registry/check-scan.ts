@@ -1,9 +1,9 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { isKey } from "../wireguard/keys";
 import { verifyAudit } from "./audit";
 import { readMany } from "./bulk";
+import { type Found, found, Strays } from "./check-strays";
 import { claimsOf, isIp, list } from "./claims";
 import { readConfirmed } from "./confirmed";
 import { RegistryError } from "./errors";
@@ -24,27 +24,6 @@ import { addressProblem } from "./rules";
 import { type ClientFile, clientFileSchema } from "./schema";
 import type { Session, Step } from "./session";
 
-/** What was found, and how it is mended where that can be done without knowing more. */
-export interface Found {
-  readonly path: string;
-  readonly problem: string;
-  /** What a person does; where it is missing, the repair does it. */
-  readonly remedy?: string;
-  readonly repair?: (session: Session) => Promise<void>;
-}
-
-/** Something that the repair mends. */
-export function found(path: string, problem: string, repair: (session: Session) => Promise<void>): Found {
-  return { path, problem, repair };
-}
-
-/** A temporary file that is there for so long was left by a dead writer: living ones need it for milliseconds. */
-const TEMPORARY_MS = 1500;
-/** How this code names temporary files: `.alice.json.4711.0123456789ab`. */
-const TEMPORARY = /^\..+\.\d+\.[0-9a-f]{12}$/;
-/** What an NFS client makes of a file that is removed while somebody reads it; it goes by itself. */
-const SILLY = /^\.nfs[0-9a-f]+$/i;
-
 /** One look at everything in a registry. */
 export class Scan {
   clients = 0;
@@ -54,21 +33,21 @@ export class Scan {
   private readonly all: Found[] = [];
   private readonly files: ClientFile[] = [];
   private readonly broken = new Set<string>();
-  private temporary: string[] = [];
+  private readonly strays: Strays;
 
   constructor(
     private readonly root: string,
     private readonly runtimeRoot: string,
     private readonly now: Date,
-    private readonly temporaryMs = TEMPORARY_MS,
+    temporaryMs?: number,
   ) {
     this.paths = registryPaths(root);
+    this.strays = new Strays(this.paths, temporaryMs);
   }
 
   /** All that is wrong. @param session given when the lock is held */
   async run(session?: Session): Promise<Found[]> {
-    const began = performance.now();
-    await this.temporaries(session !== undefined);
+    await this.strays.look(session !== undefined);
     await this.settings();
     await this.readClients();
     await this.checkClients();
@@ -76,10 +55,9 @@ export class Scan {
     await this.claims(this.paths.keys, keyOfFileName);
     await this.missingClaims();
     await this.requests();
-    await this.marks();
+    await this.marks(session !== undefined);
     await this.audit();
-    await this.deadTemporaries(began);
-    return this.all;
+    return [...(await this.strays.end()), ...this.all];
   }
 
   /** Clients whose former keys are no longer needed, without them. */
@@ -104,52 +82,6 @@ export class Scan {
       this.wrong(error.path, error.problem, error.remedy ?? "restore the file from the backup");
       return undefined;
     }
-  }
-
-  /** The registry's own files, what is beside them, and temporary files. */
-  private async temporaries(locked: boolean): Promise<void> {
-    const { root, serverFolder, clients, addresses, keys, requests } = this.paths;
-    const known = ["cluster.json", "server", "clients", "addresses", "keys", "requests", "changes.json"];
-    const beside = ["audit.log", "lock", "lock.clear", "runtime", "lost+found"];
-    await this.folder(root, new Set([...known, ...beside]), false);
-    const ofServer = ["private.key", "public.key", "next.key", "rotation.json"];
-    await this.folder(serverFolder, new Set(ofServer), false);
-    for (const folder of [clients, addresses, keys, requests]) await this.folder(folder, undefined, locked);
-    for (const folder of [keys, requests]) {
-      const make = async () => void (await fs.mkdir(folder, { recursive: true, mode: 0o700 }));
-      const there = await fs.stat(folder).catch(() => undefined);
-      if (there === undefined) this.all.push(found(folder, "is missing", make));
-    }
-  }
-
-  private async folder(
-    folder: string,
-    known: ReadonlySet<string> | undefined,
-    writersOnly: boolean,
-  ): Promise<void> {
-    for (const file of await list(folder)) {
-      const path = join(folder, file);
-      if (SILLY.test(file) || known?.has(file) === true) continue;
-      if (TEMPORARY.test(file)) {
-        // Only writers make files there, and we hold their lock: whose it was is dead.
-        if (writersOnly) this.deadTemporary(path);
-        else this.temporary.push(path);
-      } else if (known !== undefined || file.startsWith(".")) this.foreign(path);
-    }
-  }
-
-  private foreign(path: string): void {
-    this.wrong(path, "does not belong here", "move it away if nobody needs it here");
-  }
-
-  private deadTemporary(path: string): void {
-    this.all.push(found(path, "is a temporary file that a dead writer left", () => removeFile(path)));
-  }
-
-  private async deadTemporaries(began: number): Promise<void> {
-    if (this.temporary.length === 0) return;
-    await sleep(Math.max(0, this.temporaryMs - (performance.now() - began)));
-    for (const path of this.temporary) if ((await readText(path)) !== undefined) this.deadTemporary(path);
   }
 
   private async settings(): Promise<void> {
@@ -183,7 +115,7 @@ export class Scan {
     for (const file of await list(this.paths.clients)) {
       const name = clientNameOfFile(file);
       if (name !== undefined) names.push(name);
-      else if (!file.startsWith(".")) this.foreign(join(this.paths.clients, file));
+      else if (!file.startsWith(".")) this.strays.foreign(join(this.paths.clients, file));
     }
     names.sort();
     const paths = names.map((name) => this.paths.client(name));
@@ -244,7 +176,7 @@ export class Scan {
     for (const file of await list(folder)) {
       const claim = claimOf(file);
       if (claim === undefined) {
-        if (!file.startsWith(".")) this.foreign(join(folder, file));
+        if (!file.startsWith(".")) this.strays.foreign(join(folder, file));
         continue;
       }
       claims.push(claim);
@@ -282,17 +214,17 @@ export class Scan {
       this.all.push(found(path, "is the answer to an old request", () => removeFile(path)));
     for (const file of await list(this.paths.requests))
       if (!/^[0-9a-f]{64}\.json$/.test(file) && !file.startsWith("."))
-        this.foreign(join(this.paths.requests, file));
+        this.strays.foreign(join(this.paths.requests, file));
   }
 
-  /** Marks of rotations that are over. */
-  private async marks(): Promise<void> {
+  /** Marks of rotations that are over. Those of clients stay where nobody repairs anything: that is nothing wrong. */
+  private async marks(locked: boolean): Promise<void> {
     const waiting = new Set(
       this.files.flatMap(({ publicKey, previous }) => (previous === undefined ? [] : publicKey)),
     );
     for (const key of await readConfirmed(this.runtimeRoot)) {
       const path = confirmedPath(this.runtimeRoot, key);
-      if (!waiting.has(key))
+      if (locked && !waiting.has(key))
         this.all.push(found(path, "marks a key that is not new", () => removeFile(path)));
     }
     const rotation = await readRotation(this.root).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { readTail } from "./audit-log";
 import { repairFeed } from "./check-feed";
-import { type Found, found, Scan } from "./check-scan";
+import { Scan } from "./check-scan";
+import { type Found, found } from "./check-strays";
 import { RegistryError, storageError } from "./errors";
 import { removeFile } from "./files";
 import { registryPaths } from "./layout";

@@ -1,7 +1,11 @@
+import { readMany } from "./bulk";
+import { RegistryError } from "./errors";
+import { parseJson } from "./files";
+import { registryPaths } from "./layout";
 import { nearestName } from "./names";
 import { changesSince, clientNames, readChanges, readClients } from "./reader";
 import { isPast } from "./rules";
-import type { ClientFile } from "./schema";
+import { type ClientFile, clientFileSchema } from "./schema";
 
 /** The states a client can be in; one that is expired and revoked is `revoked`. */
 export type ClientState = "active" | "revoked" | "expired";
@@ -42,8 +46,9 @@ export function clientState(client: ClientFile, now: Date): ClientState {
  * INVARIANTS: the revision is read before the clients, so a change that comes meanwhile is read once more, never missed.
  */
 export class ClientIndex {
+  /** In order of their names; both lists have the same places. */
+  private clients: ClientFile[] = [];
   private names: string[] = [];
-  private readonly clients = new Map<string, ClientFile>();
   private revision: number | undefined;
   private updating: Promise<void> | undefined;
 
@@ -56,14 +61,14 @@ export class ClientIndex {
       return this.pageByName(query, limit);
     await this.update();
     const wanted = matcher(query, now);
+    const begin = query.after === undefined ? 0 : placeOf(this.names, query.after, true);
     const page: ClientFile[] = [];
     let total = 0;
     let more = false;
-    for (const name of this.names) {
-      const client = this.clients.get(name);
-      if (client === undefined || !wanted(client)) continue;
+    for (const [place, client] of this.clients.entries()) {
+      if (!wanted(client)) continue;
       total++;
-      if (query.after !== undefined && name <= query.after) continue;
+      if (place < begin) continue;
       if (page.length < limit) page.push(client);
       else more = true;
     }
@@ -73,7 +78,7 @@ export class ClientIndex {
   /** All clients. */
   async all(): Promise<ClientFile[]> {
     await this.update();
-    return this.names.flatMap((name) => this.clients.get(name) ?? []);
+    return [...this.clients];
   }
 
   /** The name that was probably meant by one that does not exist. */
@@ -110,24 +115,34 @@ export class ClientIndex {
       const found = new Map(clients.map((client) => [client.name, client]));
       for (const name of since.names) this.put(name, found.get(name));
     } else {
-      const { clients } = await readClients(this.root, await clientNames(this.root));
-      this.clients.clear();
-      for (const client of clients) this.clients.set(client.name, client);
-      this.names = clients.map(({ name }) => name);
+      await this.readAll();
     }
     this.revision = feed.revision;
   }
 
+  private async readAll(): Promise<void> {
+    const paths = registryPaths(this.root);
+    const names = await clientNames(this.root);
+    const read: ClientFile[] = [];
+    const files = names.map((name) => paths.client(name));
+    await readMany(files, (text, place) => {
+      if (text === undefined) return;
+      try {
+        const client = parseJson(files[place] ?? "", text, clientFileSchema);
+        if (client.name === names[place]) read.push(client);
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+      }
+    });
+    this.clients = read;
+    this.names = read.map(({ name }) => name);
+  }
+
   private put(name: string, client: ClientFile | undefined): void {
     const place = placeOf(this.names, name);
-    const there = this.names[place] === name;
-    if (client === undefined) {
-      this.clients.delete(name);
-      if (there) this.names.splice(place, 1);
-      return;
-    }
-    this.clients.set(name, client);
-    if (!there) this.names.splice(place, 0, name);
+    const there = this.names[place] === name ? 1 : 0;
+    this.names.splice(place, there, ...(client === undefined ? [] : [name]));
+    this.clients.splice(place, there, ...(client === undefined ? [] : [client]));
   }
 }
 

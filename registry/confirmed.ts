@@ -1,5 +1,5 @@
 import { promises as fs } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { list } from "./claims";
 import { errorCode } from "./errors";
 import { syncFolder } from "./files";
@@ -9,7 +9,7 @@ export { confirmedPath };
 
 /** The clients' new keys that a server has seen in use. */
 export async function readConfirmed(runtimeRoot: string): Promise<Set<string>> {
-  return keysIn(dirname(confirmedPath(runtimeRoot, "")));
+  return keysIn(join(runtimeRoot, "confirmed"));
 }
 
 /** Whether a client's new key has been used. */
@@ -35,7 +35,7 @@ export function listMoved(runtimeRoot: string, nextServerKey: string): Promise<S
 
 /** Marks that a client has used the server's next key. Safe to repeat. */
 export function markMoved(runtimeRoot: string, nextServerKey: string, clientKey: string): Promise<void> {
-  return mark(`${movedFolder(runtimeRoot, nextServerKey)}/${keyFileName(clientKey)}`);
+  return mark(join(movedFolder(runtimeRoot, nextServerKey), keyFileName(clientKey)));
 }
 
 async function keysIn(folder: string): Promise<Set<string>> {

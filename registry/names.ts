@@ -1,3 +1,6 @@
+/** So many slips are a mistyped name at most; more make another name. */
+const MOST_SLIPS = 3;
+
 /**
  * The name nearest to a mistyped one: fewest letters added, left out, exchanged or swapped with their neighbour (Damerau's distance
  * of neighbours); undefined where none is near. Of equally near ones the first.
@@ -5,35 +8,57 @@
 export function nearestName(name: string, names: Iterable<string>): string | undefined {
   const typed = name.toLowerCase();
   // A third of the letters wrong is another name, not a slip.
-  let best = Math.max(1, Math.floor(typed.length / 3)) + 1;
+  let best = Math.max(1, Math.min(MOST_SLIPS, Math.floor(typed.length / 3))) + 1;
   let nearest: string | undefined;
   for (const candidate of names) {
     if (Math.abs(candidate.length - typed.length) >= best) continue;
     const distance = editDistance(typed, candidate, best);
     if (distance >= best) continue;
     [best, nearest] = [distance, candidate];
+    if (best === 0) break;
   }
   return nearest;
 }
 
-/** The distance of two texts, or `limit` where it is that or more. */
+// Names have 63 letters at most; the rows are kept, because this is asked for each of 100,000 names.
+let rows = [new Uint8Array(64), new Uint8Array(64), new Uint8Array(64)];
+
+/**
+ * The distance of two texts, or `limit` (at most 100) where it is that or more. What is further off the diagonal than the limit
+ * cannot matter, so a row costs as much as the limit, not as the name.
+ */
 export function editDistance(a: string, b: string, limit: number): number {
-  let earlier: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, index) => index);
+  if (Math.abs(a.length - b.length) >= limit) return limit;
+  if (rows[0] === undefined || rows[0].length <= b.length)
+    rows = [0, 1, 2].map(() => new Uint8Array(b.length + 1));
+  let [earlier, last, row] = rows as [Uint8Array, Uint8Array, Uint8Array];
+  for (let j = 0; j <= b.length; j++) last[j] = Math.min(j, limit);
   for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    let least = i;
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+    const [from, to] = [Math.max(1, i - limit), Math.min(b.length, i + limit)];
+    row[from - 1] = Math.min(from === 1 ? i : limit, limit);
+    let least = row[from - 1] ?? 0;
+    const letter = a.charCodeAt(i - 1);
+    for (let j = from; j <= to; j++) {
+      const other = b.charCodeAt(j - 1);
+      const above = j === i + limit ? limit : (last[j] ?? 0);
+      let cost = Math.min(
+        above + 1,
+        (row[j - 1] ?? 0) + 1,
+        (last[j - 1] ?? 0) + (letter === other ? 0 : 1),
+        limit,
+      );
+      if (i > 1 && j > 1 && letter === b.charCodeAt(j - 2) && other === a.charCodeAt(i - 2))
         cost = Math.min(cost, (earlier[j - 2] ?? 0) + 1);
-      row.push(cost);
-      least = Math.min(least, cost);
+      row[j] = cost;
+      if (cost < least) least = cost;
     }
-    // Rows only grow, but for a swap, which looks back one row more.
-    if (least >= limit && Math.min(...last) >= limit) return limit;
-    [earlier, last] = [last, row];
+    // Later rows cannot be less, but for a swap, which is looked for from the row before.
+    if (least >= limit && i > 1) {
+      let before = limit;
+      for (let j = from - 1; j <= to; j++) before = Math.min(before, last[j] ?? limit);
+      if (before >= limit) return limit;
+    }
+    [earlier, last, row] = [last, row, earlier];
   }
   return Math.min(limit, last[b.length] ?? limit);
 }

@@ -19,6 +19,7 @@ export function isCidr(text: string): boolean {
 
 /** Whether the text is one host in CIDR form: `/32` for IPv4, `/128` for IPv6. */
 export function isHostCidr(text: string): boolean {
+  if (CANONICAL_HOST.test(text)) return true; // as canonicalCidr: each client that is read has one
   if (Address4.isValid(text)) return text.endsWith("/32");
   return Address6.isValid(text) && text.endsWith("/128");
 }

@@ -197,7 +197,7 @@ function partsOf(error: unknown): { name: string; message: string } {
   if (!(error instanceof Error)) return { name: typeof error, message: "" };
   const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
   // What is no Error to the SDK (one of another realm) comes wrapped.
-  const wrapped = /^AWS SDK error wrapper for (\w+): ([^]*)$/.exec(error.message);
+  const wrapped = /^AWS SDK error wrapper for (\w+): ([\s\S]*)$/.exec(error.message);
   return { name: wrapped?.[1] ?? error.name, message: `${wrapped?.[2] ?? error.message}${code}` };
 }
 

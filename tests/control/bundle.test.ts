@@ -2,11 +2,15 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleAgent } from "../../components/bundle";
-import { CLUSTER, temporaryFolder } from "./support";
+import { bundleProgram } from "../../components/bundle";
+import { temporaryFolder } from "./support";
 
 const folder = mkdtempSync(join(tmpdir(), "wgc-control-bundle-"));
-const bundle = bundleAgent(join(__dirname, "..", "..", "control", "lambda.ts"), folder);
+const bundle = bundleProgram(
+  "the control function",
+  join(__dirname, "..", "..", "control", "lambda.ts"),
+  folder,
+);
 
 /** Calls the bundle as Lambda's runtime does: its module's `handler`, with an event and a context. */
 function invoke(root: string, request: object) {
@@ -33,11 +37,11 @@ test("it answers, logs one line, and refuses a folder that is no mount", () => {
   const root = temporaryFolder();
   const { status, log, answer } = invoke(root, {
     version: 1,
-    operation: "init",
-    input: { cluster: CLUSTER },
+    operation: "status",
+    input: {},
   });
   expect(status).toBe(0);
   expect(answer).toMatchObject({ version: 1, ok: false, error: { code: "missing" } });
   expect(log.split("\n")).toHaveLength(2);
-  expect(JSON.parse(log)).toMatchObject({ operation: "init", invocation: "id-1", outcome: "missing" });
+  expect(JSON.parse(log)).toMatchObject({ operation: "status", invocation: "id-1", outcome: "missing" });
 });

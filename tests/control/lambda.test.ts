@@ -87,10 +87,10 @@ test("a request cannot write lines of its own into the log", async () => {
   expect(JSON.parse(lines[0] ?? "")).not.toHaveProperty("caller");
 });
 
-test("without its file system mounted it refuses, and does not make a registry in the sandbox", async () => {
+test("without its file system mounted it refuses, and touches nothing in the sandbox", async () => {
   const root = temporaryFolder();
   const { ask, entries } = makeFunction({ root, isMountPoint: async () => false });
-  const error = errorOf(await ask("init", { cluster: CLUSTER }));
+  const error = errorOf(await ask("status", {}));
   expect(error).toMatchObject({
     code: "missing",
     message: `the registry's file system is not mounted at ${root}`,

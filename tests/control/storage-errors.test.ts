@@ -72,6 +72,7 @@ test("a storage that fails in the middle of a change is an answer, and the chang
   const spy = jest.spyOn(fs, "rename").mockRejectedValueOnce(nodeError("ENOSPC"));
   const error = errorOf(await ask("add", input, { requestKey: "request-1" }));
   spy.mockRestore();
-  expect(error.code).toBe("storage");
+  expect(error).toMatchObject({ code: "storage", message: expect.stringContaining("(ENOSPC)") });
+  expect(error.remedy).toMatch(/make room/);
   expect(await ask("add", input, { requestKey: "request-1" })).toMatchObject({ ok: true });
 });

@@ -23,7 +23,10 @@ export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "wgc-con
 export const newKey = (): string => generateKeyPair().publicKey;
 
 /** A handler with a registry of its own in a temporary folder. */
-export async function makeControl(options: Partial<ControlOptions> = {}) {
+export async function makeControl({
+  cluster = CLUSTER,
+  ...options
+}: Partial<ControlOptions> & { cluster?: typeof CLUSTER } = {}) {
   const root = options.root ?? temporaryFolder();
   const control = createControl({ source: "local", ...options, root });
   const ask = <O extends Operation>(
@@ -44,7 +47,7 @@ export async function makeControl(options: Partial<ControlOptions> = {}) {
     if (!response.ok) throw new Error(`${operation}: ${response.error.message}`);
     return response.result;
   };
-  await get("init", { cluster: CLUSTER });
+  await get("init", { cluster });
   return { root, control, ask, get };
 }
 
@@ -71,7 +74,7 @@ export function treeHash(root: string): string {
   return hash.digest("hex");
 }
 
-/** Every line of every file below a folder that has one of the texts in it, as `file`. */
+/** The files below a folder that have a text in them. */
 export function filesWith(root: string, text: string): string[] {
   const found: string[] = [];
   const walk = (folder: string, place: string): void => {

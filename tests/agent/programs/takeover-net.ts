@@ -1,6 +1,8 @@
 // A network for the takeover's tests, inside one set of namespaces: this one is the router and load balancer, servers and
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
 import { promises as fs } from "node:fs";
+import { initRegistry } from "../../../registry/init";
+import type { ClusterFile } from "../../../registry/schema";
 import { parseSessions } from "../../../registry/sessions";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair } from "../../../wireguard/keys";
@@ -232,20 +234,27 @@ export class TestClient extends Place {
   }
 }
 
+const CLUSTER: ClusterFile = {
+  schema: 1,
+  cluster: "wgc-test",
+  endpoint: `${BALANCER[4]}:${PORT}`,
+  tunnelIpv4: "10.100.0.0/16",
+  dns: [],
+  routes: [],
+  mtu: 1420,
+  persistentKeepalive: 0,
+};
+
 function configOf(name: string) {
   return {
     version: 1,
-    cluster: "wgc-test",
+    cluster: CLUSTER.cluster,
     region: "us-east-1",
     interface: "wg0",
     listenPort: PORT,
     healthPort: 8080,
     mtu: 1420,
-    endpoint: `${BALANCER[4]}:${PORT}`,
-    tunnelIpv4: "10.100.0.0/16",
-    clientDns: [],
-    clientRoutes: [],
-    persistentKeepalive: 0,
+    tunnelIpv4: CLUSTER.tunnelIpv4,
     registryPath: REGISTRY,
     runtimePath: RUNTIME,
     statePath: `${ROOT}/${name}/state`,
@@ -258,7 +267,7 @@ function configOf(name: string) {
 /** Makes this namespace the router, and the balancer's addresses its own. */
 export async function startRouter(): Promise<void> {
   await fs.mkdir("/run/netns", { recursive: true });
-  await fs.mkdir(ROOT, { recursive: true });
+  await initRegistry(REGISTRY, CLUSTER);
   await fs.writeFile("/proc/sys/net/ipv4/ip_forward", "1");
   await fs.writeFile("/proc/sys/net/ipv6/conf/all/forwarding", "1");
   const counter = (name: string) => `add counter inet lb ${name}\n`;

@@ -29,8 +29,10 @@ class Disk {
   /** What each step was: for whoever wants to know what the last one did. */
   last = "";
   private names: Undo[] = [];
-  private readonly unsynced = new Set<string>();
+  /** Files with content that is not synced yet, and their size when they were. */
+  private readonly unsynced = new Map<string, number>();
   private readonly timers: NodeJS.Timeout[] = [];
+  private readonly handles = new Set<fs.FileHandle>();
   private stop: () => void = () => {};
   readonly stopped = new Promise<"stopped">((resolve) => {
     this.stop = () => resolve("stopped");
@@ -63,12 +65,17 @@ class Disk {
     };
   }
 
+  /** The kernel closes what a dead process had open. */
+  async closeAll(): Promise<void> {
+    for (const handle of this.handles) await handle.close();
+  }
+
   /** What a loss of power takes away. */
   async losePower(): Promise<void> {
     for (const { run } of this.names.reverse()) await run();
-    for (const path of this.unsynced) {
+    for (const [path, synced] of this.unsynced) {
       const size = (await fs.stat(path).catch(() => undefined))?.size;
-      if (size !== undefined) await fs.truncate(path, Math.floor(size / 2));
+      if (size !== undefined) await fs.truncate(path, synced + Math.floor((size - synced) / 2));
     }
   }
 
@@ -113,9 +120,11 @@ class Disk {
     const handle = (await (flags === "r"
       ? real.open(path, flags, mode)
       : this.step(`open ${path}`, () => real.open(path, flags, mode)))) as fs.FileHandle;
+    this.handles.add(handle);
     return new Proxy(handle, {
       get: (target, name) => {
         const own = Reflect.get(target, name) as unknown;
+        if (name === "close") this.handles.delete(target);
         if (name === "writeFile")
           return (text: string) =>
             this.step(
@@ -132,7 +141,7 @@ class Disk {
   }
 
   private async writing(handle: fs.FileHandle, path: string, text: string): Promise<void> {
-    this.unsynced.add(path);
+    if (!this.unsynced.has(path)) this.unsynced.set(path, (await handle.stat()).size);
     await handle.writeFile(text);
   }
 
@@ -163,7 +172,9 @@ export async function run(work: () => Promise<unknown>, fault?: Fault, at = 0): 
     );
     const outcome = await Promise.race([settled, disk.stopped]);
     restore();
-    if (fault === "power" && outcome === "stopped") await disk.losePower();
+    if (outcome === "stopped") await disk.closeAll();
+    // A step after the last one: power is lost when the change has been acknowledged.
+    if (fault === "power" && (outcome === "stopped" || disk.steps < at)) await disk.losePower();
     return { steps: disk.steps, last: disk.last, ...(outcome === "stopped" ? {} : { outcome }) };
   } finally {
     restore();

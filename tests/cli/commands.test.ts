@@ -23,6 +23,7 @@ const COMMANDS = [
   "bench failover",
   "bench throughput",
   "bench apply",
+  "bench change",
   "soak",
   "node",
   "node drain",

@@ -20,6 +20,8 @@ export function copyOfCheckout(): string {
     "cli",
     "components",
     "config",
+    "control",
+    "import",
     "lab",
     "plan",
     "policy",

@@ -15,6 +15,7 @@ import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { createMetrics, onlineOf } from "./metrics";
 import { Mutex } from "./mutex";
+import { NewKeys } from "./new-keys";
 import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
@@ -53,6 +54,7 @@ const CHECKS_TO_NOTICE = 2;
  */
 export class Agent {
   private readonly clients: KnownClients;
+  private readonly newKeys: NewKeys;
   private readonly drain: Drain;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
@@ -73,6 +75,14 @@ export class Agent {
       probe: { publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) },
       onChange: (scope) => this.reconciler.request(scope),
     });
+    this.newKeys = new NewKeys({
+      storage,
+      clock,
+      log,
+      runtimeRoot: config.runtimePath,
+      awaited: () => this.clients.awaitedKeys,
+      onUsed: (publicKeys) => this.clients.onUsedKeys(publicKeys),
+    });
     const device = new WatchedDevice(options.device, clock);
     this.drain = new Drain({
       clock,
@@ -91,6 +101,9 @@ export class Agent {
           ...options,
           lock,
           desired: (publicKey) => this.clients.peer(publicKey),
+          expecting: () => this.clients.awaitedKeys.size > 0,
+          onPeers: (peers) => this.newKeys.observe(peers),
+          onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
           dated: (at) => this.clockOffset.heard(at),
         })
       : undefined;
@@ -98,7 +111,10 @@ export class Agent {
       interface: config.interface,
       device,
       lock,
-      onObserve: ({ dump }) => this.takeover?.observe(dump.peers),
+      onObserve: ({ dump }) => {
+        this.newKeys.observe(dump.peers);
+        this.takeover?.observe(dump.peers);
+      },
       clock,
       log,
       desired: () => this.clients.peers,
@@ -116,6 +132,7 @@ export class Agent {
       device,
       line: options.probeLine,
       reconciler: this.reconciler,
+      secondPeers: () => this.clients.awaitedKeys.size,
       rest: () => ({
         draining: this.drain.reason,
         expectedPublicKey: publicKey,
@@ -130,6 +147,7 @@ export class Agent {
     });
     this.follower = new RegistryFollower({
       root: config.registryPath,
+      runtimeRoot: config.runtimePath,
       cluster: config.cluster,
       serverPublicKey: publicKey,
       storage,
@@ -200,6 +218,7 @@ export class Agent {
     this.record.stop();
     this.clockOffset.stop();
     this.watch.stop();
+    this.newKeys.stop();
     await this.takeover?.stop();
     await this.reconciler.stop();
     await this.clients.stop();

@@ -14,6 +14,8 @@ const snapshotSchema = z.object({
   revision: z.int().min(0),
   savedAt: z.string(),
   clients: z.array(clientFileSchema),
+  /** New keys of clients that have been used: their former keys must not come back. */
+  usedKeys: z.array(z.string()).default([]),
 });
 
 /** The last good state of the registry as this server keeps it on its own disk. */

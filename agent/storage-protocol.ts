@@ -45,6 +45,10 @@ export interface StorageOperations {
   };
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
+  /** New keys of clients that some server has seen used. */
+  readUsedKeys: { args: { runtimeRoot: string }; result: readonly string[] };
+  /** Marks new keys of clients as used, for all servers and for good. */
+  markUsedKeys: { args: { runtimeRoot: string; publicKeys: readonly string[] }; result: null };
   /** What all servers appended to their session logs since the last time; everything after a worker's start. */
   pollSessions: { args: { runtimeRoot: string }; result: SessionPoll };
   appendSessions: {

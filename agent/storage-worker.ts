@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
+import { confirm, readConfirmed } from "../registry/confirmed";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson } from "../registry/files";
 import { initRegistry } from "../registry/init";
@@ -96,6 +97,12 @@ export class StorageWorker {
       const path = nodeRecordPath(runtimeRoot, record.instance);
       await fs.mkdir(dirname(path), { recursive: true });
       await replaceFile(path, toJson(record), { mode: 0o644 });
+      return null;
+    },
+    readUsedKeys: async ({ runtimeRoot }) => [...(await readConfirmed(runtimeRoot))],
+    markUsedKeys: async ({ runtimeRoot, publicKeys }) => {
+      await assertMounted(runtimeRoot);
+      for (const publicKey of publicKeys) await confirm(runtimeRoot, publicKey);
       return null;
     },
     pollSessions: async ({ runtimeRoot }) => {

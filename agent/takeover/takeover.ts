@@ -33,6 +33,12 @@ export interface TakeoverOptions {
   readonly lock: Mutex;
   /** The peer as the registry wants it; undefined for a client that may not connect. */
   readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Whether some client's new key waits for its first handshake. */
+  readonly expecting?: (() => boolean) | undefined;
+  /** Told the peers with each look of its own. */
+  readonly onPeers?: ((peers: readonly Peer[]) => void) | undefined;
+  /** Told whose sessions other servers recorded. */
+  readonly onRecorded?: ((publicKeys: readonly string[]) => void) | undefined;
   /** Told the time that another server dated a record with. */
   readonly dated?: ((at: number) => void) | undefined;
 }
@@ -99,8 +105,12 @@ export class Takeover {
       log,
       device,
       urgent: () => this.attempts.waiting,
+      expecting: () => this.options.expecting?.() === true,
       wanted: () => this.own.waiting || this.attempts.waiting,
-      onPeers: (peers) => this.observe(peers),
+      onPeers: (peers) => {
+        this.options.onPeers?.(peers);
+        this.observe(peers);
+      },
     });
     this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
   }
@@ -224,7 +234,11 @@ export class Takeover {
     const { clock, instance } = this.options;
     for (const { instance: from, records } of news) {
       const last = records.at(-1);
-      if (from !== instance && last !== undefined) this.options.dated?.(last.at);
+      if (from !== instance && last !== undefined) {
+        this.options.dated?.(last.at);
+        if (this.options.expecting?.() === true)
+          this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
+      }
       for (const publicKey of this.directory.add(from, records, clock.now())) {
         if (from !== instance) this.checkHeld(publicKey);
       }

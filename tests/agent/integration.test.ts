@@ -59,3 +59,23 @@ namespaceTest(
   },
   90_000,
 );
+
+namespaceTest(
+  "clients' keys are replaced while they talk to real servers",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    expect(await steps("client-keys", [agent])).toEqual([
+      "the former key goes on",
+      "the new key's first handshake gives it the address",
+      "the other servers follow, other clients' sessions go on",
+      "a session of the new key is recorded and taken over",
+      "the former key is refused",
+      "an agent's restart lets no former key back in",
+      "a server without takeover sees it with its next look",
+      "the former key ends with the limit",
+      "a preshared key alone: at once for new handshakes, the session goes on",
+      "revoked: neither key",
+    ]);
+  },
+  120_000,
+);

@@ -186,6 +186,7 @@ describe("a server in time", () => {
         clock,
       ),
       line,
+      secondPeers: () => 0,
       rest: () => ({
         draining: undefined,
         expectedPublicKey: key(1),

@@ -4,7 +4,7 @@ import { promises as fs } from "node:fs";
 import { parseSessions } from "../../../registry/sessions";
 import { RegistryWriter } from "../../../registry/writer";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
-import { generateKeyPair } from "../../../wireguard/keys";
+import { generateKeyPair, type KeyPair } from "../../../wireguard/keys";
 import { metric, type RunningAgent, runAgent, tool, until } from "./support";
 
 export const BALANCER = { 4: "10.9.0.1", 6: "fd09::1" } as const;
@@ -87,6 +87,7 @@ export class TestServer extends Place {
     name: string,
     number: number,
     private readonly bundle: string,
+    private readonly settings: { readonly takeover?: boolean } = {},
   ) {
     super(name, number);
   }
@@ -97,7 +98,7 @@ export class TestServer extends Place {
 
   async boot(): Promise<void> {
     await this.connect();
-    await fs.writeFile(this.config, JSON.stringify(configOf(this.name)));
+    await fs.writeFile(this.config, JSON.stringify({ ...configOf(this.name), ...this.settings }));
     await this.networkUp();
     await this.startAgent();
   }
@@ -186,9 +187,13 @@ export class TestServer extends Place {
 
 /** A stock client. */
 export class TestClient extends Place {
-  private readonly keys = generateKeyPair();
-  readonly publicKey = this.keys.publicKey;
+  keys = generateKeyPair();
   tunnelAddress = "";
+
+  get publicKey(): string {
+    return this.keys.publicKey;
+  }
+
   /** Registers it, and configures its machine as its config file would. */
   async join(family: 4 | 6, more: { expiresAt?: string } = {}): Promise<void> {
     const file = await new RegistryWriter(REGISTRY).add({
@@ -223,6 +228,20 @@ export class TestClient extends Place {
       () => true,
       () => false,
     );
+  }
+
+  /** Goes over to another key pair (and preshared key), without a session, as a device does that is given a new config file. */
+  async use(keys: KeyPair, presharedKey?: string): Promise<void> {
+    this.keys = keys;
+    const folder = `${ROOT}/${this.name}`;
+    await fs.writeFile(`${folder}/key`, `${keys.privateKey}\n`, { mode: 0o600 });
+    await fs.writeFile(`${folder}/psk`, presharedKey === undefined ? "" : `${presharedKey}\n`, {
+      mode: 0o600,
+    });
+    const script = `peer=$(wg show wg0 peers); endpoint=$(wg show wg0 endpoints | cut -f2)
+      wg set wg0 private-key $0/key peer $peer remove
+      wg set wg0 peer $peer preshared-key $0/psk endpoint $endpoint allowed-ips 10.100.0.0/16`;
+    await this.run("sh", "-ec", script, folder);
   }
 
   /** Starts a new handshake with a fresh session at once, as a client that is switched off and on does. */

@@ -20,7 +20,10 @@ import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
+import { NextLane } from "./rotation/next-lane";
+import { ServerKey } from "./rotation/server-key";
 import type { StorageClient } from "./storage-client";
+import { LANES } from "./takeover/flow-events";
 import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
 import { WatchedDevice } from "./watched-device";
@@ -35,6 +38,8 @@ export interface AgentOptions {
   readonly log: Log;
   readonly storage: StorageClient;
   readonly device: Device;
+  /** The interface of the next server key; made when there is one. */
+  readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
   /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
@@ -55,6 +60,7 @@ const CHECKS_TO_NOTICE = 2;
 export class Agent {
   private readonly clients: KnownClients;
   private readonly newKeys: NewKeys;
+  private readonly serverKey: ServerKey;
   private readonly drain: Drain;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
@@ -66,14 +72,17 @@ export class Agent {
   private server: Server | undefined;
 
   constructor(private readonly options: AgentOptions) {
-    const { config, clock, log, storage, publicKey, local } = options;
+    const { config, clock, log, storage, local } = options;
     this.clients = new KnownClients({
       local,
       clock,
       log,
-      publicKey,
+      publicKey: () => this.serverKey.publicKey,
       probe: { publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) },
-      onChange: (scope) => this.reconciler.request(scope),
+      onChange: (scope) => {
+        this.reconciler.request(scope);
+        this.serverKey.lane?.request(scope);
+      },
     });
     this.newKeys = new NewKeys({
       storage,
@@ -99,20 +108,42 @@ export class Agent {
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
+          interface: config.interface,
+          lane: { ...LANES.current, port: config.listenPort },
           lock,
           desired: (publicKey) => this.clients.peer(publicKey),
-          expecting: () => this.clients.awaitedKeys.size > 0,
-          onPeers: (peers) => this.newKeys.observe(peers),
+          // A client that goes back to this key waits for its route as well.
+          expecting: () => this.clients.awaitedKeys.size + (this.serverKey.lane?.movedCount ?? 0) > 0,
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.serverKey.lane?.seeCurrent(peers);
+          },
           onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
           dated: (at) => this.clockOffset.heard(at),
         })
       : undefined;
+    this.serverKey = new ServerKey({
+      ...options,
+      lock,
+      lane: (next) =>
+        new NextLane({
+          ...options,
+          next,
+          desired: () => this.clients.peers,
+          peer: (publicKey) => this.clients.peer(publicKey),
+          revision: () => this.clients.revision,
+          onPeers: (peers) => this.newKeys.observe(peers),
+          device: options.nextDevice,
+        }),
+      onChanged: () => this.reconciler.request("everything"),
+    });
     this.reconciler = new Reconciler({
       interface: config.interface,
       device,
       lock,
       onObserve: ({ dump }) => {
         this.newKeys.observe(dump.peers);
+        this.serverKey.lane?.seeCurrent(dump.peers);
         this.takeover?.observe(dump.peers);
       },
       clock,
@@ -135,13 +166,14 @@ export class Agent {
       secondPeers: () => this.clients.awaitedKeys.size,
       rest: () => ({
         draining: this.drain.reason,
-        expectedPublicKey: publicKey,
+        expectedPublicKey: this.serverKey.publicKey,
         expectedListenPort: config.listenPort,
         storage: storage.state,
         registryProblems: this.follower.problems,
         conflicts: this.clients.conflicts,
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
+        serverKeyProblem: this.serverKey.problem,
         clock: this.clockOffset.state,
       }),
     });
@@ -149,7 +181,7 @@ export class Agent {
       root: config.registryPath,
       runtimeRoot: config.runtimePath,
       cluster: config.cluster,
-      serverPublicKey: publicKey,
+      serverPublicKeys: () => this.serverKey.accepted,
       storage,
       clock,
       log,
@@ -176,7 +208,10 @@ export class Agent {
       config.healthPort,
       {
         health: (remote) => {
-          if (remote) this.takeover?.heard();
+          if (remote) {
+            this.takeover?.heard();
+            this.serverKey.lane?.heard();
+          }
           return this.report();
         },
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
@@ -186,6 +221,7 @@ export class Agent {
     await this.clients.start();
     await this.takeover?.start();
     this.clockOffset.start();
+    void this.serverKey.start();
     void this.follower.start();
     this.reconciler.request("everything");
     this.watch.start();
@@ -219,6 +255,7 @@ export class Agent {
     this.clockOffset.stop();
     this.watch.stop();
     this.newKeys.stop();
+    await this.serverKey.stop();
     await this.takeover?.stop();
     await this.reconciler.stop();
     await this.clients.stop();
@@ -229,12 +266,12 @@ export class Agent {
 
   /** The body of `/healthz`. */
   private report() {
-    const { clock, instance, publicKey, version } = this.options;
+    const { clock, instance, version } = this.options;
     return healthReport(
       {
         health: this.watch.health(),
         drain: this.drain.report ?? null,
-        publicKey,
+        publicKey: this.serverKey.publicKey,
         applied: this.watch.applied,
         registryReadAt: this.follower.lastReadAt,
         clock: this.clockOffset.state,
@@ -249,8 +286,12 @@ export class Agent {
 
   /** Clients whose session is this server's and not over. */
   private get sessionsLive(): number {
-    const online = onlineOf(this.reconciler.state?.dump.peers ?? [], this.options.clock.now());
-    return online.filter(({ publicKey }) => this.clients.peer(publicKey) !== undefined).length;
+    const here = onlineOf(this.reconciler.state?.dump.peers ?? [], this.options.clock.now());
+    const online = new Set([
+      ...here.map(({ publicKey }) => publicKey),
+      ...(this.serverKey.lane?.online ?? []),
+    ]);
+    return [...online].filter((publicKey) => this.clients.peer(publicKey) !== undefined).length;
   }
 
   private metricsSource() {
@@ -268,6 +309,7 @@ export class Agent {
       peers: () => this.watch.clients,
       draining: () => this.drain.reason !== undefined,
       revision: () => this.clients.revision,
+      nextClients: () => this.serverKey.lane?.movedCount,
       registryAgeSeconds: () => {
         const at = this.follower.lastReadAt;
         return at === undefined ? undefined : (clock.monotonic() - at) / 1000;

@@ -57,7 +57,7 @@ async function prepare(
 ): Promise<string> {
   const [root, wanted, limit] = [config.registryPath, clusterOf(config), { limitMs: LIMIT_MS }];
   const { publicKey, created } = await storage.request("init", { root, cluster: wanted, expected }, limit);
-  const { keys, cluster } = await storage.request("identity", { root }, limit);
+  const { keys, cluster, port } = await storage.request("identity", { root }, limit);
   const differs = Object.keys(wanted).filter(
     (field) => JSON.stringify(cluster[field]) !== JSON.stringify(wanted[field as keyof ClusterFile]),
   );
@@ -66,7 +66,7 @@ async function prepare(
       { differs },
       "the registry's cluster.json differs from this server's configuration; the registry's stays",
     );
-  await local.saveIdentity(keys, cluster);
+  await local.saveIdentity(keys, cluster, port);
   log.info(
     { publicKey, created },
     created ? "created the cluster's key pair" : "found the cluster's key pair",

@@ -14,7 +14,7 @@ export interface KnownClientsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** The servers' public key: a copy of another cluster's clients is never used. */
-  readonly publicKey: string;
+  readonly publicKey: () => string;
   /** The peer that is no client. */
   readonly probe: ReservedPeer;
   /** These peers may have to be changed. */
@@ -48,7 +48,7 @@ export class KnownClients implements RegistryListener {
     this.table = new ClientTable(probe);
     this.saver = new SnapshotSaver(local, clock, log, () => ({
       schema: 1,
-      serverPublicKey: publicKey,
+      serverPublicKey: publicKey(),
       revision: this.revision,
       savedAt: new Date(clock.now()).toISOString(),
       clients: this.table.clients(),
@@ -96,7 +96,9 @@ export class KnownClients implements RegistryListener {
     try {
       const copy = await local.snapshot();
       if (copy === undefined) return;
-      if (copy.serverPublicKey !== publicKey) throw new Error("the copy belongs to another server key");
+      // A copy from before the server key was replaced is of this cluster as well.
+      const isOwn = copy.serverPublicKey === publicKey() || (await local.ports()).has(copy.serverPublicKey);
+      if (!isOwn) throw new Error("the copy belongs to another server key");
       this.table.use(copy.usedKeys, clock.now());
       this.table.replaceAll(copy.clients, clock.now());
       this.revision = copy.revision;

@@ -1,6 +1,7 @@
 import type { Peer } from "../wireguard/dump";
-import type { Clock, Timer } from "./clock";
-import { type Log, messageOf } from "./log";
+import type { Clock } from "./clock";
+import type { Log } from "./log";
+import { Marks } from "./marks";
 import type { StorageClient } from "./storage-client";
 
 /** What is needed to notice that new keys are used. */
@@ -15,8 +16,6 @@ export interface NewKeysOptions {
   readonly onUsed: (publicKeys: readonly string[]) => void;
 }
 
-const RETRY_MS = 1000;
-
 /**
  * Notices the first handshake of clients' new keys, and marks it for the other servers.
  *
@@ -25,12 +24,14 @@ const RETRY_MS = 1000;
  * is made later.
  */
 export class NewKeys {
-  private unmarked = new Set<string>();
-  private marking = false;
-  private timer: Timer | undefined;
-  private stopped = false;
+  private readonly marks: Marks;
 
-  constructor(private readonly options: NewKeysOptions) {}
+  constructor(private readonly options: NewKeysOptions) {
+    const { clock, log, storage, runtimeRoot } = options;
+    this.marks = new Marks(clock, log, "clients' new keys that are used", (publicKeys) =>
+      storage.request("markUsedKeys", { runtimeRoot, publicKeys }),
+    );
+  }
 
   /** Looks at the peers as the kernel has them. */
   observe(peers: readonly Peer[]): void {
@@ -51,36 +52,16 @@ export class NewKeys {
   }
 
   stop(): void {
-    this.stopped = true;
-    this.timer?.cancel();
+    this.marks.stop();
   }
 
   private use(publicKeys: readonly string[]): void {
     if (publicKeys.length === 0) return;
-    this.options.log.info({ publicKeys }, "clients use their new keys; the former ones are refused");
-    for (const publicKey of publicKeys) this.unmarked.add(publicKey);
+    this.options.log.info(
+      { clients: publicKeys.length },
+      "clients use their new keys; the former ones are refused",
+    );
     this.options.onUsed(publicKeys);
-    void this.mark();
-  }
-
-  private async mark(): Promise<void> {
-    if (this.marking || this.stopped) return;
-    const { storage, runtimeRoot, clock, log } = this.options;
-    this.marking = true;
-    while (this.unmarked.size > 0) {
-      const publicKeys = [...this.unmarked];
-      try {
-        await storage.request("markUsedKeys", { runtimeRoot, publicKeys });
-        for (const publicKey of publicKeys) this.unmarked.delete(publicKey);
-      } catch (error) {
-        log.warn(
-          { problem: messageOf(error), retryInMs: RETRY_MS },
-          "new keys that are used cannot be marked for the other servers",
-        );
-        break;
-      }
-    }
-    this.marking = false;
-    if (this.unmarked.size > 0 && !this.stopped) this.timer = clock.after(RETRY_MS, () => void this.mark());
+    this.marks.add(publicKeys);
   }
 }

@@ -22,8 +22,8 @@ export interface FollowerOptions {
   /** Where the servers mark the new keys of clients that have been used. */
   readonly runtimeRoot: string;
   readonly cluster: string;
-  /** The servers' public key: a folder with another one is another cluster's registry and is not followed. */
-  readonly serverPublicKey: string;
+  /** The servers' public keys: a folder with another one is another cluster's registry and is not followed. */
+  readonly serverPublicKeys: () => readonly string[];
   readonly storage: Pick<StorageClient, "request">;
   readonly clock: Clock;
   readonly log: Log;
@@ -109,10 +109,11 @@ export class RegistryFollower {
   }
 
   private async readEverything(): Promise<void> {
-    const { root, storage, clock, cluster, serverPublicKey } = this.options;
+    const { root, storage, clock, cluster, serverPublicKeys } = this.options;
     const clients: ClientFile[] = [];
     const read = await storage.request("readAll", { root }, { onPart: (part) => clients.push(...part) });
-    if (read.cluster !== cluster || (read.publicKey ?? serverPublicKey) !== serverPublicKey) {
+    const isOwn = read.publicKey === undefined || serverPublicKeys().includes(read.publicKey);
+    if (read.cluster !== cluster || !isOwn) {
       throw new Error(
         `registry: ${root} belongs to cluster ${read.cluster} with another server key than this server has`,
       );

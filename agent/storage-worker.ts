@@ -13,7 +13,6 @@ import {
   readChanges,
   readClients,
   readCluster,
-  readServerKeys,
   scanClients,
 } from "../registry/reader";
 import type { ChangeFeed, ClientFile } from "../registry/schema";
@@ -21,6 +20,7 @@ import { SessionReader } from "../registry/session-reader";
 import { appendSessions, rewriteSessions, sessionLogPath } from "../registry/sessions";
 import { messageOf } from "./log";
 import { assertMounted } from "./mounts";
+import { markMoved, readIdentity, readNextKey, ServerKeyReader } from "./rotation/server-key-files";
 import type {
   ReadResult,
   StorageMessage,
@@ -56,6 +56,7 @@ type Handlers = {
 export class StorageWorker {
   private feed: { version: string; feed: ChangeFeed } | undefined;
   private readonly sessionReaders = new Map<string, SessionReader>();
+  private readonly serverKeys = new ServerKeyReader();
 
   constructor(private readonly send: (message: StorageMessage) => void) {}
 
@@ -75,7 +76,9 @@ export class StorageWorker {
 
   private readonly handlers: Handlers = {
     init: ({ root, cluster, expected }) => initRegistry(root, cluster, expected),
-    identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
+    identity: ({ root }) => readIdentity(root),
+    serverKey: ({ root }) => this.serverKeys.read(root),
+    nextKey: ({ root }) => readNextKey(root),
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {
       const [cluster, keys] = [await readCluster(root), await inspectServerKeys(root)];
@@ -105,9 +108,14 @@ export class StorageWorker {
       for (const publicKey of publicKeys) await confirm(runtimeRoot, publicKey);
       return null;
     },
-    pollSessions: async ({ runtimeRoot }) => {
-      const reader = this.sessionsOf(runtimeRoot);
-      return { news: await reader.poll(Date.now()), problem: reader.problem };
+    markMoved: async ({ runtimeRoot, serverKey, publicKeys }) => {
+      await assertMounted(runtimeRoot);
+      await markMoved(runtimeRoot, serverKey, publicKeys);
+      return null;
+    },
+    pollSessions: async ({ runtimeRoot, reader }) => {
+      const sessions = this.sessionsOf(runtimeRoot, reader);
+      return { news: await sessions.poll(Date.now()), problem: sessions.problem };
     },
     appendSessions: async ({ runtimeRoot, instance, records }) => {
       await appendSessions(sessionLogPath(runtimeRoot, instance), records);
@@ -120,9 +128,10 @@ export class StorageWorker {
     },
   };
 
-  private sessionsOf(runtimeRoot: string): SessionReader {
-    const reader = this.sessionReaders.get(runtimeRoot) ?? new SessionReader(runtimeRoot);
-    this.sessionReaders.set(runtimeRoot, reader);
+  private sessionsOf(runtimeRoot: string, name: string): SessionReader {
+    const key = `${name} ${runtimeRoot}`;
+    const reader = this.sessionReaders.get(key) ?? new SessionReader(runtimeRoot);
+    this.sessionReaders.set(key, reader);
     return reader;
   }
 

@@ -112,7 +112,7 @@ async function writeTemporary(path: string, content: string, options: WriteOptio
   return temporary;
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, "r");
   try {
     await handle.sync();

@@ -73,11 +73,11 @@ export class SessionStore {
   }
 
   private async poll(): Promise<void> {
-    const { storage, runtimeRoot, clock, onNews } = this.options;
+    const { storage, runtimeRoot, instance, clock, onNews } = this.options;
     this.timer?.cancel();
     this.lastPoll = clock.monotonic();
     try {
-      const { news, problem } = await storage.request("pollSessions", { runtimeRoot });
+      const { news, problem } = await storage.request("pollSessions", { runtimeRoot, reader: instance });
       onNews(news);
       this.known = true;
       this.note("read", problem);

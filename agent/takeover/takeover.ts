@@ -11,7 +11,7 @@ import type { Mutex } from "../mutex";
 import type { StorageClient } from "../storage-client";
 import { Attempts } from "./attempts";
 import { type HeldSession, SessionDirectory } from "./directory";
-import type { FlowEvent, ZONES } from "./flow-events";
+import type { FlowEvent, Lane, Zone } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
@@ -23,7 +23,11 @@ import { SessionsTable } from "./sessions-table";
 /** What the takeover needs. */
 export interface TakeoverOptions {
   readonly config: AgentConfig;
+  /** This server as the session records name it. */
   readonly instance: string;
+  /** The interface whose sessions these are, and where its packets are sorted. */
+  readonly interface: string;
+  readonly lane: Lane;
   readonly clock: Clock;
   readonly log: Log;
   readonly storage: Pick<StorageClient, "request">;
@@ -75,10 +79,11 @@ export class Takeover {
 
   constructor(private readonly options: TakeoverOptions) {
     const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
-    this.table = new SessionsTable(exec, config.listenPort);
+    this.table = new SessionsTable(exec, options.lane);
     this.watch = new FlowWatch({
       clock,
       log,
+      zones: options.lane.zones,
       listener: { onFlow: (zone, event) => this.onFlow(zone, event), onGap: (zone) => this.onGap(zone) },
     });
     this.store = new SessionStore({
@@ -91,7 +96,7 @@ export class Takeover {
       onNews: (news) => this.onNews(news),
     });
     this.attempts = new Attempts({
-      interface: config.interface,
+      interface: options.interface,
       clock,
       log,
       lock,
@@ -138,6 +143,12 @@ export class Takeover {
     await this.attempts.stop();
   }
 
+  /** Stops for good: its interface goes. */
+  async remove(): Promise<void> {
+    await this.stop();
+    await this.table.remove();
+  }
+
   /** Somebody from outside reached this server. */
   heard(): void {
     this.isolation.heard();
@@ -176,7 +187,7 @@ export class Takeover {
     this.options.log.info({ publicKey, ms: Math.round(ms) }, "took a session over");
   }
 
-  private onFlow(zone: keyof typeof ZONES, event: FlowEvent): void {
+  private onFlow(zone: Zone, event: FlowEvent): void {
     if (zone === "own") {
       this.own.issued(event, this.options.clock.now());
       this.looks.soon();
@@ -291,7 +302,7 @@ export class Takeover {
     }
   }
 
-  private onGap(zone: keyof typeof ZONES): void {
+  private onGap(zone: Zone): void {
     if (zone === "own") void this.catchUp();
   }
 

@@ -75,7 +75,7 @@ function setup() {
     root: "/r",
     runtimeRoot: "/rt",
     cluster: "wgc",
-    serverPublicKey: key(1),
+    serverPublicKeys: () => [key(1)],
     storage: { request } as unknown as StorageClient,
     clock,
     log: silent,

@@ -79,3 +79,23 @@ namespaceTest(
   },
   120_000,
 );
+
+namespaceTest(
+  "the server key is replaced while clients talk to real servers, twice, and once given up",
+  async () => {
+    const agent = bundle("agent/main.ts", join(folder, "agent.js"));
+    expect(await steps("server-key", [agent])).toEqual([
+      "both keys are served at once",
+      "a client may go back and forth",
+      "sessions of the next key are taken over",
+      "an agent's restart touches no session",
+      "a server that is started again serves both",
+      "finished: who has moved goes on",
+      "who has not moved is out",
+      "a server boots into the second generation",
+      "aborted",
+      "finished while agents were down: the first port again",
+    ]);
+  },
+  180_000,
+);

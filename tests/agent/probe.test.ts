@@ -196,6 +196,7 @@ describe("a server in time", () => {
         conflicts: [],
         localCopyError: undefined,
         takeoverProblem: undefined,
+        serverKeyProblem: undefined,
         clock: { behindMs: 0 },
       }),
       reconciler: {

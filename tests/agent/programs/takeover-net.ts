@@ -72,8 +72,8 @@ class Place {
     return tool(file, ...args);
   }
 
-  async dump(): Promise<Dump> {
-    return parseDump(await this.run("wg", "show", "wg0", "dump"));
+  async dump(name = "wg0"): Promise<Dump> {
+    return parseDump(await this.run("wg", "show", name, "dump"));
   }
 }
 
@@ -158,7 +158,11 @@ export class TestServer extends Place {
   /** The machine is started again: interface, tables and connections are gone, the registry and its log are not. */
   async reboot(): Promise<void> {
     await this.killAgent();
-    await this.run("sh", "-c", "ip link del wg0; nft flush ruleset; conntrack -F 2>/dev/null || :");
+    await this.run(
+      "sh",
+      "-c",
+      "ip link del wg0; ip link del wg1 2>/dev/null; nft flush ruleset; conntrack -F 2>/dev/null || :",
+    );
     await until(
       "the interface gone",
       async () => !(await fs.readdir(`${ROOT}/${this.name}/sockets`)).includes("wg0.sock"),
@@ -244,6 +248,13 @@ export class TestClient extends Place {
     await this.run("sh", "-ec", script, folder);
   }
 
+  /** Goes over to a server key at a port, without a session, as a device does that is given a new config file. */
+  async follow(serverKey: string, port: number): Promise<void> {
+    const script = `wg set wg0 peer $(wg show wg0 peers) remove
+      wg set wg0 peer $0 endpoint $1 allowed-ips 10.100.0.0/16`;
+    await this.run("sh", "-ec", script, serverKey, `${BALANCER[4]}:${port}`);
+  }
+
   /** Starts a new handshake with a fresh session at once, as a client that is switched off and on does. */
   async reconnect(): Promise<void> {
     const script = `wg showconf wg0 >$0 && wg set wg0 peer $(wg show wg0 peers) remove && wg addconf wg0 $0`;
@@ -297,8 +308,8 @@ add counter inet lb to_watched
 add map inet lb target4 { type ipv4_addr : ipv4_addr; }
 add map inet lb target6 { type ipv6_addr : ipv6_addr; }
 add chain inet lb nat { type nat hook prerouting priority dstnat; }
-add rule inet lb nat ip daddr ${BALANCER[4]} udp dport ${PORT} dnat ip to ip saddr map @target4
-add rule inet lb nat ip6 daddr ${BALANCER[6]} udp dport ${PORT} dnat ip6 to ip6 saddr map @target6
+add rule inet lb nat ip daddr ${BALANCER[4]} udp dport { ${PORT}, ${PORT + 1} } dnat ip to ip saddr map @target4
+add rule inet lb nat ip6 daddr ${BALANCER[6]} udp dport { ${PORT}, ${PORT + 1} } dnat ip6 to ip6 saddr map @target6
 add chain inet lb count { type filter hook prerouting priority -400; }
 add rule inet lb count ip daddr @watched udp sport ${PORT} counter name to_watched
 ${rules.join("\n")}

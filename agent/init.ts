@@ -3,6 +3,7 @@ import type { ClusterFile } from "../registry/schema";
 import type { AgentConfig } from "./config";
 import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
+import { adoptFinished } from "./rotation/server-key";
 import { StorageAnswerError, type StorageClient } from "./storage-client";
 
 /** At boot there is nothing else to do than to wait for the mount, but a boot that hangs for ever says nothing to anybody. */
@@ -27,10 +28,11 @@ export function clusterOf(config: AgentConfig): ClusterFile {
  * Returns the public key. A server that has a copy starts with it when the storage is away: a reboot must not depend on it.
  *
  * INVARIANTS: a server that has a copy of the key never makes another one and never takes another one over, whatever it finds in
- * the registry; its copy may be the last one.
+ * the registry; its copy may be the last one. Only the next key of a rotation, which it has a copy of as well, may follow.
  */
 export async function init(config: AgentConfig, storage: StorageClient, log: Log): Promise<string> {
   const local = new LocalCopy(config.statePath);
+  await adoptFinished(local, storage, config.registryPath);
   const expected = await local.publicKey();
   try {
     return await prepare(config, storage, local, expected, log);

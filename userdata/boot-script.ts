@@ -86,7 +86,7 @@ log "kernel settings applied"
 ${PATHS.node} ${PATHS.agent} init || fail "the registry could not be prepared"
 log "registry ready"
 systemctl daemon-reload
-systemctl enable --now wgc-network.service wgc-agent.service
+systemctl enable --now wgc-network.service wgc-agent.service wgc-rekey.path
 log "tunnel and agent started"
 `;
 }

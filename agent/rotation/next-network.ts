@@ -102,7 +102,12 @@ export async function nextUp(
 /** Takes the interface of the next key away, and all routes to it with it; nothing happens when there is none. */
 export async function nextDown(exec: Exec): Promise<void> {
   if ((await publicKeyOf(INTERFACES.next, exec)) === undefined) return;
-  await exec("ip", ["link", "del", "dev", INTERFACES.next], options);
+  try {
+    await exec("ip", ["link", "del", "dev", INTERFACES.next], options);
+  } catch (error) {
+    // The agent and `network-up` both do this when a rotation has ended, and one of them is first.
+    if ((await publicKeyOf(INTERFACES.next, exec)) !== undefined) throw error;
+  }
 }
 
 /** The interface's public key as `wg` prints it ("(none)" before it has one), or undefined when there is no interface. */

@@ -30,6 +30,18 @@ export interface ServerKeyOptions {
 
 const POLL_MS = 500;
 
+/** For a start: a rotation that was finished while this server was away has made its next key the current one. */
+export async function adoptFinished(
+  local: LocalCopy,
+  storage: Pick<StorageClient, "request">,
+  root: string,
+): Promise<void> {
+  const next = await local.next();
+  if (next === undefined) return;
+  const registry = await storage.request("serverKey", { root }).catch(() => undefined);
+  if (registry?.publicKey === next.publicKey) await local.promoteNext(next.publicKey);
+}
+
 /**
  * Follows which server key the registry wants: begins to serve the next one, goes over to it, or lets it go again.
  *

@@ -85,10 +85,10 @@ export class VpnCluster extends pulumi.ComponentResource {
         publicAddress: args.nodeSubnets === "public",
         loadBalancerSecurityGroupId: endpoint.securityGroupId,
         fileSystemSecurityGroupId: storage.securityGroupId,
-        targetGroupArn: endpoint.targetGroupArn,
+        targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
         userData: userData(args, endpoint, storage, bundle),
-        bootsAfter: [network.vpc, ...storage.ready, endpoint.listener, bundle.object, role.rights],
+        bootsAfter: [network.vpc, ...storage.ready, ...endpoint.listeners, bundle.object, role.rights],
       },
       inside,
     );

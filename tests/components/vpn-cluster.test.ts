@@ -65,7 +65,8 @@ test("servers boot with what was made: addresses, file system, agent by its hash
     ["wgc-storage-efs-id:/", "/mnt/wgc/runtime", "_netdev,nofail,tls,iam,accesspoint=wgc-storage-runtime-id"],
   ]);
   const { key } = only(made, "aws:s3/bucketObjectv2:BucketObjectv2").inputs;
-  expect(data.write_files[5].content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
+  const boot = data.write_files.find(({ path }: { path: string }) => path === "/opt/wgc/boot.sh");
+  expect(boot.content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
 });
 
 test("no server boots before its mounts, rights, agent, listener and routes are there", async () => {

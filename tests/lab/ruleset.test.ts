@@ -2,8 +2,7 @@ import { type Ruleset, renderRuleset } from "../../lab/balancer/ruleset";
 import { NFT, runTool, testWith } from "../support/tool";
 
 const RULES: Ruleset = {
-  listenPort: 51820,
-  targetPort: 51821,
+  listeners: [{ port: 51820, targetPort: 51821 }],
   frontends: [
     { publicIp: "192.0.2.10", targets: ["10.0.32.10", "10.0.96.11"] },
     { publicIp: "192.0.2.20", targets: [] },

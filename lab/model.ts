@@ -67,6 +67,12 @@ class PlanView {
     return this.plan.resources.filter((resource) => resource.type === type);
   }
 
+  /** At least one. */
+  some(type: string): PlannedResource[] {
+    const found = this.all(type);
+    return found.length > 0 ? found : [this.one(type)];
+  }
+
   one(type: string): PlannedResource {
     const found = this.all(type);
     const [first] = found;
@@ -141,19 +147,21 @@ function byPort(resources: PlannedResource[]): PlannedResource[] {
 }
 
 function readListeners(view: PlanView): LabModel["listeners"] {
-  const groups = view.all("aws:lb/targetGroup:TargetGroup");
-  return byPort(view.all("aws:lb/listener:Listener")).map((listener) => {
+  const groups = view.some("aws:lb/targetGroup:TargetGroup");
+  return byPort(view.some("aws:lb/listener:Listener")).map((listener) => {
     const [action] = (listener.inputs["defaultActions"] ?? []) as { targetGroupArn?: string }[];
     const group = groups.find(({ outputs }) => outputs["arn"] === action?.targetGroupArn);
-    if (!group) throw new UserError(`${listener.urn}: the target group that it forwards to is not in the plan`);
+    if (!group)
+      throw new UserError(`${listener.urn}: the target group that it forwards to is not in the plan`);
     return { port: number(listener, "port"), targetPort: number(group, "port") };
   });
 }
 
 /** All target groups have the same servers and check them alike; the first one speaks for them. */
 function readTargets(view: PlanView): LabTargetGroup {
-  const [group] = byPort(view.all("aws:lb/targetGroup:TargetGroup"));
-  if (!group) throw new UserError("the plan has no aws:lb/targetGroup:TargetGroup; compare with: ./wgc plan");
+  const [group = view.one("aws:lb/targetGroup:TargetGroup")] = byPort(
+    view.some("aws:lb/targetGroup:TargetGroup"),
+  );
   const health = record(group.inputs["healthCheck"]);
   return {
     port: number(group, "port"),
@@ -240,7 +248,7 @@ export function readModel(plan: Plan): LabModel {
     region: (zones[0]?.name ?? "").replace(/[a-z]$/, ""),
     endpoint: {
       dnsName: text(balancer, "dnsName"),
-      port: listeners[0]?.port ?? number(view.one("aws:lb/listener:Listener"), "port"),
+      port: listeners[0]?.port ?? 0,
       crossZone: balancer.inputs["enableCrossZoneLoadBalancing"] === true,
     },
     listeners,

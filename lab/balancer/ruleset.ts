@@ -35,9 +35,7 @@ function frontendRule(
 ): string {
   const match = `iifname "${INTERNET.bridge}" ip daddr ${frontend.publicIp} udp dport ${port}`;
   if (frontend.targets.length === 0) return `${match} drop`;
-  const choices = frontend.targets
-    .map((target, index) => `${index} : ${target} . ${targetPort}`)
-    .join(", ");
+  const choices = frontend.targets.map((target, index) => `${index} : ${target} . ${targetPort}`).join(", ");
   const hash = `jhash ip saddr . udp sport . ip daddr mod ${frontend.targets.length} seed ${rules.seed}`;
   return `${match} dnat ip addr . port to ${hash} map { ${choices} }`;
 }

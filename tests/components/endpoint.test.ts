@@ -115,7 +115,10 @@ test("refuses contradictions before anything is made", () => {
 });
 
 test("with rotation of the server key there is a second port beside the first one, which stays as it is", async () => {
-  const [one, two] = [await build(), await build({ serverKeyRotation: true, clientSourceRanges: ["1.2.3.0/24"] })];
+  const [one, two] = [
+    await build(),
+    await build({ serverKeyRotation: true, clientSourceRanges: ["1.2.3.0/24"] }),
+  ];
   expect(census(two)).toEqual({
     ...census(one),
     "aws:lb/listener:Listener": 2,
@@ -132,12 +135,9 @@ test("with rotation of the server key there is a second port beside the first on
   const [targets, more] = all(two, "aws:lb/targetGroup:TargetGroup");
   expect(targets).toEqual(all(one, "aws:lb/targetGroup:TargetGroup")[0]);
   expect(more?.inputs).toEqual({ ...targets?.inputs, port: 51821 });
-  const open = all(two, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(({ name, inputs }) => [
-    name,
-    inputs["cidrIpv4"],
-    inputs["fromPort"],
-    inputs["toPort"],
-  ]);
+  const open = all(two, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(
+    ({ name, inputs }) => [name, inputs["cidrIpv4"], inputs["fromPort"], inputs["toPort"]],
+  );
   expect(open).toContainEqual(["e-clients-1", "1.2.3.0/24", 51820, 51820]);
   expect(open).toContainEqual(["e-clients-1-second", "1.2.3.0/24", 51821, 51821]);
 });

@@ -34,6 +34,14 @@ test("a new flow is hashed over the healthy targets of the address it came to; w
   ]);
 });
 
+test("each listener has its own port of the servers", () => {
+  const two = { ...RULES, listeners: [...RULES.listeners, { port: 51821, targetPort: 51822 }] };
+  expect(chain(two, "listener").slice(2)).toEqual([
+    'iifname "internet" ip daddr 192.0.2.10 udp dport 51821 dnat ip addr . port to jhash ip saddr . udp sport . ip daddr mod 2 seed 7 map { 0 : 10.0.32.10 . 51822, 1 : 10.0.96.11 . 51822 }',
+    'iifname "internet" ip daddr 192.0.2.20 udp dport 51821 drop',
+  ]);
+});
+
 test("only ports of the security group's rules are open, each for its own protocol", () => {
   expect(chain(RULES, "security_group")).toEqual([
     "ct state established,related accept",

@@ -5,7 +5,8 @@ import { stackSettings } from "./config/stack";
 const cluster = new VpnCluster("wgc", {
   ...stackSettings(),
   agentEntry: join(__dirname, "agent", "main.ts"),
-  bundleFolder: join(__dirname, ".wgc", "agent"),
+  controlEntry: join(__dirname, "control", "lambda.ts"),
+  bundleFolder: join(__dirname, ".wgc", "bundles"),
 });
 
 /** `host:port` for client configurations. */
@@ -20,3 +21,7 @@ export const runtimeAccessPointId = cluster.runtimeAccessPointId;
 export const agentBucket = cluster.agentBucket;
 export const vpcId = cluster.vpcId;
 export const launchTemplateId = cluster.launchTemplateId;
+/** The servers' public key when `init` last ran; a rotation of the server key later does not show here. */
+export const serverPublicKey = cluster.serverPublicKey;
+/** Name of the function that changes the registry; operators invoke it with their IAM identity. */
+export const controlFunctionName = cluster.controlFunctionName;

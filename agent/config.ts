@@ -19,12 +19,7 @@ export const agentConfigSchema = z.strictObject({
   healthPort: port,
   /** 576 is the least an IPv4 link may have (RFC 791). */
   mtu: z.int().min(576).max(65535),
-  endpoint: z.string().min(1),
   tunnelIpv4: cidr,
-  clientDns: z.array(z.string()),
-  clientRoutes: z.array(cidr),
-  /** Seconds; 0 is off. */
-  persistentKeepalive: z.int().min(0).max(65535),
   registryPath: absolutePath,
   runtimePath: absolutePath,
   statePath: absolutePath,

@@ -1,77 +1,110 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
-import type { ClusterFile } from "../registry/schema";
+import { RegistryError } from "../registry/errors";
+import { registryPaths } from "../registry/layout";
 import type { AgentConfig } from "./config";
 import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { adoptFinished } from "./rotation/server-key";
 import { StorageAnswerError, type StorageClient } from "./storage-client";
+import type { RegistryIdentity } from "./storage-protocol";
 
-/** At boot there is nothing else to do than to wait for the mount, but a boot that hangs for ever says nothing to anybody. */
-const LIMIT_MS = 30_000;
-
-/** What the registry's `cluster.json` says when this server is the first one. */
-export function clusterOf(config: AgentConfig): ClusterFile {
-  return {
-    schema: 1,
-    cluster: config.cluster,
-    endpoint: config.endpoint,
-    tunnelIpv4: config.tunnelIpv4,
-    dns: config.clientDns,
-    routes: config.clientRoutes,
-    mtu: config.mtu,
-    persistentKeepalive: config.persistentKeepalive,
-  };
+/** How long a server without a key waits for one, and how often it looks. */
+export interface InitWait {
+  readonly limitMs: number;
+  readonly pauseMs: number;
 }
 
 /**
- * Makes the registry's key pair and cluster description when there is none, and keeps this server's own copy of them.
- * Returns the public key. A server that has a copy starts with it when the storage is away: a reboot must not depend on it.
- *
- * INVARIANTS: a server that has a copy of the key never makes another one and never takes another one over, whatever it finds in
- * the registry; its copy may be the last one. Only the next key of a rotation, which it has a copy of as well, may follow.
+ * A deployment makes the key before any server, so waiting is for a registry that is being restored. A boot that hangs for ever says
+ * nothing to anybody.
  */
-export async function init(config: AgentConfig, storage: StorageClient, log: Log): Promise<string> {
+const WAIT: InitWait = { limitMs: 30_000, pauseMs: 1000 };
+
+const RESTORE =
+  "restore the registry from the backup, or the key from a running server's copy (server.key in its state folder, /var/lib/wgc)";
+
+/**
+ * Takes the servers' key and the cluster description from the registry and keeps this server's own copy of them; the control
+ * function makes both. Returns the public key. A server that has a copy starts with it when the storage is away: a reboot must not
+ * depend on it.
+ *
+ * INVARIANTS: a server never makes a key. One that has a copy of the key never takes another one over, whatever it finds in the
+ * registry; its copy may be the last one. Only the next key of a rotation, which it has a copy of as well, may follow.
+ */
+export async function init(
+  config: AgentConfig,
+  storage: StorageClient,
+  log: Log,
+  wait: InitWait = WAIT,
+): Promise<string> {
   const local = new LocalCopy(config.statePath);
   await adoptFinished(local, storage, config.registryPath);
-  const expected = await local.publicKey();
+  const own = await local.publicKey();
   try {
-    return await prepare(config, storage, local, expected, log);
+    const { keys, cluster, port } =
+      own === undefined ? await firstIdentity(config, storage, log, wait) : await ask(config, storage, wait);
+    assertOurs(config, { keys, cluster, port }, own);
+    await local.saveIdentity(keys, cluster, port);
+    log.info({ publicKey: keys.publicKey }, "took the cluster's key over from the registry");
+    return keys.publicKey;
   } catch (error) {
     const problem = messageOf(error);
-    if (expected === undefined) {
-      throw new UserError(`the registry ${config.registryPath} cannot be prepared: ${problem}`, {
-        cause: error,
-      });
+    if (own === undefined) {
+      const text = `this server has no key yet and the registry ${config.registryPath} gives it none: ${problem}`;
+      throw new UserError(text, { cause: error });
     }
-    if (error instanceof StorageAnswerError && error.kind !== "io")
+    if (isDamage(error))
       log.error({ problem }, "the registry is damaged; going on with this server's own copy");
     else log.warn({ problem }, "the registry cannot be reached; going on with this server's own copy");
-    return expected;
+    return own;
   }
 }
 
-async function prepare(
+function ask(config: AgentConfig, storage: StorageClient, { limitMs }: InitWait): Promise<RegistryIdentity> {
+  return storage.request("identity", { root: config.registryPath }, { limitMs });
+}
+
+/** What a server without a copy is told; waits for a registry that has not been made yet. */
+async function firstIdentity(
   config: AgentConfig,
   storage: StorageClient,
-  local: LocalCopy,
-  expected: string | undefined,
   log: Log,
-): Promise<string> {
-  const [root, wanted, limit] = [config.registryPath, clusterOf(config), { limitMs: LIMIT_MS }];
-  const { publicKey, created } = await storage.request("init", { root, cluster: wanted, expected }, limit);
-  const { keys, cluster, port } = await storage.request("identity", { root }, limit);
-  const differs = Object.keys(wanted).filter(
-    (field) => JSON.stringify(cluster[field]) !== JSON.stringify(wanted[field as keyof ClusterFile]),
+  wait: InitWait,
+): Promise<RegistryIdentity> {
+  const deadline = performance.now() + wait.limitMs;
+  for (let told = false; ; told = true) {
+    try {
+      return await ask(config, storage, wait);
+    } catch (error) {
+      if (!(error instanceof StorageAnswerError && error.kind === "missing")) throw error;
+      if (performance.now() + wait.pauseMs > deadline) throw notMade(error, wait);
+      if (!told) log.warn({ problem: error.message }, "the registry has no key yet; waiting for it");
+      await sleep(wait.pauseMs);
+    }
+  }
+}
+
+function notMade(error: Error, { limitMs }: InitWait): Error {
+  return new Error(
+    `${error.message} (looked for ${limitMs / 1000} s); the control function makes the key during \`pulumi up\`, before any server: ` +
+      "run `pulumi up` again, and where there was a registry once, restore it from the backup first",
   );
-  if (differs.length > 0)
-    log.warn(
-      { differs },
-      "the registry's cluster.json differs from this server's configuration; the registry's stays",
-    );
-  await local.saveIdentity(keys, cluster, port);
-  log.info(
-    { publicKey, created },
-    created ? "created the cluster's key pair" : "found the cluster's key pair",
-  );
-  return publicKey;
+}
+
+/** Another cluster's registry is never followed, nor another key than the one this server has. */
+function assertOurs(config: AgentConfig, { keys, cluster }: RegistryIdentity, own: string | undefined): void {
+  const paths = registryPaths(config.registryPath);
+  for (const field of ["cluster", "tunnelIpv4"] as const) {
+    if (cluster[field] === config[field]) continue;
+    const problem = `${field} is ${cluster[field]}, this server is configured with ${config[field]}; clients depend on it, so it cannot change`;
+    throw new RegistryError(paths.cluster, problem, "conflict");
+  }
+  if (own === undefined || own === keys.publicKey) return;
+  const problem = `is the key of ${keys.publicKey}, this server has the key of ${own}; clients know only one of them`;
+  throw new RegistryError(paths.privateKey, problem, "conflict", RESTORE);
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof RegistryError || (error instanceof StorageAnswerError && error.kind !== "io");
 }

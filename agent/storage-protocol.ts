@@ -10,7 +10,7 @@ export interface ReadResult {
   readonly unreadable: readonly string[];
 }
 
-/** What every server has in common: the cluster's description and the key that is served at one of its two ports. */
+/** What every server has in common, made by the control function: what the cluster is, and the key, with the port it is served at. */
 export interface RegistryIdentity {
   readonly cluster: ClusterFile;
   readonly keys: ServerKeys;
@@ -34,11 +34,7 @@ export interface SessionPoll {
 
 /** What the storage worker can be asked: arguments and answer of each operation. */
 export interface StorageOperations {
-  /** Makes the folder a registry, if it is none yet. */
-  init: {
-    args: { root: string; cluster: ClusterFile; expected?: string | undefined };
-    result: { publicKey: string; created: boolean };
-  };
+  /** The servers' key pair and what the cluster is. */
   identity: { args: { root: string }; result: RegistryIdentity };
   /** Which server key counts; without private keys. */
   serverKey: { args: { root: string }; result: ServerKeyState };

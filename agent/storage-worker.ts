@@ -1,9 +1,8 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
-import { confirm, readConfirmed } from "../registry/confirmed";
+import { confirm, markMoved, readConfirmed } from "../registry/confirmed";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson } from "../registry/files";
-import { initRegistry } from "../registry/init";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
 import {
   type ChangesSince,
@@ -16,11 +15,12 @@ import {
   scanClients,
 } from "../registry/reader";
 import type { ChangeFeed, ClientFile } from "../registry/schema";
+import { readNextKey } from "../registry/server-key";
 import { SessionReader } from "../registry/session-reader";
 import { appendSessions, rewriteSessions, sessionLogPath } from "../registry/sessions";
 import { messageOf } from "./log";
 import { assertMounted } from "./mounts";
-import { markMoved, readIdentity, readNextKey, ServerKeyReader } from "./rotation/server-key-files";
+import { readIdentity, ServerKeyReader } from "./rotation/server-key-files";
 import type {
   ReadResult,
   StorageMessage,
@@ -75,10 +75,9 @@ export class StorageWorker {
   }
 
   private readonly handlers: Handlers = {
-    init: ({ root, cluster, expected }) => initRegistry(root, cluster, expected),
     identity: ({ root }) => readIdentity(root),
     serverKey: ({ root }) => this.serverKeys.read(root),
-    nextKey: ({ root }) => readNextKey(root),
+    nextKey: async ({ root }) => (await readNextKey(root)) ?? null,
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {
       const [cluster, keys] = [await readCluster(root), await inspectServerKeys(root)];
@@ -110,7 +109,7 @@ export class StorageWorker {
     },
     markMoved: async ({ runtimeRoot, serverKey, publicKeys }) => {
       await assertMounted(runtimeRoot);
-      await markMoved(runtimeRoot, serverKey, publicKeys);
+      for (const publicKey of publicKeys) await markMoved(runtimeRoot, serverKey, publicKey);
       return null;
     },
     pollSessions: async ({ runtimeRoot, reader }) => {

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { bundleAgent } from "./bundle";
+import { bundleProgram } from "./bundle";
 import { mergeTags, policy, type Tags } from "./support";
 
 export interface AgentBundleArgs {
@@ -33,7 +33,7 @@ export class AgentBundle extends pulumi.ComponentResource {
   readonly object: aws.s3.BucketObjectv2;
 
   constructor(name: string, args: AgentBundleArgs, opts?: pulumi.ComponentResourceOptions) {
-    const bundle = bundleAgent(args.entry, args.outputFolder);
+    const bundle = bundleProgram("the agent", args.entry, args.outputFolder);
     super("wgc:index:AgentBundle", name, { clusterName: args.clusterName }, opts);
     this.sha256 = bundle.sha256;
     this.key = `${AGENT_PREFIX}${bundle.sha256}.js`;

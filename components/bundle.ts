@@ -4,25 +4,26 @@ import { dirname, join, relative } from "node:path";
 import { buildSync } from "esbuild";
 import { UserError } from "../config/errors";
 
-/** The agent as one file, named by its content. */
+/** A program as one file, named by its content. */
 export interface Bundle {
   readonly sha256: string;
   /** Path of the file, relative to the working directory, so that state is the same on every machine. */
   readonly file: string;
 }
 
-/** The project's package.json, whose version is the agent's. */
+/** The project's package.json, whose version is its programs'. */
 const MANIFEST = join(__dirname, "..", "package.json");
 
 /**
- * Bundles the agent into one CommonJS file and stores it as `<outputFolder>/<sha256>.js`. The same sources give the same bytes on
+ * Bundles a program into one CommonJS file and stores it as `<outputFolder>/<sha256>.js`. The same sources give the same bytes on
  * every machine: no source map, no absolute path, no time; the version is package.json's.
+ * @param what the program's name in errors: `the agent`
  * @throws UserError when the entry is missing or does not compile.
  */
-export function bundleAgent(entry: string, outputFolder: string): Bundle {
+export function bundleProgram(what: string, entry: string, outputFolder: string): Bundle {
   if (!existsSync(entry))
-    throw new UserError(`the agent's source ${entry} is missing; is this checkout complete? (git status)`);
-  const content = compile(entry);
+    throw new UserError(`${what}'s source ${entry} is missing; is this checkout complete? (git status)`);
+  const content = compile(what, entry);
   const sha256 = createHash("sha256").update(content).digest("hex");
   const file = join(outputFolder, `${sha256}.js`);
   mkdirSync(outputFolder, { recursive: true });
@@ -33,13 +34,13 @@ export function bundleAgent(entry: string, outputFolder: string): Bundle {
   return { sha256, file: relative(process.cwd(), file) };
 }
 
-function compile(entry: string): Uint8Array {
+function compile(what: string, entry: string): Uint8Array {
   try {
     const result = buildSync({
       entryPoints: [entry],
       bundle: true,
       write: false,
-      // Read by agent/version.ts; logs, `agent.js version` and wgc_agent_info show it.
+      // Read by agent/version.ts and control/; logs, `agent.js version` and wgc_agent_info show it.
       define: { __WGC_VERSION__: JSON.stringify(projectVersion()) },
       platform: "node",
       target: "node24",
@@ -58,7 +59,7 @@ function compile(entry: string): Uint8Array {
     return output.contents;
   } catch (cause) {
     throw new UserError(
-      `the agent (${entry}) cannot be bundled: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${what} (${entry}) cannot be bundled: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     );
   }

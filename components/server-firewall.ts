@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
 import { ports } from "./endpoint";
+import { type Flow, NFS, passFlow } from "./flow";
 import { mergeTags, type Tags } from "./support";
 
 /** The ports and neighbours of a server. */
@@ -15,15 +16,6 @@ export interface FirewallArgs {
   readonly tags: Tags;
 }
 
-interface Flow {
-  readonly name: string;
-  readonly why: string;
-  readonly protocol: "udp" | "tcp";
-  readonly port: number;
-}
-
-const NFS = 2049;
-
 /**
  * Everything that may pass between servers and their neighbours, both ends of each flow in one place. Servers take nothing from
  * anywhere but the load balancer (its group may be named although client addresses are preserved:
@@ -36,27 +28,8 @@ export function connectServers(
   opts: pulumi.CustomResourceOptions,
 ): readonly pulumi.Resource[] {
   const tags = mergeTags(args.tags);
-  const pair = (flow: Flow, from: pulumi.Input<string>, to: pulumi.Input<string>) => {
-    const rule = {
-      description: flow.why,
-      ipProtocol: flow.protocol,
-      fromPort: flow.port,
-      toPort: flow.port,
-      tags,
-    };
-    return [
-      new aws.vpc.SecurityGroupEgressRule(
-        `${name}-${flow.name}-out`,
-        { ...rule, securityGroupId: from, referencedSecurityGroupId: to },
-        opts,
-      ),
-      new aws.vpc.SecurityGroupIngressRule(
-        `${name}-${flow.name}-in`,
-        { ...rule, securityGroupId: to, referencedSecurityGroupId: from },
-        opts,
-      ),
-    ];
-  };
+  const pair = (flow: Flow, from: pulumi.Input<string>, to: pulumi.Input<string>) =>
+    passFlow(name, flow, { from, to, tags }, opts);
   const { loadBalancerSecurityGroupId: balancer, fileSystemSecurityGroupId: files } = args;
   const tunnels = ports(args).map(
     ({ suffix, port }): Flow => ({ name: `tunnel${suffix}`, why: "WireGuard", protocol: "udp", port }),

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeTags, policy, type Tags, trust } from "./support";
+import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
   readonly clusterName: string;
@@ -48,6 +48,17 @@ export class ServerRole extends pulumi.ComponentResource {
 }
 
 function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
+  const mount = (
+    Sid: string,
+    Action: string,
+    accessPoints: pulumi.Input<string> | pulumi.Input<string>[],
+  ): PolicyStatement => ({
+    Sid,
+    Effect: "Allow",
+    Action,
+    Resource: args.fileSystemArn,
+    Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": accessPoints } },
+  });
   return policy(
     // Operators open sessions through SSM instead of SSH. These are the parts of AmazonSSMManagedInstanceCore that a session needs; the
     // rest (reading every parameter, patching, run command) is left out. None of the actions knows a narrower resource
@@ -71,18 +82,13 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       Action: "s3:GetObject",
       Resource: pulumi.interpolate`${args.agentBucketArn}/${args.agentKeyPrefix}*`,
     },
-    // Servers read the registry and write session records. Writing the registry is needed as long as the first server to boot makes the
-    // server's key pair; a control function takes that over, and then ClientWrite is for the runtime access point alone.
-    {
-      Sid: "MountSharedStorage",
-      Effect: "Allow",
-      Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-      Resource: args.fileSystemArn,
-      Condition: {
-        StringEquals: {
-          "elasticfilesystem:AccessPointArn": [args.registryAccessPointArn, args.runtimeAccessPointArn],
-        },
-      },
-    },
+    // Servers read the registry and write records about themselves; whatever changes the registry is the control function's. What one
+    // mounts without ClientWrite is read-only, whatever its mount options say
+    // (https://docs.aws.amazon.com/efs/latest/ug/iam-access-control-nfs-efs.html).
+    mount("MountSharedStorage", "elasticfilesystem:ClientMount", [
+      args.registryAccessPointArn,
+      args.runtimeAccessPointArn,
+    ]),
+    mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
   );
 }

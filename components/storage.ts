@@ -59,7 +59,7 @@ export class Storage extends pulumi.ComponentResource {
       `${name}-efs-sg`,
       {
         vpcId: args.vpcId,
-        description: "wgc file system: servers in, nothing out",
+        description: "wgc file system: servers and control function in, nothing out",
         tags: mergeTags(args.tags, { Name: `${args.clusterName}-efs` }),
       },
       { parent: this },
@@ -78,8 +78,10 @@ export class Storage extends pulumi.ComponentResource {
       { fileSystemId: fileSystem.id, backupPolicy: { status: "ENABLED" } },
       { parent: this },
     );
-    this.registryAccessPoint = this.accessPoint(name, "registry", fileSystem, args);
-    this.runtimeAccessPoint = this.accessPoint(name, "runtime", fileSystem, args);
+    this.registryAccessPoint = this.accessPoint(name, "registry", "/registry", fileSystem, args);
+    // Inside the registry's tree: who administers it sees what the servers say of themselves, with one mount; a server sees no more of the
+    // registry through this access point than this folder (docs/decisions/0016).
+    this.runtimeAccessPoint = this.accessPoint(name, "runtime", "/registry/runtime", fileSystem, args);
     const rules = this.fileSystemPolicy(name, fileSystem);
     this.ready = [...targets, rules];
     this.registerOutputs({
@@ -186,7 +188,7 @@ export class Storage extends pulumi.ComponentResource {
         policy: policy(
           // NFS without TLS can be read on the wire.
           deny("DenyClearText", { Bool: { "aws:SecureTransport": "false" } }),
-          // The root of the file system holds both trees with every file's real owner; only these access points keep them apart. A mount
+          // The root of the file system is everything with every file's real owner; only these access points bound what one sees. A mount
           // without any has no such key, which a negated operator matches too
           // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html).
           deny("DenyOutsideAccessPoints", {
@@ -205,6 +207,7 @@ export class Storage extends pulumi.ComponentResource {
   private accessPoint(
     name: string,
     part: "registry" | "runtime",
+    path: string,
     fileSystem: aws.efs.FileSystem,
     args: StorageArgs,
   ): aws.efs.AccessPoint {
@@ -214,7 +217,7 @@ export class Storage extends pulumi.ComponentResource {
         fileSystemId: fileSystem.id,
         posixUser: { uid: OWNER, gid: OWNER },
         rootDirectory: {
-          path: `/${part}`,
+          path,
           creationInfo: { ownerUid: OWNER, ownerGid: OWNER, permissions: "0700" },
         },
         tags: mergeTags(args.tags, { Name: `${args.clusterName}-${part}` }),

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
@@ -11,11 +12,13 @@ import { Servers, WARMUP_SECONDS } from "./servers";
 import { Storage } from "./storage";
 import { mergeTags, type Place, type Tags } from "./support";
 
-/** A cluster's settings (each is described in config/schema.ts) and where the agent comes from. */
+/** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
   /** Absolute path of the agent's TypeScript entry. */
   readonly agentEntry: string;
-  /** Absolute path of the folder that keeps bundled agents. */
+  /** Absolute path of the control function's TypeScript entry. */
+  readonly controlEntry: string;
+  /** Absolute path of the folder that keeps bundled programs. */
   readonly bundleFolder: string;
 }
 
@@ -34,6 +37,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly agentBucket: pulumi.Output<string>;
   readonly vpcId: pulumi.Output<string>;
   readonly launchTemplateId: pulumi.Output<string>;
+  readonly serverPublicKey: pulumi.Output<string>;
+  readonly controlFunctionName: pulumi.Output<string>;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -75,6 +80,25 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    const control = new ControlFunction(
+      `${name}-control`,
+      {
+        ...common,
+        place,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        fileSystemArn: storage.fileSystemArn,
+        fileSystemSecurityGroupId: storage.securityGroupId,
+        registryAccessPointArn: storage.registryAccessPoint.arn,
+        startsAfter: storage.ready,
+        entry: args.controlEntry,
+        outputFolder: args.bundleFolder,
+        concurrency: args.controlConcurrency,
+        logRetentionDays: args.flowLogRetentionDays,
+        cluster: clusterDescription(args, endpoint.clientEndpoint),
+      },
+      inside,
+    );
     const servers = new Servers(
       `${name}-servers`,
       {
@@ -87,8 +111,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
-        userData: userData(args, endpoint, storage, bundle),
-        bootsAfter: [network.vpc, ...storage.ready, ...endpoint.listeners, bundle.object, role.rights],
+        userData: userData(args, storage, bundle),
+        bootsAfter: [
+          ...[network.vpc, ...storage.ready, ...endpoint.listeners],
+          ...[bundle.object, role.rights, control.init],
+        ],
       },
       inside,
     );
@@ -107,6 +134,8 @@ export class VpnCluster extends pulumi.ComponentResource {
     this.agentBucket = bundle.bucketName;
     this.vpcId = vpcId;
     this.launchTemplateId = servers.launchTemplateId;
+    this.serverPublicKey = control.serverPublicKey;
+    this.controlFunctionName = control.functionName;
     this.registerOutputs({
       clientEndpoint: this.clientEndpoint,
       staticIps: this.staticIps,
@@ -117,6 +146,8 @@ export class VpnCluster extends pulumi.ComponentResource {
       agentBucket: this.agentBucket,
       vpcId: this.vpcId,
       launchTemplateId: this.launchTemplateId,
+      serverPublicKey: this.serverPublicKey,
+      controlFunctionName: this.controlFunctionName,
     });
   }
 
@@ -131,24 +162,33 @@ export class VpnCluster extends pulumi.ComponentResource {
   }
 }
 
-function userData(
+/** What clients' configurations are made of; it is in the registry and not in user data, so that a change of it rolls no server. */
+function clusterDescription(
   args: VpnClusterArgs,
-  endpoint: Endpoint,
-  storage: Storage,
-  bundle: AgentBundle,
-): pulumi.Output<string> {
+  endpoint: pulumi.Input<string>,
+): ControlFunctionArgs["cluster"] {
+  return {
+    cluster: args.clusterName,
+    endpoint,
+    tunnelIpv4: args.tunnelCidr,
+    dns: args.clientDns,
+    routes: args.clientRoutes,
+    mtu: args.mtu,
+    persistentKeepalive: args.persistentKeepalive,
+  };
+}
+
+function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): pulumi.Output<string> {
   const known = pulumi.all([
-    endpoint.clientEndpoint,
     storage.fileSystemId,
     storage.registryAccessPoint.id,
     storage.runtimeAccessPoint.id,
     bundle.bucketName,
   ]);
-  return known.apply(([address, fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
+  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
     renderUserData({
       ...args,
       cluster: args.clusterName,
-      endpoint: address,
       healthCheckSeconds: HEALTH_CHECK.interval,
       fileSystemId,
       registryAccessPointId,

@@ -76,14 +76,15 @@ export const settingsSchema = z.strictObject({
   flowLogRetentionDays: numberOf(RETENTION_DAYS, {
     default: "30",
     example: "30",
-    description: "Days to keep VPC flow logs.",
+    description: "Days to keep VPC flow logs and the control function's log.",
   }),
 
   // The next port is the one of every other generation of the server key.
   listenPort: integer(1, 65534, {
     default: "51820",
     example: "51820",
-    description: "UDP port that clients connect to. A later change needs steps by hand (operations.md).",
+    description:
+      "UDP port that clients connect to. After a change give clients their new configuration files (operations.md).",
   }),
   // One rule of the load balancer's group is path MTU discovery's.
   clientSourceRanges: rangeList(RULES_OF_A_GROUP - 1, {
@@ -112,7 +113,7 @@ export const settingsSchema = z.strictObject({
     default: "",
     example: "vpn.example.com",
     description:
-      "DNS name of the client endpoint, made as an alias in dnsZone. A later change needs steps by hand (operations.md).",
+      "DNS name of the client endpoint, made as an alias in dnsZone. After a change give clients their new configuration files (operations.md).",
   }),
   dnsZone: text(DNS_NAME, "the name of a public Route 53 zone like example.com", {
     default: "",
@@ -131,25 +132,25 @@ export const settingsSchema = z.strictObject({
     default: "",
     example: "10.0.0.0/16",
     description:
-      "What clients reach through the tunnel; empty means the VPC, 0.0.0.0/0 means everything. A later change needs steps by hand (operations.md).",
+      "What clients reach through the tunnel; empty means the VPC, 0.0.0.0/0 means everything. After a change give clients their new configuration files (operations.md).",
   }),
   clientDns: textList(ADDRESS, "IPv4 addresses", {
     default: "",
     example: "10.0.0.2",
     description:
-      "DNS servers for clients; empty leaves a client's own. A later change needs steps by hand (operations.md).",
+      "DNS servers for clients; empty leaves a client's own. After a change give clients their new configuration files (operations.md).",
   }),
   mtu: integer(1280, 1440, {
     default: "1420",
     example: "1420",
     description:
-      "MTU of the tunnel: 1500 less 80 bytes of WireGuard over IPv6, 60 over IPv4. A later change needs steps by hand (operations.md).",
+      "MTU of the tunnel: 1500 less 80 bytes of WireGuard over IPv6, 60 over IPv4. After a change give clients their new configuration files (operations.md).",
   }),
   persistentKeepalive: integer(1, 119, {
     default: "25",
     example: "25",
     description:
-      "Seconds between a silent client's keepalives; the load balancer forgets a UDP flow after 120. A later change needs steps by hand (operations.md).",
+      "Seconds between a silent client's keepalives; the load balancer forgets a UDP flow after 120. After a change give clients their new configuration files (operations.md).",
   }),
 
   instanceType: text(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type like c7g.medium", {
@@ -200,6 +201,18 @@ export const settingsSchema = z.strictObject({
     description:
       "Let a server that the load balancer sends a client's packets to start the handshake itself, instead of waiting for the client's timers.",
   }),
+
+  controlConcurrency: integer(
+    1,
+    100,
+    {
+      default: "5",
+      example: "5",
+      description:
+        "Calls of the control function that run at once, taken out of the account's quota; changes wait for each other anyway. 0 reserves none: accounts keep at least 100 unreserved, so those with a new account's quota (10) need it.",
+    },
+    [0],
+  ),
 
   scaleOutCpuPercent: integer(1, 100, {
     default: "70",

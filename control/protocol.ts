@@ -2,7 +2,8 @@
  * What the control function is asked and what it answers. One request is one JSON document; so is one answer. The same shapes
  * serve the deployed function, the lab and a local folder.
  */
-import { z } from "zod";
+// Not `{ z }`: that object has all of zod's languages in it, which are half of a bundle.
+import * as z from "zod";
 import { clientNameSchema, clusterFileSchema, presharedKeySchema, publicKeySchema } from "../registry/schema";
 import { isCidr, isHostCidr } from "../wireguard/addresses";
 
@@ -284,6 +285,9 @@ export type ControlErrorCode =
   | "corrupt"
   | "missing"
   | "storage"
+  /** Told by the way there, not by the function: the caller lacks a right, or the function was not reached or did not answer. */
+  | "forbidden"
+  | "unreachable"
   | "internal";
 
 /** Why a request failed: nothing was changed then. */

@@ -134,6 +134,8 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       const { name, since, limit } = rerouteParams.parse(params);
       return (await lab.client(name).reroutes.first(since, limit)) ?? null;
     }
+    case "control":
+      return lab.administer(params);
     case "revoke":
       return lab.members.revoke(named.parse(params).name);
     case "exec": {

@@ -3,13 +3,15 @@
  * the shared file system, clients, and a backend behind the servers. Runs inside the lab's own namespaces (see
  * enter.ts); nothing here touches the host.
  */
-import { copyFileSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
+import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import { type Client, ECHO_PORT } from "./client";
+import { LabControl } from "./control";
 import { Group } from "./group";
 import { MetadataService } from "./imds";
 import { Machine, type Site } from "./machine";
@@ -19,6 +21,7 @@ import { Network } from "./network";
 import { attempt } from "./process";
 import { type Roamed, roam } from "./roam";
 import type { Server } from "./server";
+import { controlFolder, layFolders } from "./shared-folders";
 import type { LabEvent, LabStatus, ServerStatus } from "./status";
 import { Trouble } from "./trouble";
 
@@ -33,6 +36,7 @@ export class Lab {
   readonly group: Group;
   readonly members: Members;
   readonly trouble: Trouble;
+  private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
   private readonly began = performance.now();
@@ -55,7 +59,9 @@ export class Lab {
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
     const { echoProgram } = options;
-    this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable });
+    this.control = new LabControl(model.control, controlFolder(model, site.lab));
+    const control = this.control.client;
+    this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable, control });
   }
 
   /** Lays the network and the shared folders; servers come with {@link up}. */
@@ -76,6 +82,7 @@ export class Lab {
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
+    this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
     await this.group.fill();
   }
 
@@ -142,6 +149,13 @@ export class Lab {
     return this.members.client(name);
   }
 
+  /** Answers a request to the control function, as its invocation does on AWS. */
+  async administer(request: unknown): Promise<Response> {
+    const response = await this.control.handle(request);
+    if (response.ok) this.members.noteChange(response);
+    return response;
+  }
+
   /** A client's router forgets its mapping; see {@link roam}. @param to name of the server to lead to */
   async roam(name: string, to?: string): Promise<Roamed> {
     const target = to === undefined ? undefined : this.group.server(to).place.address;
@@ -199,20 +213,6 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
-  }
-}
-
-/** Makes the folders that all machines share, with the plan's objects in its buckets. */
-function layFolders(model: LabModel, lab: string): void {
-  for (const folder of ["disks", "efs", "s3"]) mkdirSync(join(lab, folder), { recursive: true });
-  for (const object of model.objects) {
-    const target = join(lab, "s3", object.bucket, object.key);
-    mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(object.path, target);
-  }
-  for (const system of model.fileSystems) {
-    for (const point of system.accessPoints)
-      mkdirSync(join(lab, "efs", system.id, point.id), { recursive: true });
   }
 }
 

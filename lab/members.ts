@@ -1,11 +1,11 @@
-/** The lab's VPN clients and the operator who adds and revokes them: through the registry, as on AWS. */
+/** The lab's VPN clients and the operator who adds and revokes them: through the control function, as on AWS. */
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
+import type { ControlClient } from "../control/client";
+import type { Response } from "../control/protocol";
 import { isClientName } from "../registry/layout";
-import { readChanges, readCluster, readServerKeys } from "../registry/reader";
-import { addClient, removeClient, revokeClient } from "../registry/writer";
 import { renderClientConfig } from "../wireguard/config";
 import { generateKeyPair } from "../wireguard/keys";
 import { backendAddress, clientAddress, INTERNET } from "./addresses";
@@ -34,6 +34,8 @@ export interface MembersContext {
   isTaken(name: string): boolean;
   /** Servers that run and can be reached now. */
   reachable(): Server[];
+  /** The function that changes the registry. */
+  control: ControlClient;
 }
 
 /** A client as the registry has it now. */
@@ -64,16 +66,6 @@ export class Members {
     return client;
   }
 
-  /** Folder of the registry's access point. */
-  get registryPath(): string {
-    const { model, site } = this.context;
-    for (const system of model.fileSystems) {
-      const point = system.accessPoints.find((candidate) => candidate.path === "/registry");
-      if (point) return join(site.lab, "efs", system.id, point.id);
-    }
-    throw new UserError("the plan has no EFS access point with the path /registry");
-  }
-
   /**
    * Adds a client and connects it; resolves with what it took, in milliseconds since the registry had it: `applied`
    * until every server that can be reached knows it, `firstAnswer` until the backend answered it.
@@ -89,7 +81,7 @@ export class Members {
       // Nothing half-made stays, so that the same name can be tried again.
       this.clients.delete(name);
       await client.machine.kill();
-      await removeClient(this.registryPath, name);
+      await this.context.control.call("remove", { name });
       throw error;
     }
   }
@@ -118,14 +110,26 @@ export class Members {
   /** Revokes a client; resolves when every server that can be reached has removed it, with the milliseconds it took. */
   async revoke(name: string): Promise<{ applied: number }> {
     this.client(name);
-    await revokeClient(this.registryPath, name);
+    const { revision } = await this.context.control.call("revoke", { name });
     const began = performance.now();
-    const { revision } = await readChanges(this.registryPath);
     await this.whenApplied(revision);
     const applied = performance.now() - began;
     this.client(name).revoked = true;
     this.context.log(`${name} is revoked on every server after ${Math.round(applied)} ms`);
     return { applied };
+  }
+
+  /** Notes what somebody made of a client through the control function. */
+  noteChange({ operation, result }: Extract<Response, { ok: true }>): void {
+    if (operation !== "revoke" && operation !== "restore" && operation !== "remove") return;
+    const [name, revoked] =
+      "client" in result
+        ? [result.client.name, result.client.state === "revoked"]
+        : "name" in result
+          ? [result.name, true]
+          : ["", false];
+    const client = this.clients.get(name);
+    if (client) client.revoked = revoked;
   }
 
   /** Tells the clients that the load balancer took their flows from a server; a flow of a former mapping is nobody's. */
@@ -181,24 +185,16 @@ export class Members {
     return client;
   }
 
-  /** Adds a client to the registry. */
+  /** Adds a client to the registry, with a key of its own making. */
   private async enrol(name: string): Promise<Enrolled> {
-    const root = this.registryPath;
+    const { control } = this.context;
     const pair = generateKeyPair();
-    const client = await addClient(root, { name, publicKey: pair.publicKey });
-    const cluster = await readCluster(root);
-    const server = await readServerKeys(root);
-    const { revision } = await readChanges(root);
-    const config = renderClientConfig({
-      privateKey: pair.privateKey,
-      addresses: client.addresses,
-      mtu: cluster.mtu,
-      serverPublicKey: server.publicKey,
-      endpoint: cluster.endpoint,
-      allowedIps: client.routes ?? cluster.routes,
-      persistentKeepalive: cluster.persistentKeepalive,
-    });
-    return { config, revision, host: cluster.endpoint.replace(/:\d+$/, "") };
+    const { revision } = await control.call("add", { name, publicKey: pair.publicKey });
+    const { config: view } = (await control.call("config", { name })).result;
+    // Without its name servers: no machine of the lab has a resolver that wg-quick could set.
+    const { name: _, publicKey: __, dns: ___, ...interfaceAndPeer } = view;
+    const config = renderClientConfig({ ...interfaceAndPeer, privateKey: pair.privateKey });
+    return { config, revision, host: view.endpoint.replace(/:\d+$/, "") };
   }
 
   /** Resolves when every server that can be reached reports at least this revision. */

@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../config/errors";
 import type { Plan, PlannedResource } from "../plan";
+import { number, PlanView, record, text } from "./plan-view";
+import { type LabControlFunction, type LabFileSystem, readControl, readFileSystems } from "./storage-model";
 
 /** One Availability Zone with its subnets and the load balancer's static address in it. */
 export interface LabZone {
@@ -57,55 +59,8 @@ export interface LabModel {
   allowedFromBalancer: LabPortRule[];
   userData: string;
   objects: { bucket: string; key: string; path: string; sha256: string }[];
-  fileSystems: { id: string; accessPoints: { id: string; path: string }[] }[];
-}
-
-class PlanView {
-  constructor(private readonly plan: Plan) {}
-
-  all(type: string): PlannedResource[] {
-    return this.plan.resources.filter((resource) => resource.type === type);
-  }
-
-  /** At least one. */
-  some(type: string): PlannedResource[] {
-    const found = this.all(type);
-    return found.length > 0 ? found : [this.one(type)];
-  }
-
-  one(type: string): PlannedResource {
-    const found = this.all(type);
-    const [first] = found;
-    if (!first || found.length !== 1) {
-      throw new UserError(
-        `the lab needs exactly one ${type} in the plan of stack ${this.plan.stack}, found ${found.length}; ` +
-          "compare with: ./wgc plan",
-      );
-    }
-    return first;
-  }
-}
-
-function text(resource: PlannedResource, property: string): string {
-  const value = resource.inputs[property] ?? resource.outputs[property];
-  if (typeof value !== "string" && typeof value !== "number") {
-    throw new UserError(
-      `${resource.urn}: the lab needs a plain value of ${property}, the plan has ${JSON.stringify(value)}`,
-    );
-  }
-  return String(value);
-}
-
-function number(resource: PlannedResource, property: string): number {
-  const value = Number(text(resource, property));
-  if (!Number.isFinite(value)) {
-    throw new UserError(`${resource.urn}: ${property} must be a number for the lab`);
-  }
-  return value;
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  fileSystems: LabFileSystem[];
+  control: LabControlFunction;
 }
 
 function readZones(view: PlanView): LabZone[] {
@@ -217,16 +172,6 @@ function readObjects(view: PlanView): LabModel["objects"] {
     });
 }
 
-function readFileSystems(view: PlanView): LabModel["fileSystems"] {
-  const points = view.all("aws:efs/accessPoint:AccessPoint");
-  return view.all("aws:efs/fileSystem:FileSystem").map((system) => ({
-    id: system.id,
-    accessPoints: points
-      .filter((point) => point.inputs["fileSystemId"] === system.id)
-      .map((point) => ({ id: point.id, path: String(record(point.inputs["rootDirectory"])["path"] ?? "/") })),
-  }));
-}
-
 /**
  * Reads the lab's description of the cluster from a plan made in resolved mode.
  *
@@ -270,6 +215,7 @@ export function readModel(plan: Plan): LabModel {
     ).toString(),
     objects: readObjects(view),
     fileSystems: readFileSystems(view),
+    control: readControl(view),
   };
 }
 

@@ -151,6 +151,7 @@ function usageItems(plan: Plan, { usage }: PriceTable): string[] {
   if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
   if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
   else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);
+  if (has(types.lambda)) lines.push(`control function: ${usage.lambda}`);
   if (has(types.bucket)) lines.push(`S3: ${usage.s3}`);
   return lines;
 }

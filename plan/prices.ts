@@ -28,6 +28,7 @@ export interface PriceTable {
     readonly efs: string;
     readonly logs: string;
     readonly s3: string;
+    readonly lambda: string;
     readonly dataOut: string;
   };
 }
@@ -71,6 +72,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
       efs: "$0.30 per GB-month stored (kilobytes here); bursting throughput costs nothing more",
       logs: "$0.50 per GB of logs",
       s3: "pennies for the stored agent bundle",
+      lambda: "$0.20 per million calls and $0.0000133334 per GB-second (arm64); nothing at rest",
       dataOut: "$0.09 per GB out to the internet (first 10 TB)",
     },
   },

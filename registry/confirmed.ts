@@ -1,21 +1,51 @@
 import { promises as fs } from "node:fs";
 import { dirname, join } from "node:path";
+import { list } from "./claims";
 import { errorCode } from "./errors";
-import { confirmedPath, keyOfFileName } from "./layout";
+import { syncFolder } from "./files";
+import { confirmedPath, keyFileName, keyOfFileName, movedFolder } from "./layout";
 
-/** New keys of clients that have been used, as the servers marked them. */
+export { confirmedPath };
+
+/** The clients' new keys that a server has seen in use. */
 export async function readConfirmed(runtimeRoot: string): Promise<Set<string>> {
-  const files = await fs.readdir(join(runtimeRoot, "confirmed")).catch((error: unknown) => {
-    if (errorCode(error) === "ENOENT") return []; // no client's key has been replaced yet
-    throw error;
-  });
-  return new Set(files.flatMap((file) => keyOfFileName(file) ?? []));
+  return keysIn(join(runtimeRoot, "confirmed"));
 }
 
-/** Marks a client's new key as used; marking it again changes nothing. */
-export async function confirm(runtimeRoot: string, publicKey: string): Promise<void> {
-  const path = confirmedPath(runtimeRoot, publicKey);
+/** Whether a client's new key has been used. */
+export async function isConfirmed(runtimeRoot: string, publicKey: string): Promise<boolean> {
+  try {
+    await fs.access(confirmedPath(runtimeRoot, publicKey));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/** Marks a client's new key as used. Safe to repeat, and for several servers at once. */
+export function confirm(runtimeRoot: string, publicKey: string): Promise<void> {
+  return mark(confirmedPath(runtimeRoot, publicKey));
+}
+
+/** The keys of clients that have used the server's next key. */
+export function listMoved(runtimeRoot: string, nextServerKey: string): Promise<Set<string>> {
+  return keysIn(movedFolder(runtimeRoot, nextServerKey));
+}
+
+/** Marks that a client has used the server's next key. Safe to repeat. */
+export function markMoved(runtimeRoot: string, nextServerKey: string, clientKey: string): Promise<void> {
+  return mark(join(movedFolder(runtimeRoot, nextServerKey), keyFileName(clientKey)));
+}
+
+async function keysIn(folder: string): Promise<Set<string>> {
+  return new Set((await list(folder)).flatMap((file) => keyOfFileName(file) ?? []));
+}
+
+/** An empty file: its name says all, so there is no half of it, and making it twice is making it once. */
+async function mark(path: string): Promise<void> {
   await fs.mkdir(dirname(path), { recursive: true });
-  // The mark is its name alone, so there is no content that could be half there.
-  await (await fs.open(path, "a", 0o644)).close();
+  const handle = await fs.open(path, "a", 0o644);
+  await handle.close();
+  await syncFolder(dirname(path));
 }

@@ -112,6 +112,7 @@ async function writeTemporary(path: string, content: string, options: WriteOptio
   return temporary;
 }
 
+/** Makes the names in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, "r");
   try {

@@ -83,8 +83,8 @@ mount_share ${PATHS.runtime}
 fetch_agent
 sysctl -p ${PATHS.sysctls}
 log "kernel settings applied"
-${PATHS.node} ${PATHS.agent} init || fail "the registry could not be prepared"
-log "registry ready"
+${PATHS.node} ${PATHS.agent} init || fail "the cluster's key cannot be taken up; the lines above say why"
+log "the cluster's key is here"
 systemctl daemon-reload
 systemctl enable --now wgc-network.service wgc-agent.service wgc-rekey.path
 log "tunnel and agent started"

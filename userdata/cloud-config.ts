@@ -12,6 +12,7 @@ export interface BootMount {
   readonly fileSystemId: string;
   readonly accessPointId: string;
   readonly path: string;
+  readonly readOnly: boolean;
 }
 
 export interface CloudConfig {
@@ -35,12 +36,12 @@ export function renderCloudConfig(config: CloudConfig): string {
       permissions,
       content,
     })),
-    mounts: config.mounts.map(({ fileSystemId, accessPointId, path }) => [
+    mounts: config.mounts.map(({ fileSystemId, accessPointId, path, readOnly }) => [
       `${fileSystemId}:/`,
       path,
       "efs",
       // nofail: a server reboots and serves from its local copy while the file system is away.
-      `_netdev,nofail,tls,iam,accesspoint=${accessPointId}`,
+      `${readOnly ? "ro," : ""}_netdev,nofail,tls,iam,accesspoint=${accessPointId}`,
       "0",
       "0",
     ]),

@@ -37,17 +37,19 @@ export function bootFiles(args: UserDataArgs): readonly BootFile[] {
  * @throws UserError when the result does not fit into EC2's user data.
  */
 export function renderUserData(args: UserDataArgs): string {
-  const mount = (accessPointId: string, path: string) => ({
+  const mount = (accessPointId: string, path: string, readOnly: boolean) => ({
     fileSystemId: args.fileSystemId,
     accessPointId,
     path,
+    readOnly,
   });
   const text = renderCloudConfig({
     packages: packageNames,
     files: bootFiles(args),
     mounts: [
-      mount(args.registryAccessPointId, PATHS.registry),
-      mount(args.runtimeAccessPointId, PATHS.runtime),
+      // The servers' role may not write it anyway; like this the server says so itself ("Read-only file system").
+      mount(args.registryAccessPointId, PATHS.registry, true),
+      mount(args.runtimeAccessPointId, PATHS.runtime, false),
     ],
     run: [[PATHS.boot]],
   });
@@ -60,6 +62,6 @@ export function withinLimit(text: string): string {
   if (size <= USER_DATA_LIMIT_BYTES) return text;
   throw new UserError(
     `a server's user data is ${size} bytes and EC2 takes ${USER_DATA_LIMIT_BYTES}; ` +
-      "make wgc:clientRoutes or wgc:clientDns shorter, the only parts of it that grow",
+      "no setting makes it grow, so something in userdata/ became too long",
   );
 }

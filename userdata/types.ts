@@ -2,16 +2,11 @@
 export interface UserDataArgs {
   readonly cluster: string;
   readonly region: string;
-  /** `host:port` that clients connect to. */
-  readonly endpoint: string;
   readonly listenPort: number;
   readonly healthPort: number;
   readonly mtu: number;
   readonly tunnelCidr: string;
   readonly vpcCidr: string;
-  readonly clientDns: readonly string[];
-  readonly clientRoutes: readonly string[];
-  readonly persistentKeepalive: number;
   readonly drainSeconds: number;
   /** Seconds between two health checks of the load balancer. */
   readonly healthCheckSeconds: number;

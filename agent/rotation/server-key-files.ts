@@ -1,10 +1,8 @@
-// How the storage worker reads the state of the server key, and marks who has moved to the next one.
+// How the storage worker reads the state of the server key.
 import { promises as fs } from "node:fs";
-import { join } from "node:path";
-import { readJson, readText } from "../../registry/files";
-import { keyFileName, movedFolder, registryPaths } from "../../registry/layout";
+import { registryPaths } from "../../registry/layout";
 import { inspectServerKeys, readCluster, readServerKeys } from "../../registry/reader";
-import { type ClusterFile, rotationFileSchema } from "../../registry/schema";
+import { portOf, readRotation } from "../../registry/rotation-files";
 import type { RegistryIdentity, ServerKeyState } from "../storage-protocol";
 
 /**
@@ -14,30 +12,13 @@ import type { RegistryIdentity, ServerKeyState } from "../storage-protocol";
 export async function readIdentity(root: string): Promise<RegistryIdentity> {
   for (;;) {
     const keys = await readServerKeys(root);
-    const rotation = await readJson(registryPaths(root).rotation, rotationFileSchema);
+    const rotation = await readRotation(root);
     const cluster = await readCluster(root);
     if ((await readServerKeys(root)).publicKey !== keys.publicKey) continue;
     // The key goes first and cluster.json follows, so in between its port is said by the rotation alone.
-    const port = rotation?.next.publicKey === keys.publicKey ? rotation.next.port : portOf(cluster);
+    const port = rotation?.next.publicKey === keys.publicKey ? rotation.next.port : portOf(cluster.endpoint);
     return { keys, cluster, port };
   }
-}
-
-/** The private key of the next generation; null when there is none. */
-export async function readNextKey(root: string): Promise<string | null> {
-  return (await readText(registryPaths(root).nextKey))?.trim() ?? null;
-}
-
-/** Leaves a mark for each client that has used the next server key. */
-export async function markMoved(
-  runtimeRoot: string,
-  serverKey: string,
-  publicKeys: readonly string[],
-): Promise<void> {
-  const folder = movedFolder(runtimeRoot, serverKey);
-  await fs.mkdir(folder, { recursive: true });
-  for (const publicKey of publicKeys)
-    await (await fs.open(join(folder, keyFileName(publicKey)), "a", 0o644)).close();
 }
 
 /**
@@ -70,17 +51,13 @@ async function versionOf(folder: string): Promise<string> {
 }
 
 async function readState(root: string): Promise<ServerKeyState> {
-  const rotation = await readJson(registryPaths(root).rotation, rotationFileSchema);
+  const rotation = await readRotation(root);
   const next =
     rotation === undefined
       ? undefined
       : { publicKey: rotation.next.publicKey, port: rotation.next.port, phase: rotation.phase };
   const { publicKey, problem } = await inspectServerKeys(root);
   if (publicKey === undefined) throw new Error(problem ?? "the registry has no server key");
-  const port = next?.publicKey === publicKey ? next.port : portOf(await readCluster(root));
+  const port = next?.publicKey === publicKey ? next.port : portOf((await readCluster(root)).endpoint);
   return { publicKey, port, next };
-}
-
-function portOf({ endpoint }: ClusterFile): number {
-  return Number(endpoint.slice(endpoint.lastIndexOf(":") + 1));
 }

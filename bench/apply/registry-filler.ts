@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkValue, toJson } from "../../registry/files";
-import { registryPaths } from "../../registry/layout";
+import { registryPaths, runtimeOf } from "../../registry/layout";
 import { readClient, readCluster } from "../../registry/reader";
 import { clientFileSchema } from "../../registry/schema";
 import { restoreClient, revokeClient } from "../../registry/writer";
@@ -18,22 +18,15 @@ import { isUsablePublicKey } from "../../wireguard/keys";
 /** Folder of the labs' shared file systems, as lab/daemon.ts lays it. */
 const EFS = "/run/lab/efs";
 
-/** Access point with this file or folder in it. */
-function accessPoint(holds: string): string {
-  for (const system of readdirSync(EFS)) {
-    if (system.startsWith(".")) continue;
-    for (const point of readdirSync(join(EFS, system))) {
-      const folder = join(EFS, system, point);
-      if (readdirSync(folder).includes(holds)) return folder;
-    }
-  }
-  throw new Error(`no access point holds ${holds}`);
+/** Folder of the registry: the access point's path in the file system. */
+export function registryFolder(): string {
+  const system = readdirSync(EFS).find((name) => !name.startsWith("."));
+  if (system === undefined) throw new Error(`${EFS} has no file system`);
+  return join(EFS, system, "registry");
 }
 
-/** Folder of the registry. */
-export const registryFolder = (): string => accessPoint("cluster.json");
 /** Folder where servers record their sessions. */
-export const runtimeFolder = (): string => accessPoint("nodes");
+export const runtimeFolder = (): string => runtimeOf(registryFolder());
 
 /** Any 32 bytes but a few are a public key; making real pairs would take longer than all the rest. */
 function somePublicKey(): string {

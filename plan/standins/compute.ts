@@ -79,5 +79,4 @@ export const compute: Readonly<Record<string, Standin>> = {
   "aws:autoscaling/schedule:Schedule": handle("schedule"),
   "aws:lambda/function:Function": lambda,
   "aws:lambda/permission:Permission": handle("permission"),
-  "aws:lambda/invocation:Invocation": handle("invocation"),
 };

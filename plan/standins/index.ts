@@ -1,5 +1,6 @@
 import { sha256 } from "../values";
 import { compute } from "./compute";
+import { control } from "./control";
 import { governance } from "./governance";
 import { network } from "./network";
 import { random } from "./random";
@@ -9,6 +10,7 @@ import { storage } from "./storage";
 const standins: Readonly<Record<string, Standin>> = {
   ...network,
   ...compute,
+  ...control,
   ...storage,
   ...governance,
   ...random,

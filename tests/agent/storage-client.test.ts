@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../agent/clock";
 import { StorageAnswerError, StorageClient, StorageUnavailableError } from "../../agent/storage-client";
 import type { StorageRequest } from "../../agent/storage-protocol";
+import { initRegistry } from "../../registry/init";
 import { CLUSTER } from "../registry/cluster";
 import { FakeClock, settle } from "./fake-clock";
 import { silent } from "./fixtures";
@@ -151,7 +152,7 @@ test("workers that cannot be killed do not pile up", async () => {
   expect(made).toHaveLength(5);
 });
 
-test("the real worker: init, read, a worker that dies is replaced", async () => {
+test("the real worker: identity, follow, a worker that dies is replaced", async () => {
   const program = bundle("agent/main.ts", join(folder, "agent.js"));
   const children: ChildProcess[] = [];
   const client = new StorageClient({
@@ -165,7 +166,7 @@ test("the real worker: init, read, a worker that dies is replaced", async () => 
   });
   const root = join(folder, "registry");
   await expect(client.request("identity", { root })).rejects.toThrow(`${root}/cluster.json: does not exist`);
-  const { publicKey } = await client.request("init", { root, cluster: CLUSTER });
+  const { publicKey } = await initRegistry(root, CLUSTER);
   expect((await client.request("identity", { root })).keys.publicKey).toBe(publicKey);
   expect(await client.request("follow", { root, revision: 0 })).toEqual({ kind: "none", revision: 0 });
   const gone = new Promise((resolve) => children[0]?.once("exit", resolve));

@@ -4,9 +4,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentBundle } from "../../components/agent-bundle";
-import { bundleAgent } from "../../components/bundle";
+import { bundleProgram } from "../../components/bundle";
 import { UserError } from "../../config/errors";
 import { census, document, make, only } from "./harness";
+
+const bundleAgent = (entry: string, output: string) => bundleProgram("the agent", entry, output);
 
 /** A small agent in a folder of its own. */
 function sources(main = 'import { word } from "./word";\nconsole.log(word satisfies string);\n') {

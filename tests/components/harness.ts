@@ -27,6 +27,14 @@ const PROVIDED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
   "random:index/randomId:RandomId": { hex: "0badcafe" },
   "aws:kms/key:Key": { keyId: "key-1" },
+  "aws:lambda/invocation:Invocation": {
+    result: JSON.stringify({
+      version: 1,
+      ok: true,
+      operation: "init",
+      result: { publicKey: "the public key" },
+    }),
+  },
 };
 
 const CALLS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {

@@ -57,9 +57,16 @@ test("a server may do exactly this", async () => {
       {
         Sid: "MountSharedStorage",
         Effect: "Allow",
-        Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+        Action: "elasticfilesystem:ClientMount",
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": ["arn:registry", "arn:runtime"] } },
+      },
+      {
+        Sid: "WriteRecords",
+        Effect: "Allow",
+        Action: "elasticfilesystem:ClientWrite",
+        Resource: "arn:fs",
+        Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": "arn:runtime" } },
       },
     ],
   });

@@ -115,7 +115,7 @@ test("the file-system policy allows nobody, and asks only for what EFS says abou
   expect(used.filter((key) => !known.includes(key))).toEqual([]);
 });
 
-test("two access points, each its own tree with one owner", async () => {
+test("two access points with one owner, the servers' records inside the registry", async () => {
   const points = all(await build(), "aws:efs/accessPoint:AccessPoint").map(({ name, inputs }) => [
     name,
     inputs.rootDirectory,
@@ -127,7 +127,7 @@ test("two access points, each its own tree with one owner", async () => {
   });
   expect(points).toEqual([
     ["s-registry", directory("/registry"), { uid: 5182, gid: 5182 }],
-    ["s-runtime", directory("/runtime"), { uid: 5182, gid: 5182 }],
+    ["s-runtime", directory("/registry/runtime"), { uid: 5182, gid: 5182 }],
   ]);
 });
 

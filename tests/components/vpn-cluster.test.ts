@@ -15,7 +15,8 @@ function build(values: Record<string, string> = {}, preview = false) {
     stack: "test",
     values: { "aws:region": "eu-central-1", ...Object.fromEntries(own) },
   });
-  const args = { ...settings, agentEntry: join(folder, "main.ts"), bundleFolder: join(folder, "out") };
+  const entry = join(folder, "main.ts");
+  const args = { ...settings, agentEntry: entry, controlEntry: entry, bundleFolder: join(folder, "out") };
   return make(() => void new VpnCluster("wgc", args), preview);
 }
 
@@ -28,6 +29,8 @@ test("one component a concern, all inside the root", async () => {
     "wgc:index:Storage": "wgc",
     "wgc:index:AgentBundle": "wgc",
     "wgc:index:ServerRole": "wgc",
+    "wgc:index:ControlFunction": "wgc",
+    "wgc:index:ControlRole": "wgc-control",
     "wgc:index:Servers": "wgc",
     "wgc:index:Scaling": "wgc",
   });
@@ -46,21 +49,17 @@ test("every resource has a component for its parent, and its name starts with th
   for (const { name, parent } of made) expect(name === parent || name.startsWith(`${parent}-`)).toBe(true);
 });
 
-test("servers boot with what was made: addresses, file system, agent by its hash", async () => {
-  const made = await build({ clientDns: "10.0.0.2", dnsName: "vpn.example.com", dnsZone: "example.com" });
+test("servers boot with what was made: file system, agent by its hash", async () => {
+  const made = await build();
   const template = only(made, "aws:ec2/launchTemplate:LaunchTemplate");
   const data = parse(Buffer.from(template.inputs.userData, "base64").toString());
   const agentConfig = JSON.parse(data.write_files[0].content);
-  expect(agentConfig).toMatchObject({
-    cluster: "wgc-test",
-    endpoint: "vpn.example.com:51820",
-    clientDns: ["10.0.0.2"],
-  });
+  expect(agentConfig).toMatchObject({ cluster: "wgc-test", tunnelIpv4: "10.100.0.0/16" });
   expect(data.mounts.map((mount: string[]) => [mount[0], mount[1], mount[3]])).toEqual([
     [
       "wgc-storage-efs-id:/",
       "/mnt/wgc/registry",
-      "_netdev,nofail,tls,iam,accesspoint=wgc-storage-registry-id",
+      "ro,_netdev,nofail,tls,iam,accesspoint=wgc-storage-registry-id",
     ],
     ["wgc-storage-efs-id:/", "/mnt/wgc/runtime", "_netdev,nofail,tls,iam,accesspoint=wgc-storage-runtime-id"],
   ]);
@@ -69,7 +68,7 @@ test("servers boot with what was made: addresses, file system, agent by its hash
   expect(boot.content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
 });
 
-test("no server boots before its mounts, rights, agent, listener and routes are there", async () => {
+test("no server boots before its mounts, rights, agent, key, listener and routes are there", async () => {
   const { dependencies } = only(await build(), "aws:autoscaling/group:Group");
   expect(dependencies).toEqual(
     expect.arrayContaining([
@@ -80,9 +79,38 @@ test("no server boots before its mounts, rights, agent, listener and routes are 
       "wgc-server-policy",
       "wgc-agent-object",
       "wgc-endpoint-listener",
+      "wgc-control-init",
       "wgc-network",
     ]),
   );
+});
+
+test("what only clients' configurations have goes to the registry and not to servers: such a change rolls none", async () => {
+  const values = {
+    clientDns: "10.0.0.2",
+    persistentKeepalive: "20",
+    dnsName: "vpn.example.com",
+    dnsZone: "example.com",
+  };
+  const [before, after] = [await build(), await build(values)];
+  const template = "aws:ec2/launchTemplate:LaunchTemplate";
+  expect(only(after, template).inputs).toEqual(only(before, template).inputs);
+  const { input } = only(after, "aws:lambda/invocation:Invocation").inputs;
+  expect(JSON.parse(input)).toEqual({
+    version: 1,
+    operation: "init",
+    input: {
+      cluster: {
+        cluster: "wgc-test",
+        endpoint: "vpn.example.com:51820",
+        tunnelIpv4: "10.100.0.0/16",
+        dns: ["10.0.0.2"],
+        routes: ["10.0.0.0/16"],
+        mtu: 1420,
+        persistentKeepalive: 20,
+      },
+    },
+  });
 });
 
 test("servers stand where the settings say; the load balancer is always public, the file system always private", async () => {

@@ -51,6 +51,7 @@ test("an empty stack gets a whole, sound configuration", () => {
       drainSeconds: 20,
       serverKeyRotation: false,
       takeover: true,
+      controlConcurrency: 5,
       scaleOutCpuPercent: 70,
       scaleInCpuPercent: 30,
       scaleOutNetworkMBps: 10,
@@ -167,6 +168,7 @@ test.each([
     "10.0.0.2",
   ],
   ["persistentKeepalive", "120", "a whole number from 1 to 119", "25"],
+  ["controlConcurrency", "101", "a whole number from 1 to 100, or 0", "5"],
   ["drainSeconds", "5", "a whole number from 10 to 300", "20"],
   ["amiId", "latest", "an image id like ami-0123456789abcdef0, or empty", "ami-0123456789abcdef0"],
 ])("%s %s is refused", (key, value, allowed, example) => {

@@ -24,7 +24,7 @@ test("what cannot follow a change by itself says so", () => {
   const saying = (text: string) =>
     page.split("\n").flatMap((line) => (line.includes(text) ? [/`wgc:(\w+)`/.exec(line)?.[1]] : []));
   expect(saying("Not changeable after the first deployment.")).toEqual(["clusterName", "tunnelCidr"]);
-  expect(saying("A later change needs steps by hand (operations.md).")).toEqual([
+  expect(saying("After a change give clients their new configuration files (operations.md).")).toEqual([
     "listenPort",
     "dnsName",
     "clientRoutes",

@@ -45,6 +45,20 @@ describe("mount.efs keeps the file system's policy", () => {
   });
 });
 
+test("mount.efs refuses what the role of the instance has no right to, before it makes anything", () => {
+  const root = mkdtempSync(join(tmpdir(), "wgc-efs-"));
+  mkdirSync(join(root, ".points/fs-1"), { recursive: true });
+  writeFileSync(join(root, ".points/fs-1/fsap-1"), "none /registry\n");
+  const script = readFileSync(guest("mount.efs"), "utf8").replaceAll("/lab/efs", root);
+  writeFileSync(join(root, "mount.efs"), script);
+  const options = ["-o", "rw,tls,iam,accesspoint=fsap-1"];
+  expect(runTool("sh", [join(root, "mount.efs"), "fs-1:/", "/mnt/x", ...options])).toEqual({
+    code: 32,
+    text: "mount.efs: mount.nfs4: access denied by server while mounting fs-1:/: the role of this instance lacks elasticfilesystem:ClientMount on fsap-1\n",
+  });
+  expect(existsSync(join(root, "fs-1"))).toBe(false);
+});
+
 describe("the AWS command line knows one command", () => {
   test.each([
     [["s3", "ls"], "aws (lab): only 's3 cp' is known here, not 's3 ls'"],

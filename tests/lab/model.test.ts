@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 60_000);
 
 test("the dev stack's cluster is read whole", () => {
-  const { userData, objects, fileSystems, endpoint, group, ...rest } = readModel(dev);
+  const { userData, objects, fileSystems, endpoint, group, control, ...rest } = readModel(dev);
   expect(rest).toEqual({
     stack: "dev",
     region: "us-east-1",
@@ -57,9 +57,18 @@ test("the dev stack's cluster is read whole", () => {
   expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 491]);
   expect(endpoint).toMatchObject({ port: 51820, crossZone: true });
   expect(endpoint.dnsName).toMatch(/\.elb\.us-east-1\.amazonaws\.com$/);
-  expect(fileSystems.map(({ accessPoints }) => accessPoints.map(({ path }) => path).sort())).toEqual([
-    ["/registry", "/runtime"],
+  expect(fileSystems).toHaveLength(1);
+  expect(fileSystems[0]?.accessPoints.map(({ path, right }) => `${path} ${right}`).sort()).toEqual([
+    "/registry read",
+    "/registry/runtime write",
   ]);
+  expect({ ...control, calls: [] }).toEqual({
+    name: "wgc-dev-control",
+    fileSystem: fileSystems[0]?.id,
+    path: "/registry",
+    calls: [],
+  });
+  expect(control.calls.map((call) => JSON.parse(call).operation)).toEqual(["init"]);
   const [agent] = objects;
   expect(agent?.key).toBe(`agent/${agent?.sha256}.js`);
   expect(userData).toContain(`s3://${agent?.bucket}/${agent?.key}`);
@@ -98,6 +107,7 @@ test.each([
   "aws:autoscaling/group:Group",
   "aws:ec2/launchTemplate:LaunchTemplate",
   "aws:ec2/vpc:Vpc",
+  "aws:lambda/invocation:Invocation",
 ])("a plan without %s is refused by its name", (type) => {
   expect(() => readModel(without(type))).toThrow(
     expect.objectContaining({

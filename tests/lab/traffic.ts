@@ -1,4 +1,5 @@
 import { hardwareAddress } from "../../lab/network";
+import { PLACEHOLDER_KEY } from "../../plan/standins/control";
 import { CLIENTS, type Cluster, REGISTRY } from "./cluster";
 import { eventually, isHealthy } from "./support";
 
@@ -31,12 +32,13 @@ export function trafficTests(cluster: Cluster): void {
       expect(address).toBe(hardwareAddress(addr_info[0]?.local ?? ""));
   });
 
-  cluster.test("servers that booted at the same time agreed on one key", async () => {
+  cluster.test("all servers have the key that the control function made, and not the plan's", async () => {
     const keys = await Promise.all(
       (await cluster.serverNames()).map((name) => cluster.lab.sh(name, "wg show wg0 public-key")),
     );
     const [published] = (await cluster.lab.router(`cat ${REGISTRY}/server/public.key`)).split("\n");
     expect(keys).toEqual([published, published, published]);
+    expect(published).not.toBe(PLACEHOLDER_KEY);
     expect((await cluster.lab.router(`ls -A ${REGISTRY}/server`)).trim().split("\n")).toEqual([
       "private.key",
       "public.key",

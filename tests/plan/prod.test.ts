@@ -38,7 +38,7 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 2,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
@@ -47,7 +47,7 @@ test("how many of what", () => {
     "aws:ec2/route:Route": 3,
     "aws:ec2/routeTable:RouteTable": 6,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": 6,
-    "aws:ec2/securityGroup:SecurityGroup": 3,
+    "aws:ec2/securityGroup:SecurityGroup": 4,
     "aws:ec2/subnet:Subnet": 6,
     "aws:ec2/vpc:Vpc": 1,
     "aws:ec2/vpcEndpoint:VpcEndpoint": 1,
@@ -57,10 +57,12 @@ test("how many of what", () => {
     "aws:efs/fileSystemPolicy:FileSystemPolicy": 1,
     "aws:efs/mountTarget:MountTarget": 3,
     "aws:iam/instanceProfile:InstanceProfile": 1,
-    "aws:iam/role:Role": 2,
-    "aws:iam/rolePolicy:RolePolicy": 2,
+    "aws:iam/role:Role": 3,
+    "aws:iam/rolePolicy:RolePolicy": 3,
     "aws:kms/alias:Alias": 1,
     "aws:kms/key:Key": 1,
+    "aws:lambda/function:Function": 1,
+    "aws:lambda/invocation:Invocation": 1,
     "aws:lb/listener:Listener": 1,
     "aws:lb/loadBalancer:LoadBalancer": 1,
     "aws:lb/targetGroup:TargetGroup": 1,
@@ -71,14 +73,16 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 5,
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 5,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 6,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 6,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("76 resources in 9 components");
+  expect(countResources(plan).text).toBe("84 resources in 11 components");
   const own = [
     "AgentBundle",
+    "ControlFunction",
+    "ControlRole",
     "Endpoint",
     "Network",
     "Scaling",
@@ -147,14 +151,17 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     return `${groups.get(String(securityGroupId))} ${String(peer)} ${String(ipProtocol)} ${String(fromPort)}-${String(toPort)}`;
   };
   const [servers, balancer, files] = ["wgc-servers-sg", "wgc-endpoint-nlb-sg", "wgc-storage-efs-sg"];
+  const control = "wgc-control-sg";
   expect(ofType(plan, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(show).sort()).toEqual([
     `${balancer} 0.0.0.0/0 icmp 3-4`,
     `${balancer} 0.0.0.0/0 udp 51820-51820`,
     `${servers} ${balancer} tcp 8080-8080`,
     `${servers} ${balancer} udp 51820-51820`,
+    `${files} ${control} tcp 2049-2049`,
     `${files} ${servers} tcp 2049-2049`,
   ]);
   expect(ofType(plan, "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule").map(show).sort()).toEqual([
+    `${control} ${files} tcp 2049-2049`,
     `${balancer} ${servers} tcp 8080-8080`,
     `${balancer} ${servers} udp 51820-51820`,
     `${servers} 0.0.0.0/0 tcp 443-443`,
@@ -166,6 +173,7 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     group.inputs["egress"],
   ]);
   expect(inline).toEqual([
+    [undefined, undefined],
     [undefined, undefined],
     [undefined, undefined],
     [undefined, undefined],
@@ -225,6 +233,42 @@ test("user data names the agent's bundle by the hash of the file that is uploade
     expect(userData.toString()).toContain(`accesspoint=${point.id}`);
 });
 
+test("the control function: the registry mounted where it looks for it, in the private subnets, as code with a hash", () => {
+  const code = one("aws:lambda/function:Function");
+  const privateSubnets = ofType(plan, "aws:efs/mountTarget:MountTarget").map(
+    (target) => target.inputs["subnetId"],
+  );
+  expect(code.inputs).toMatchObject({
+    name: "wgc-prod-control",
+    runtime: "nodejs24.x",
+    architectures: ["arm64"],
+    handler: "index.handler",
+    reservedConcurrentExecutions: 5,
+    fileSystemConfig: {
+      arn: one("aws:efs/accessPoint:AccessPoint", "wgc-storage-registry").outputs["arn"],
+      localMountPath: "/mnt/registry",
+    },
+    environment: { variables: { WGC_REGISTRY: "/mnt/registry" } },
+    vpcConfig: {
+      subnetIds: privateSubnets,
+      securityGroupIds: [one("aws:ec2/securityGroup:SecurityGroup", "wgc-control-sg").id],
+    },
+  });
+  const { $archive } = code.inputs["code"] as {
+    $archive: { assets: Record<string, { $asset: { path: string; sha256: string } }> };
+  };
+  const { path = "", sha256 = "" } = $archive.assets["index.js"]?.$asset ?? {};
+  expect(path).toBe(`.wgc/bundles/${sha256}.js`);
+  const call = one("aws:lambda/invocation:Invocation");
+  expect(call.inputs["functionName"]).toBe("wgc-prod-control");
+  expect(call.inputs["triggers"]).toMatchObject({ code: sha256 });
+  expect(JSON.parse(String(call.inputs["input"])).input.cluster.endpoint).toBe(
+    plan.outputs["clientEndpoint"],
+  );
+  expect(plan.outputs["controlFunctionName"]).toBe("wgc-prod-control");
+  expect(one("aws:autoscaling/group:Group").dependencies).toContain(call.urn);
+});
+
 test("scaling: out on CPU or network, in only when both are low, bytes divided by the period", () => {
   expect(alarm("cpu-high")).toMatchObject({
     comparisonOperator: "GreaterThanThreshold",
@@ -272,16 +316,47 @@ test("permissions: exactly these statements", () => {
   const sids = (list: readonly JsonObject[]) =>
     list.map((statement) => `${String(statement["Effect"])} ${String(statement["Sid"])}`);
   const server = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-server-policy"));
-  expect(sids(server)).toEqual(["Allow OperatorSessions", "Allow FetchAgent", "Allow MountSharedStorage"]);
-  const points = ofType(plan, "aws:efs/accessPoint:AccessPoint").map((point) => point.outputs["arn"]);
+  expect(sids(server)).toEqual([
+    "Allow OperatorSessions",
+    "Allow FetchAgent",
+    "Allow MountSharedStorage",
+    "Allow WriteRecords",
+  ]);
+  const points = ["registry", "runtime"].map(
+    (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
+  );
+  const [registry, runtime] = points;
+  const fileSystem = one("aws:efs/fileSystem:FileSystem").outputs["arn"];
   expect(server[1]).toMatchObject({
     Action: "s3:GetObject",
     Resource: `arn:aws:s3:::${String(plan.outputs["agentBucket"])}/agent/*`,
   });
   expect(server[2]).toMatchObject({
-    Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-    Resource: one("aws:efs/fileSystem:FileSystem").outputs["arn"],
+    Action: "elasticfilesystem:ClientMount",
+    Resource: fileSystem,
     Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": points } },
+  });
+  expect(server[3]).toMatchObject({
+    Action: "elasticfilesystem:ClientWrite",
+    Resource: fileSystem,
+    Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": runtime } },
+  });
+  const control = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-control-rights-policy"));
+  expect(sids(control)).toEqual([
+    "Allow ConnectToVpc",
+    "Deny DenyInterfacesToCode",
+    "Allow WriteLog",
+    "Allow MountRegistry",
+  ]);
+  expect(control[1]?.["Condition"]).toEqual({
+    ArnEquals: {
+      "lambda:SourceFunctionArn": one("aws:lambda/function:Function").outputs["arn"],
+    },
+  });
+  expect(control[3]).toMatchObject({
+    Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+    Resource: fileSystem,
+    Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": registry } },
   });
   const files = statements(one("aws:efs/fileSystemPolicy:FileSystemPolicy"));
   expect(sids(files)).toEqual([

@@ -26,13 +26,13 @@ test("user data is a cloud-config of exactly the modules that the contract names
   ]);
 });
 
-test("both access points are mounted over TLS with the instance role", () => {
+test("both access points are mounted over TLS with the instance role, the registry read-only", () => {
   expect(document.mounts).toEqual([
     [
       "fs-0123456789abcdef0:/",
       "/mnt/wgc/registry",
       "efs",
-      "_netdev,nofail,tls,iam,accesspoint=fsap-0aaaaaaaaaaaaaaaa",
+      "ro,_netdev,nofail,tls,iam,accesspoint=fsap-0aaaaaaaaaaaaaaaa",
       "0",
       "0",
     ],
@@ -79,11 +79,7 @@ test("the agent accepts its configuration and reads what was meant", () => {
     listenPort: 51820,
     healthPort: 8080,
     mtu: 1420,
-    endpoint: "vpn.example.com:51820",
     tunnelIpv4: "10.100.0.0/16",
-    clientDns: ["10.0.0.2"],
-    clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
-    persistentKeepalive: 25,
     registryPath: "/mnt/wgc/registry",
     runtimePath: "/mnt/wgc/runtime",
     statePath: "/var/lib/wgc",

@@ -5,7 +5,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { keyFileName } from "../../../registry/layout";
 import { RegistryWriter } from "../../../registry/writer";
 import { generateKeyPair, generatePresharedKey } from "../../../wireguard/keys";
-import { changeKeys, formerly } from "./registry-rotation";
 import { step, until } from "./support";
 import { REGISTRY, RUNTIME, recorded, route, startRouter, TestClient, TestServer } from "./takeover-net";
 
@@ -14,6 +13,7 @@ const a = new TestServer("a", 1, bundle);
 const b = new TestServer("b", 2, bundle, { takeover: false });
 const c = new TestServer("c", 3, bundle);
 const servers = [a, b, c];
+const WHO = { who: "test" } as const;
 
 const allowed = async (server: TestServer, publicKey: string) =>
   (await server.dump()).peers.find((peer) => peer.publicKey === publicKey)?.allowedIps;
@@ -38,11 +38,8 @@ async function rotate(client: TestClient, seconds = 600) {
   const keys = generateKeyPair();
   const presharedKey = generatePresharedKey();
   const former = client.publicKey;
-  await changeKeys(REGISTRY, client.name, (file) => ({
-    publicKey: keys.publicKey,
-    presharedKey,
-    previous: formerly(file, seconds),
-  }));
+  const change = { publicKey: keys.publicKey, presharedKey, overlapSeconds: seconds };
+  await new RegistryWriter(REGISTRY).rotate(client.name, change, WHO);
   await everywhere("the new key's peer without an address", keys.publicKey, []);
   await everywhere("the former key's peer with the address", former, [`${client.tunnelAddress}/32`]);
   return { keys, presharedKey, former };
@@ -143,7 +140,7 @@ async function presharedOnly(): Promise<void> {
   const dave = await connected("dave", 40, a);
   const presharedKey = generatePresharedKey();
   const before = (await a.peer(dave))?.latestHandshake;
-  await changeKeys(REGISTRY, "dave", (file) => ({ presharedKey, previous: formerly(file, 600) }));
+  await new RegistryWriter(REGISTRY).rotate("dave", { presharedKey, overlapSeconds: 600 }, WHO);
   await until("the preshared key applied", async () => (await a.peer(dave))?.presharedKey === presharedKey);
   assert.equal(await dave.ping(), true, "the session goes on");
   assert.equal((await a.peer(dave))?.latestHandshake, before);
@@ -158,7 +155,7 @@ async function presharedOnly(): Promise<void> {
 async function revoked(): Promise<void> {
   const erin = await connected("erin", 50, a);
   const { keys, former } = await rotate(erin);
-  await new RegistryWriter(REGISTRY).revoke("erin");
+  await new RegistryWriter(REGISTRY).revoke("erin", WHO);
   await everywhere("neither key", former, undefined);
   await everywhere("neither key", keys.publicKey, undefined);
   step("revoked: neither key");

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { promises as fs } from "node:fs";
 import { movedFolder } from "../../../registry/layout";
 import { readServerKeys } from "../../../registry/reader";
-import { beginServerKey, endServerKey } from "./registry-rotation";
+import { abortRotation, beginRotation, finishRotation } from "../../../registry/server-key";
 import { step, until } from "./support";
 import { PORT, REGISTRY, RUNTIME, route, startRouter, TestClient, TestServer } from "./takeover-net";
 
@@ -14,6 +14,7 @@ const b = new TestServer("b", 2, bundle);
 const c = new TestServer("c", 3, bundle);
 const servers = [a, b, c];
 const SECOND = PORT + 1;
+const WHO = { who: "test" } as const;
 
 const keyOf = async (server: TestServer, name: string) =>
   (await server.dump(name).catch(() => undefined))?.interface.publicKey;
@@ -39,7 +40,9 @@ async function connected(name: string, number: number, server: TestServer): Prom
 
 /** Begins, until every server serves the next key to these clients. */
 async function begin(port: number, clients: readonly TestClient[]): Promise<string> {
-  const next = await beginServerKey(REGISTRY, port);
+  const { value } = await beginRotation(REGISTRY, WHO);
+  const next = value.next?.publicKey ?? "";
+  assert.ok(value.next?.endpoint.endsWith(`:${port}`));
   await serve("the next key everywhere", "wg1", next);
   await until("the clients there", async () => {
     const peers = await Promise.all(
@@ -110,7 +113,7 @@ async function rotation(alice: TestClient, bob: TestClient): Promise<void> {
 
 async function finish(alice: TestClient, bob: TestClient, next: string): Promise<void> {
   const gap = await gapDuring(alice, async () => {
-    await endServerKey(REGISTRY, "finishing");
+    await finishRotation(REGISTRY, WHO, { force: true });
     await serve("the next key is the current one", "wg0", next);
   });
   await serve("no other interface", "wg1", undefined);
@@ -132,7 +135,7 @@ async function second(alice: TestClient, bob: TestClient): Promise<void> {
   const unused = await begin(PORT, [alice]);
   await alice.follow(unused, PORT);
   await alice.answer("with the next key, at the first port");
-  await endServerKey(REGISTRY, "aborting");
+  await abortRotation(REGISTRY, WHO);
   await serve("the next key gone", "wg1", undefined);
   await until("no answer", async () => !(await alice.ping()));
   await alice.follow(current, SECOND);
@@ -145,7 +148,7 @@ async function second(alice: TestClient, bob: TestClient): Promise<void> {
   await alice.answer("with the third key");
   await a.killAgent();
   await b.killAgent();
-  await endServerKey(REGISTRY, "finishing");
+  await finishRotation(REGISTRY, WHO, { force: true });
   await Promise.all([a.startAgent(), b.startAgent()]);
   await serve("the third key everywhere", "wg0", third);
   await alice.answer("after the finish");

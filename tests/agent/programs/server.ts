@@ -1,6 +1,8 @@
 // One server in a namespace of its own: what user data would write, and the boot that would follow.
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
+import { initRegistry } from "../../../registry/init";
+import type { ClusterFile } from "../../../registry/schema";
 import { renderNftables } from "../../../userdata/nftables";
 import { parseDump } from "../../../wireguard/dump";
 import { health, tool, until } from "./support";
@@ -18,17 +20,24 @@ export const config = {
   listenPort: 51820,
   healthPort: PORT,
   mtu: 1420,
-  endpoint: "vpn.example.org:51820",
   tunnelIpv4: "10.100.0.0/16",
-  clientDns: [],
-  clientRoutes: ["10.0.0.0/16"],
-  persistentKeepalive: 25,
   registryPath: registry,
   runtimePath: `${root}/runtime`,
   statePath: `${root}/state`,
   drainSeconds: 2,
   healthCheckSeconds: 5,
   takeover: true,
+};
+/** What the control function was told about the cluster. */
+export const CLUSTER: ClusterFile = {
+  schema: 1,
+  cluster: config.cluster,
+  endpoint: "vpn.example.org:51820",
+  tunnelIpv4: config.tunnelIpv4,
+  dns: [],
+  routes: ["10.0.0.0/16"],
+  mtu: config.mtu,
+  persistentKeepalive: 25,
 };
 export const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 export const FIREWALL = `${root}/nftables.nft`;
@@ -50,6 +59,7 @@ export async function bootServer(): Promise<string> {
   await fs.mkdir(root);
   await fs.writeFile(env.WGC_AGENT_CONFIG, JSON.stringify(config));
   Object.assign(process.env, env);
+  await initRegistry(registry, CLUSTER);
   const publicKey = (await tool(process.execPath, bundle, "init")).trim();
   await fs.writeFile(FORWARDING, "1");
   const { tunnelIpv4: tunnelCidr, listenPort, healthPort } = config;

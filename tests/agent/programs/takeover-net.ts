@@ -1,10 +1,12 @@
 // A network for the takeover's tests, inside one set of namespaces: this one is the router and load balancer, servers and
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
 import { promises as fs } from "node:fs";
+import { initRegistry } from "../../../registry/init";
+import type { ClusterFile } from "../../../registry/schema";
 import { parseSessions } from "../../../registry/sessions";
-import { RegistryWriter } from "../../../registry/writer";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair, type KeyPair } from "../../../wireguard/keys";
+import { LocalWriter } from "../../registry/local-writer";
 import { metric, type RunningAgent, runAgent, tool, until } from "./support";
 
 export const BALANCER = { 4: "10.9.0.1", 6: "fd09::1" } as const;
@@ -200,7 +202,7 @@ export class TestClient extends Place {
 
   /** Registers it, and configures its machine as its config file would. */
   async join(family: 4 | 6, more: { expiresAt?: string } = {}): Promise<void> {
-    const file = await new RegistryWriter(REGISTRY).add({
+    const file = await new LocalWriter(REGISTRY).add({
       name: this.name,
       publicKey: this.publicKey,
       ...more,
@@ -262,20 +264,27 @@ export class TestClient extends Place {
   }
 }
 
+const CLUSTER: ClusterFile = {
+  schema: 1,
+  cluster: "wgc-test",
+  endpoint: `${BALANCER[4]}:${PORT}`,
+  tunnelIpv4: "10.100.0.0/16",
+  dns: [],
+  routes: [],
+  mtu: 1420,
+  persistentKeepalive: 0,
+};
+
 function configOf(name: string) {
   return {
     version: 1,
-    cluster: "wgc-test",
+    cluster: CLUSTER.cluster,
     region: "us-east-1",
     interface: "wg0",
     listenPort: PORT,
     healthPort: 8080,
     mtu: 1420,
-    endpoint: `${BALANCER[4]}:${PORT}`,
-    tunnelIpv4: "10.100.0.0/16",
-    clientDns: [],
-    clientRoutes: [],
-    persistentKeepalive: 0,
+    tunnelIpv4: CLUSTER.tunnelIpv4,
     registryPath: REGISTRY,
     runtimePath: RUNTIME,
     statePath: `${ROOT}/${name}/state`,
@@ -288,7 +297,7 @@ function configOf(name: string) {
 /** Makes this namespace the router, and the balancer's addresses its own. */
 export async function startRouter(): Promise<void> {
   await fs.mkdir("/run/netns", { recursive: true });
-  await fs.mkdir(ROOT, { recursive: true });
+  await initRegistry(REGISTRY, CLUSTER);
   await fs.writeFile("/proc/sys/net/ipv4/ip_forward", "1");
   await fs.writeFile("/proc/sys/net/ipv6/conf/all/forwarding", "1");
   const counter = (name: string) => `add counter inet lb ${name}\n`;

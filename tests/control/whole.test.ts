@@ -1,0 +1,141 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { keyFileName, movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { CLUSTER, errorOf, makeControl, newKey } from "./support";
+
+const now = () => new Date("2030-01-01T00:00:00.000Z");
+
+test("check finds what is wrong and mends it on request", async () => {
+  const { get, root } = await makeControl();
+  await get("add", { name: "a", publicKey: newKey() });
+  expect(await get("check", {})).toEqual({ findings: [], clients: 1 });
+  writeFileSync(registryPaths(root).address("10.100.0.77"), "nobody\n");
+  const { findings } = await get("check", {});
+  expect(findings).toMatchObject([{ repairable: true, repaired: false }]);
+  expect((await get("check", { repair: true })).findings).toMatchObject([{ repaired: true }]);
+  expect((await get("check", {})).findings).toEqual([]);
+});
+
+test("status is what each server last applied", async () => {
+  const { get, root } = await makeControl({ now });
+  await get("add", { name: "a", publicKey: newKey() });
+  const runtime = runtimeOf(root);
+  mkdirSync(join(runtime, "nodes"), { recursive: true });
+  const node = (instance: string, revision: number, time: string) =>
+    writeFileSync(
+      nodeRecordPath(runtime, instance),
+      JSON.stringify({ schema: 1, instance, revision, peers: 1, healthy: true, version: "0.1.0", time }),
+    );
+  node("i-2", 1, "2029-12-31T23:59:55.000Z");
+  node("i-1", 0, "2030-01-01T00:00:03.000Z");
+  expect(await get("status", {})).toEqual({
+    cluster: "wgc-test",
+    endpoint: "vpn.example.org:51820",
+    nodes: [
+      {
+        instance: "i-1",
+        revision: 0,
+        peers: 1,
+        healthy: true,
+        version: "0.1.0",
+        time: "2030-01-01T00:00:03.000Z",
+        ageSeconds: 0,
+        current: false,
+      },
+      expect.objectContaining({ instance: "i-2", ageSeconds: 5, current: true }),
+    ],
+  });
+});
+
+test("the audit log names who, what and by which invocation, and says when it was tampered with", async () => {
+  const { ask, get, root } = await makeControl({ source: "lambda" });
+  const publicKey = newKey();
+  await ask(
+    "add",
+    { name: "a", publicKey },
+    { caller: "arn:aws:iam::1:user/alice", meta: { invocation: "id-1", who: "forged" } },
+  );
+  await ask("revoke", { name: "a" }, { meta: { invocation: "id-2" } });
+  const page = await get("audit", { after: 1 });
+  expect(page.intact).toBe(true);
+  expect(page.entries).toEqual([
+    {
+      sequence: 2,
+      time: expect.any(String),
+      who: "arn:aws:iam::1:user/alice (stated)",
+      operation: "add",
+      client: "a",
+      before: 0,
+      after: 1,
+      changed: expect.arrayContaining(["publicKey", "addresses"]),
+      invocation: "id-1",
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+    expect.objectContaining({
+      sequence: 3,
+      who: "not stated",
+      operation: "revoke",
+      changed: ["revokedAt"],
+      invocation: "id-2",
+    }),
+  ]);
+  expect((await get("audit", { limit: 1 })).next).toBe(1);
+  const log = readFileSync(registryPaths(root).audit, "utf8");
+  writeFileSync(registryPaths(root).audit, log.replace("user/alice", "user/mallory"));
+  expect(await get("audit", {})).toMatchObject({ intact: false, problem: expect.any(String) });
+});
+
+test("in a local folder the process itself knows who asks", async () => {
+  const { ask, get } = await makeControl({ source: "local" });
+  await ask("add", { name: "a", publicKey: newKey() }, { caller: "stated", meta: { who: "root@here" } });
+  expect((await get("audit", { after: 1 })).entries[0]?.who).toBe("root@here");
+});
+
+test("the server key rotates: begin publishes, clients move, finish waits for them, config follows", async () => {
+  const { get, ask } = await makeControl();
+  const publicKey = newKey();
+  await get("add", { name: "a", publicKey });
+  const steady = await get("serverKey", { action: "status" });
+  expect(steady).toMatchObject({ phase: "steady", current: { endpoint: "vpn.example.org:51820" } });
+  const begun = await get("serverKey", { action: "begin" });
+  expect(begun).toMatchObject({
+    phase: "rotating",
+    current: steady.current,
+    next: { endpoint: "vpn.example.org:51821" },
+    moved: 0,
+    waiting: 1,
+    waitingFor: ["a"],
+  });
+  expect((await get("config", { name: "a" })).config).toMatchObject({
+    serverPublicKey: begun.next?.publicKey,
+    endpoint: "vpn.example.org:51821",
+  });
+  expect(errorOf(await ask("serverKey", { action: "finish" })).code).toBe("conflict");
+  const finished = await get("serverKey", { action: "finish", force: true }, "finish-once");
+  expect(finished).toMatchObject({ phase: "steady", current: begun.next });
+  // The answer was lost: the same request is no second finish.
+  expect(await get("serverKey", { action: "finish", force: true }, "finish-once")).toEqual(finished);
+  expect(errorOf(await ask("serverKey", { action: "finish", force: true })).code).toBe("conflict");
+  expect((await get("config", { name: "a" })).config.endpoint).toBe("vpn.example.org:51821");
+  const again = await get("serverKey", { action: "begin" });
+  expect(await get("serverKey", { action: "abort" })).toMatchObject({ phase: "steady", current: begun.next });
+  expect((await get("init", { cluster: CLUSTER })).publicKey).toBe(begun.next?.publicKey);
+  expect((await get("status", {})).endpoint).toBe("vpn.example.org:51821");
+  expect(again.next?.publicKey).not.toBe(begun.next?.publicKey);
+});
+
+test("the server key's rotation is finished without force when the servers have seen every client on it", async () => {
+  const { get, root } = await makeControl();
+  const publicKey = newKey();
+  await get("add", { name: "a", publicKey });
+  const { next } = await get("serverKey", { action: "begin" });
+  const folder = movedFolder(runtimeOf(root), next?.publicKey ?? "");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, keyFileName(publicKey)), "");
+  expect(await get("serverKey", { action: "status" })).toMatchObject({
+    moved: 1,
+    waiting: 0,
+    waitingFor: [],
+  });
+  expect(await get("serverKey", { action: "finish" })).toMatchObject({ phase: "steady", current: next });
+});

@@ -106,8 +106,7 @@ export class NextLane {
   /** Stops; the interface and its sessions stay. */
   async stop(): Promise<void> {
     this.marks.stop();
-    await this.takeover?.stop();
-    await this.reconciler.stop();
+    await Promise.all([this.takeover?.stop(), this.reconciler.stop()]);
   }
 
   /** Stops for good, because the interface goes. */

@@ -162,13 +162,14 @@ export class ServerKey {
   /** Brings the kernel to what the local copy says. */
   private async settle(): Promise<void> {
     const { config, local, exec, lock } = this.options;
-    // First of all the current key: clients that have moved to it wait for nothing else.
-    await lock.run(() => alignCurrent(config, local, exec));
+    const align = lock.run(() => alignCurrent(config, local, exec));
     if (this.next === undefined) {
-      await this.lane?.remove();
+      const lane = this.lane;
       this.lane = undefined;
-      await nextDown(exec);
+      // At once: clients that have moved wait for the key, and for their routes to the interface that goes to be gone.
+      await Promise.all([align, nextDown(exec), lane?.remove()]);
     } else {
+      await align;
       await nextUp(config, local, create, exec);
       if (this.lane === undefined) {
         this.lane = this.options.lane(this.next);

@@ -15,11 +15,15 @@ import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { createMetrics, onlineOf } from "./metrics";
 import { Mutex } from "./mutex";
+import { NewKeys } from "./new-keys";
 import { NodeRecord } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
+import { NextLane } from "./rotation/next-lane";
+import { ServerKey } from "./rotation/server-key";
 import type { StorageClient } from "./storage-client";
+import { LANES } from "./takeover/flow-events";
 import { addTakeoverMetrics } from "./takeover/metrics";
 import { Takeover } from "./takeover/takeover";
 import { WatchedDevice } from "./watched-device";
@@ -34,6 +38,8 @@ export interface AgentOptions {
   readonly log: Log;
   readonly storage: StorageClient;
   readonly device: Device;
+  /** The interface of the next server key; made when there is one. */
+  readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
   /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
@@ -53,6 +59,8 @@ const CHECKS_TO_NOTICE = 2;
  */
 export class Agent {
   private readonly clients: KnownClients;
+  private readonly newKeys: NewKeys;
+  private readonly serverKey: ServerKey;
   private readonly drain: Drain;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
@@ -64,14 +72,25 @@ export class Agent {
   private server: Server | undefined;
 
   constructor(private readonly options: AgentOptions) {
-    const { config, clock, log, storage, publicKey, local } = options;
+    const { config, clock, log, storage, local } = options;
     this.clients = new KnownClients({
       local,
       clock,
       log,
-      publicKey,
+      publicKey: () => this.serverKey.publicKey,
       probe: { publicKey: options.probeKey, address: probeAddress(config.tunnelIpv4) },
-      onChange: (scope) => this.reconciler.request(scope),
+      onChange: (scope) => {
+        this.reconciler.request(scope);
+        this.serverKey.lane?.request(scope);
+      },
+    });
+    this.newKeys = new NewKeys({
+      storage,
+      clock,
+      log,
+      runtimeRoot: config.runtimePath,
+      awaited: () => this.clients.awaitedKeys,
+      onUsed: (publicKeys) => this.clients.onUsedKeys(publicKeys),
     });
     const device = new WatchedDevice(options.device, clock);
     this.drain = new Drain({
@@ -89,16 +108,44 @@ export class Agent {
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
+          interface: config.interface,
+          lane: { ...LANES.current, port: config.listenPort },
           lock,
           desired: (publicKey) => this.clients.peer(publicKey),
+          // A client that goes back to this key waits for its route as well.
+          expecting: () => this.clients.awaitedKeys.size + (this.serverKey.lane?.movedCount ?? 0) > 0,
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.serverKey.lane?.seeCurrent(peers);
+          },
+          onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
           dated: (at) => this.clockOffset.heard(at),
         })
       : undefined;
+    this.serverKey = new ServerKey({
+      ...options,
+      lock,
+      lane: (next) =>
+        new NextLane({
+          ...options,
+          next,
+          desired: () => this.clients.peers,
+          peer: (publicKey) => this.clients.peer(publicKey),
+          revision: () => this.clients.revision,
+          onPeers: (peers) => this.newKeys.observe(peers),
+          device: options.nextDevice,
+        }),
+      onChanged: () => this.reconciler.request("everything"),
+    });
     this.reconciler = new Reconciler({
       interface: config.interface,
       device,
       lock,
-      onObserve: ({ dump }) => this.takeover?.observe(dump.peers),
+      onObserve: ({ dump }) => {
+        this.newKeys.observe(dump.peers);
+        this.serverKey.lane?.seeCurrent(dump.peers);
+        this.takeover?.observe(dump.peers);
+      },
       clock,
       log,
       desired: () => this.clients.peers,
@@ -115,22 +162,25 @@ export class Agent {
       device,
       line: options.probeLine,
       reconciler: this.reconciler,
+      secondPeers: () => this.clients.awaitedKeys.size,
       rest: () => ({
         draining: this.drain.reason,
-        expectedPublicKey: publicKey,
+        expectedPublicKey: this.serverKey.publicKey,
         expectedListenPort: config.listenPort,
         storage: storage.state,
         registryProblems: this.follower.problems,
         conflicts: this.clients.conflicts,
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
+        serverKeyProblem: this.serverKey.problem,
         clock: this.clockOffset.state,
       }),
     });
     this.follower = new RegistryFollower({
       root: config.registryPath,
+      runtimeRoot: config.runtimePath,
       cluster: config.cluster,
-      serverPublicKey: publicKey,
+      serverPublicKeys: () => this.serverKey.accepted,
       storage,
       clock,
       log,
@@ -157,7 +207,10 @@ export class Agent {
       config.healthPort,
       {
         health: (remote) => {
-          if (remote) this.takeover?.heard();
+          if (remote) {
+            this.takeover?.heard();
+            this.serverKey.lane?.heard();
+          }
           return this.report();
         },
         metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
@@ -167,6 +220,7 @@ export class Agent {
     await this.clients.start();
     await this.takeover?.start();
     this.clockOffset.start();
+    void this.serverKey.start();
     void this.follower.start();
     this.reconciler.request("everything");
     this.watch.start();
@@ -199,6 +253,8 @@ export class Agent {
     this.record.stop();
     this.clockOffset.stop();
     this.watch.stop();
+    this.newKeys.stop();
+    await this.serverKey.stop();
     await this.takeover?.stop();
     await this.reconciler.stop();
     await this.clients.stop();
@@ -209,12 +265,12 @@ export class Agent {
 
   /** The body of `/healthz`. */
   private report() {
-    const { clock, instance, publicKey, version } = this.options;
+    const { clock, instance, version } = this.options;
     return healthReport(
       {
         health: this.watch.health(),
         drain: this.drain.report ?? null,
-        publicKey,
+        publicKey: this.serverKey.publicKey,
         applied: this.watch.applied,
         registryReadAt: this.follower.lastReadAt,
         clock: this.clockOffset.state,
@@ -229,8 +285,12 @@ export class Agent {
 
   /** Clients whose session is this server's and not over. */
   private get sessionsLive(): number {
-    const online = onlineOf(this.reconciler.state?.dump.peers ?? [], this.options.clock.now());
-    return online.filter(({ publicKey }) => this.clients.peer(publicKey) !== undefined).length;
+    const here = onlineOf(this.reconciler.state?.dump.peers ?? [], this.options.clock.now());
+    const online = new Set([
+      ...here.map(({ publicKey }) => publicKey),
+      ...(this.serverKey.lane?.online ?? []),
+    ]);
+    return [...online].filter((publicKey) => this.clients.peer(publicKey) !== undefined).length;
   }
 
   private metricsSource() {
@@ -248,6 +308,7 @@ export class Agent {
       peers: () => this.watch.clients,
       draining: () => this.drain.reason !== undefined,
       revision: () => this.clients.revision,
+      nextClients: () => this.serverKey.lane?.movedCount,
       registryAgeSeconds: () => {
         const at = this.follower.lastReadAt;
         return at === undefined ? undefined : (clock.monotonic() - at) / 1000;

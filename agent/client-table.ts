@@ -5,8 +5,16 @@ interface Entry {
   readonly client: ClientFile;
   readonly expiresAt: number;
   readonly createdAt: number;
-  /** What only one client may have: its public key and its addresses. */
+  /** The keys of before, while they may still be used. */
+  readonly former: Former | undefined;
+  /** What only one client may have: its public keys and its addresses. */
   readonly claims: readonly string[];
+}
+
+interface Former {
+  readonly publicKey: string;
+  readonly presharedKey: string | undefined;
+  readonly until: number;
 }
 
 /** A peer that this server has besides its clients. */
@@ -19,9 +27,14 @@ export interface ReservedPeer {
 /**
  * The clients this server knows and the peers that follow from them. Pure: time comes in as an argument.
  *
+ * A client whose key is being replaced has two peers until the new key was used for the first time, or the limit passes: the
+ * former key's holds the addresses, the new key's has none and can only shake hands, because WireGuard gives an address to one
+ * peer only. Where only the preshared key was replaced there is one public key, so one peer: the new one counts at once, and a
+ * session goes on until its next handshake.
+ *
  * INVARIANTS: `peers` holds exactly the clients that are neither revoked nor expired, and never two that claim one key or one
- * address: of those the older one wins (then the first by name), so all servers decide alike. A change costs as much as the
- * clients it touches, however many there are.
+ * address: of those the older one wins (then the first by name), so all servers decide alike. A new key that was used stays
+ * so, whatever else changes about its client. A change costs as much as the clients it touches, however many there are.
  */
 export class ClientTable {
   /** The name of the server's own peer: no client's, because clients' names have no blank. */
@@ -32,8 +45,12 @@ export class ClientTable {
   private readonly desired = new Map<string, PeerSpec>();
   private readonly expiring = new Map<string, number>();
   private readonly losers = new Map<string, string>();
-  /** The public key that each client's peer was last desired with. */
-  private readonly peerOf = new Map<string, string>();
+  /** The public keys that each client's peers were last desired with. */
+  private readonly peersOf = new Map<string, string[]>();
+  /** New keys that have not been used yet, each with the name of its client. */
+  private readonly pending = new Map<string, string>();
+  /** New keys that have been used, on whichever server. */
+  private readonly used = new Set<string>();
 
   /** `own`: a peer that this server has besides its clients, always, and before any client that claims its key or address. */
   constructor(own?: ReservedPeer) {
@@ -53,6 +70,30 @@ export class ClientTable {
     return this.desired;
   }
 
+  /** New keys whose first handshake is waited for. */
+  get awaited(): ReadonlyMap<string, unknown> {
+    return this.pending;
+  }
+
+  /** New keys that have been used and whose clients' files still name a former one. */
+  usedKeys(): string[] {
+    return [...this.entries.values()].flatMap(({ client }) =>
+      client.previous !== undefined && this.used.has(client.publicKey) ? client.publicKey : [],
+    );
+  }
+
+  /** New keys that have been used, perhaps of clients that are not known yet; returns whose peers may have changed. */
+  use(publicKeys: Iterable<string>, now: number): Set<string> {
+    const affected = new Set<string>();
+    for (const publicKey of publicKeys) {
+      this.used.add(publicKey);
+      const name = this.pending.get(publicKey);
+      if (name === undefined) continue;
+      for (const key of this.update(name, this.entries.get(name)?.client, now)) affected.add(key);
+    }
+    return affected;
+  }
+
   /** All known clients, whatever their state. */
   clients(): ClientFile[] {
     return [...this.entries.values()].flatMap(({ client }) =>
@@ -65,7 +106,7 @@ export class ClientTable {
     return [...this.losers.values()];
   }
 
-  /** When the next client expires (milliseconds of the wall clock), or undefined. */
+  /** When the next client or former key expires (milliseconds of the wall clock), or undefined. */
   nextExpiry(): number | undefined {
     let next: number | undefined;
     for (const at of this.expiring.values()) if (next === undefined || at < next) next = at;
@@ -83,8 +124,10 @@ export class ClientTable {
       if (names?.size === 0) this.claimants.delete(claim);
       for (const rival of names ?? []) rivals.add(rival);
     }
+    if (before !== undefined && before.client.publicKey !== client?.publicKey)
+      this.used.delete(before.client.publicKey);
     if (client === undefined) this.entries.delete(name);
-    else this.insert(name, client, rivals);
+    else this.insert(name, client, now, rivals);
     // All step back before any is decided: a key that passes from one client to another must not be taken away again.
     for (const rival of rivals) this.withdraw(rival, affected);
     for (const rival of rivals) this.decide(rival, now, affected);
@@ -99,7 +142,7 @@ export class ClientTable {
     for (const [name, client] of next) this.update(name, client, now);
   }
 
-  /** Lets clients go whose time is over; returns the public keys whose peers may have changed. */
+  /** Lets clients and former keys go whose time is over; returns the public keys whose peers may have changed. */
   expire(now: number): Set<string> {
     const affected = new Set<string>();
     for (const [name, at] of [...this.expiring]) {
@@ -109,10 +152,13 @@ export class ClientTable {
     return affected;
   }
 
-  private insert(name: string, client: ClientFile, rivals: Set<string>): void {
-    const claims = [client.publicKey, ...client.addresses];
+  private insert(name: string, client: ClientFile, now: number, rivals: Set<string>): void {
+    const former = formerOf(client, now);
+    const keys = former === undefined ? [client.publicKey] : [client.publicKey, former.publicKey];
+    const claims = [...keys, ...client.addresses];
     this.entries.set(name, {
       client,
+      former,
       expiresAt: client.expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(client.expiresAt),
       createdAt: Date.parse(client.createdAt),
       claims,
@@ -125,12 +171,12 @@ export class ClientTable {
   }
 
   private withdraw(name: string, affected: Set<string>): void {
-    const before = this.peerOf.get(name);
-    if (before !== undefined) {
-      affected.add(before);
-      this.desired.delete(before);
-      this.peerOf.delete(name);
+    for (const publicKey of this.peersOf.get(name) ?? []) {
+      affected.add(publicKey);
+      this.desired.delete(publicKey);
+      this.pending.delete(publicKey);
     }
+    this.peersOf.delete(name);
     this.losers.delete(name);
     this.expiring.delete(name);
   }
@@ -138,7 +184,8 @@ export class ClientTable {
   private decide(name: string, now: number, affected: Set<string>): void {
     const entry = this.entries.get(name);
     if (entry === undefined || !isActive(entry, now)) return;
-    if (entry.expiresAt !== Number.POSITIVE_INFINITY) this.expiring.set(name, entry.expiresAt);
+    const ends = Math.min(entry.expiresAt, entry.former?.until ?? Number.POSITIVE_INFINITY);
+    if (ends !== Number.POSITIVE_INFINITY) this.expiring.set(name, ends);
     const winner = this.rivalOf(name, entry, now);
     if (winner !== undefined) {
       this.losers.set(
@@ -147,10 +194,26 @@ export class ClientTable {
       );
       return;
     }
-    const { publicKey, presharedKey, addresses } = entry.client;
-    this.desired.set(publicKey, { publicKey, presharedKey, allowedIps: addresses });
-    this.peerOf.set(name, publicKey);
-    affected.add(publicKey);
+    const peers = this.peersFor(entry);
+    this.peersOf.set(
+      name,
+      peers.map(({ publicKey }) => publicKey),
+    );
+    if (peers.length > 1) this.pending.set(entry.client.publicKey, name);
+    for (const peer of peers) {
+      this.desired.set(peer.publicKey, peer);
+      affected.add(peer.publicKey);
+    }
+  }
+
+  private peersFor({ client, former }: Entry): PeerSpec[] {
+    const { publicKey, presharedKey, addresses } = client;
+    if (former === undefined || this.used.has(publicKey))
+      return [{ publicKey, presharedKey, allowedIps: addresses }];
+    return [
+      { publicKey: former.publicKey, presharedKey: former.presharedKey, allowedIps: addresses },
+      { publicKey, presharedKey, allowedIps: [] },
+    ];
   }
 
   private rivalOf(name: string, entry: Entry, now: number): string | undefined {
@@ -164,6 +227,14 @@ export class ClientTable {
     }
     return undefined;
   }
+}
+
+function formerOf({ publicKey, previous }: ClientFile, now: number): Former | undefined {
+  if (previous === undefined || previous.publicKey === publicKey) return undefined;
+  const until = Date.parse(previous.until);
+  return until > now
+    ? { publicKey: previous.publicKey, presharedKey: previous.presharedKey, until }
+    : undefined;
 }
 
 function isActive({ client, expiresAt }: Entry, now: number): boolean {

@@ -25,6 +25,8 @@ export interface HealthWatchOptions {
     "appliedRevision" | "error" | "overdueMs" | "peerCount" | "request" | "state"
   >;
   readonly line: ProbeLine;
+  /** Clients that have a second peer, because their key is being replaced. */
+  readonly secondPeers: () => number;
   /** The input's part that is known elsewhere. */
   readonly rest: () => Omit<HealthInput, Own>;
 }
@@ -61,10 +63,10 @@ export class HealthWatch {
     return this.monitor.answer(this.find(), this.options.clock.monotonic());
   }
 
-  /** Clients in the interface: all peers but the probe, which is among them from the first pass on. */
+  /** Clients in the interface: all peers but the probe, which is among them from the first pass on, and clients' second ones. */
   get clients(): number {
     const { appliedRevision, peerCount } = this.options.reconciler;
-    return Math.max(0, peerCount - (appliedRevision === undefined ? 0 : 1));
+    return Math.max(0, peerCount - (appliedRevision === undefined ? 0 : 1 + this.options.secondPeers()));
   }
 
   /** Told after each pass of the reconciler. */

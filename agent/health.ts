@@ -30,6 +30,8 @@ export interface HealthInput {
   readonly localCopyError: string | undefined;
   /** Why sessions cannot be taken over; undefined when they can, or are not meant to be. */
   readonly takeoverProblem: string | undefined;
+  /** What is wrong with the replacement of the server key. */
+  readonly serverKeyProblem: string | undefined;
   readonly clock: ClockState;
 }
 
@@ -154,6 +156,7 @@ export const degradedChecks: readonly Check[] = [
       applyError === undefined ? undefined : `the last change of clients cannot be applied: ${applyError}`,
   },
   { name: "takeover", run: ({ takeoverProblem }) => takeoverProblem },
+  { name: "serverKey", run: ({ serverKeyProblem }) => serverKeyProblem },
   { name: "clock", run: ({ clock }) => clockProblem(clock) },
   { name: "localCopy", run: ({ localCopyError }) => localCopyError },
 ];

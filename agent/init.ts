@@ -5,6 +5,7 @@ import { registryPaths } from "../registry/layout";
 import type { AgentConfig } from "./config";
 import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
+import { adoptFinished } from "./rotation/server-key";
 import { StorageAnswerError, type StorageClient } from "./storage-client";
 import type { RegistryIdentity } from "./storage-protocol";
 
@@ -29,7 +30,7 @@ const RESTORE =
  * depend on it.
  *
  * INVARIANTS: a server never makes a key. One that has a copy of the key never takes another one over, whatever it finds in the
- * registry; its copy may be the last one.
+ * registry; its copy may be the last one. Only the next key of a rotation, which it has a copy of as well, may follow.
  */
 export async function init(
   config: AgentConfig,
@@ -38,12 +39,13 @@ export async function init(
   wait: InitWait = WAIT,
 ): Promise<string> {
   const local = new LocalCopy(config.statePath);
+  await adoptFinished(local, storage, config.registryPath);
   const own = await local.publicKey();
   try {
-    const { keys, cluster } =
+    const { keys, cluster, port } =
       own === undefined ? await firstIdentity(config, storage, log, wait) : await ask(config, storage, wait);
-    assertOurs(config, { keys, cluster }, own);
-    await local.saveIdentity(keys, cluster);
+    assertOurs(config, { keys, cluster, port }, own);
+    await local.saveIdentity(keys, cluster, port);
     log.info({ publicKey: keys.publicKey }, "took the cluster's key over from the registry");
     return keys.publicKey;
   } catch (error) {

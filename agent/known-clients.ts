@@ -14,7 +14,7 @@ export interface KnownClientsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** The servers' public key: a copy of another cluster's clients is never used. */
-  readonly publicKey: string;
+  readonly publicKey: () => string;
   /** The peer that is no client. */
   readonly probe: ReservedPeer;
   /** These peers may have to be changed. */
@@ -48,10 +48,11 @@ export class KnownClients implements RegistryListener {
     this.table = new ClientTable(probe);
     this.saver = new SnapshotSaver(local, clock, log, () => ({
       schema: 1,
-      serverPublicKey: publicKey,
+      serverPublicKey: publicKey(),
       revision: this.revision,
       savedAt: new Date(clock.now()).toISOString(),
       clients: this.table.clients(),
+      usedKeys: this.table.usedKeys(),
     }));
   }
 
@@ -63,6 +64,19 @@ export class KnownClients implements RegistryListener {
   /** The peer of a client that may connect; the probe is none. */
   peer(publicKey: string): PeerSpec | undefined {
     return publicKey === this.options.probe.publicKey ? undefined : this.table.peers.get(publicKey);
+  }
+
+  /** New keys of clients whose first handshake is waited for, which shake hands as a second peer of their client. */
+  get awaitedKeys(): ReadonlyMap<string, unknown> {
+    return this.table.awaited;
+  }
+
+  /** New keys that have been used: the former ones are refused from now on. */
+  onUsedKeys(publicKeys: Iterable<string>): void {
+    const affected = this.table.use(publicKeys, this.options.clock.now());
+    if (affected.size === 0 || !this.known) return;
+    this.changed(affected);
+    this.saver.save();
   }
 
   /** Clients that are left out because another one has their key or address, as readable lines. */
@@ -82,7 +96,10 @@ export class KnownClients implements RegistryListener {
     try {
       const copy = await local.snapshot();
       if (copy === undefined) return;
-      if (copy.serverPublicKey !== publicKey) throw new Error("the copy belongs to another server key");
+      // A copy from before the server key was replaced is of this cluster as well.
+      const isOwn = copy.serverPublicKey === publicKey() || (await local.ports()).has(copy.serverPublicKey);
+      if (!isOwn) throw new Error("the copy belongs to another server key");
+      this.table.use(copy.usedKeys, clock.now());
       this.table.replaceAll(copy.clients, clock.now());
       this.revision = copy.revision;
       this.hasCopy = true;

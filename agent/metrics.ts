@@ -23,6 +23,8 @@ export interface MetricsSource {
   /** Revision of the registry that is known here, and seconds since it was last read (undefined: never). */
   revision(): number;
   registryAgeSeconds(): number | undefined;
+  /** Clients here that use the next server key; undefined while there is none. */
+  nextClients(): number | undefined;
 }
 
 /** WireGuard renews a session every 120 s and drops it after 180 s: a peer with a younger handshake is online. */
@@ -43,6 +45,14 @@ export function createMetrics(source: MetricsSource): Registry {
   info.set({ version: source.version }, 1);
   gauge("wgc_healthy", "1 when the load balancer is told to send traffic here", () =>
     Number(source.health().healthy),
+  );
+  gauge("wgc_server_key_rotating", "1 while the next server key is served beside the current one", () =>
+    Number(source.nextClients() !== undefined),
+  );
+  gauge(
+    "wgc_server_key_moved_clients",
+    "Clients of this server that use the next server key",
+    () => source.nextClients() ?? 0,
   );
   gauge("wgc_draining", "1 while this server drains", () => Number(source.draining()));
   gauge("wgc_peers", "Clients in the WireGuard interface", () => source.peers());

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { serverAddress } from "../wireguard/addresses";
 import type { AgentConfig } from "./config";
-import { type Exec, ExecError } from "./exec";
+import type { Exec } from "./exec";
 import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { probeUp } from "./probe-network";
+import { alignCurrent, nextDown, nextUp, publicKeyOf } from "./rotation/next-network";
 import type { StorageClient } from "./storage-client";
 
 const TOOL_LIMIT_MS = 10_000;
@@ -16,8 +17,8 @@ const DEVICE_LIMIT_MS = 5000;
  * Brings the WireGuard interface up: creates it when it is missing, gives it key, port, address and MTU; then the probe.
  * Safe to repeat.
  *
- * INVARIANTS: an interface that already has a key is never re-created and never gets another key, so running this beside a
- * serving agent costs no session.
+ * INVARIANTS: an interface that already has the key is never re-created, so running this beside a serving agent costs no
+ * session. It gets another key only where this server's own copy says that a rotation has replaced the one it has.
  */
 export async function networkUp(
   config: AgentConfig,
@@ -29,16 +30,12 @@ export async function networkUp(
   const local = new LocalCopy(config.statePath);
   const expected = await ownPublicKey(config, local, storage);
   const options = { timeoutMs: TOOL_LIMIT_MS };
-  let current = await publicKeyOfInterface(name, exec);
+  let current = await publicKeyOf(name, exec);
   if (current === undefined) {
     log.info({ interface: name, by: await createInterface(name, exec) }, "created the WireGuard interface");
     current = await waitForInterface(name, exec);
   }
-  if (current !== "(none)" && current !== expected) {
-    throw new UserError(
-      `${name} exists with the public key ${current}, but this cluster's is ${expected}; remove the interface (\`ip link del ${name}\`) and run the command again`,
-    );
-  }
+  await alignCurrent(config, local, exec);
   // The file's name, not the key: arguments are visible to every user of the machine.
   if (current === "(none)") await exec("wg", ["set", name, "private-key", local.keyPath], options);
   await exec("wg", ["set", name, "listen-port", String(config.listenPort)], options);
@@ -48,10 +45,8 @@ export async function networkUp(
     { interface: name, publicKey: expected, listenPort: config.listenPort },
     "the WireGuard interface is up",
   );
-  const create = async (tunnel: string, run: Exec) => {
-    await createInterface(tunnel, run);
-    await waitForInterface(tunnel, run);
-  };
+  if ((await local.next()) === undefined) await nextDown(exec);
+  else await nextUp(config, local, create, exec);
   await probeUp(config, expected, create, exec);
   log.info("the probe is up");
 }
@@ -61,12 +56,12 @@ async function ownPublicKey(config: AgentConfig, local: LocalCopy, storage: Stor
   const known = await local.publicKey();
   if (known !== undefined) return known;
   try {
-    const { keys, cluster } = await storage.request(
+    const { keys, cluster, port } = await storage.request(
       "identity",
       { root: config.registryPath },
       { limitMs: 30_000 },
     );
-    await local.saveIdentity(keys, cluster);
+    await local.saveIdentity(keys, cluster, port);
     return keys.publicKey;
   } catch (error) {
     throw new UserError(
@@ -78,16 +73,10 @@ async function ownPublicKey(config: AgentConfig, local: LocalCopy, storage: Stor
   }
 }
 
-/** The interface's public key as `wg` prints it ("(none)" before it has one), or undefined when there is no interface. */
-async function publicKeyOfInterface(name: string, exec: Exec): Promise<string | undefined> {
-  try {
-    return (await exec("wg", ["show", name, "public-key"], { timeoutMs: TOOL_LIMIT_MS })).trim();
-  } catch (error) {
-    // Without the kernel's module `wg` says "Protocol not supported" about every interface that it finds no socket for.
-    if (error instanceof ExecError && /No such device|Protocol not supported/i.test(error.message))
-      return undefined;
-    throw error;
-  }
+/** Makes a WireGuard interface and waits until it answers. */
+export async function create(tunnel: string, run: Exec): Promise<void> {
+  await createInterface(tunnel, run);
+  await waitForInterface(tunnel, run);
 }
 
 /** The kernel's WireGuard where it has one, else the user-space implementation; both speak the same `wg`. */
@@ -112,7 +101,7 @@ async function createInterface(name: string, exec: Exec): Promise<"kernel" | "wi
 async function waitForInterface(name: string, exec: Exec): Promise<string> {
   const deadline = performance.now() + DEVICE_LIMIT_MS;
   for (;;) {
-    const key = await publicKeyOfInterface(name, exec);
+    const key = await publicKeyOf(name, exec);
     if (key !== undefined) return key;
     if (performance.now() > deadline)
       throw new UserError(`${name} was created but does not answer \`wg show\``);

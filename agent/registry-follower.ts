@@ -10,14 +10,20 @@ export interface RegistryListener {
   onEverything(clients: readonly ClientFile[], keep: readonly string[], revision: number): void;
   /** These clients changed; undefined means that the client is gone. */
   onChanges(changes: ReadonlyMap<string, ClientFile | undefined>, revision: number): void;
+  /** New keys of clients whose first use is waited for. */
+  readonly awaitedKeys: ReadonlyMap<string, unknown>;
+  /** New keys that have been used; told before the clients they belong to. */
+  onUsedKeys(publicKeys: readonly string[]): void;
 }
 
 /** What the follower needs. */
 export interface FollowerOptions {
   readonly root: string;
+  /** Where the servers mark the new keys of clients that have been used. */
+  readonly runtimeRoot: string;
   readonly cluster: string;
-  /** The servers' public key: a folder with another one is another cluster's registry and is not followed. */
-  readonly serverPublicKey: string;
+  /** The servers' public keys: a folder with another one is another cluster's registry and is not followed. */
+  readonly serverPublicKeys: () => readonly string[];
   readonly storage: Pick<StorageClient, "request">;
   readonly clock: Clock;
   readonly log: Log;
@@ -29,10 +35,12 @@ const POLL_MS = 500;
 const FULL_EVERY_MS = 5 * 60_000;
 
 /**
- * Follows the registry: reads the change feed twice a second and then only the clients that changed.
+ * Follows the registry: reads the change feed twice a second and then only the clients that changed; and while a client's new
+ * key waits for its first use, the marks of those that were used on other servers.
  *
  * INVARIANTS: the listener is only told what was read completely; a folder that is no registry (an empty mount point) changes
- * nothing. The revision moves on only after its clients have been read.
+ * nothing. The revision moves on only after its clients have been read. Marks are read before clients that they may be about
+ * are told, so a former key that is over is not let in for a moment; that they cannot be read keeps no change of clients back.
  */
 export class RegistryFollower {
   private timer: Timer | undefined;
@@ -42,6 +50,7 @@ export class RegistryFollower {
   private lastProblem: string | undefined;
   /** What is wrong with the server key in the registry; looked at with each full read. */
   private keyProblem: string | undefined;
+  private markProblem: string | undefined;
   private clientProblems = new Map<string, string>();
 
   /** When the registry was last read without an error (monotonic); undefined when never. */
@@ -51,7 +60,9 @@ export class RegistryFollower {
 
   /** What is wrong with the registry, as readable lines; empty when all is well. */
   get problems(): string[] {
-    const problems = [this.lastProblem, this.keyProblem].filter((problem) => problem !== undefined);
+    const problems = [this.lastProblem, this.keyProblem, this.markProblem].filter(
+      (problem) => problem !== undefined,
+    );
     return [...problems, ...this.clientProblems.values()];
   }
 
@@ -84,7 +95,7 @@ export class RegistryFollower {
     const { root, storage, clock } = this.options;
     if (this.current === undefined || clock.monotonic() >= this.nextFull) return this.readEverything();
     const since = await storage.request("follow", { root, revision: this.current });
-    if (since.kind === "none") return;
+    if (since.kind === "none") return this.readMarks([]);
     if (since.kind === "everything") return this.readEverything();
     const read = await storage.request("readClients", { root, names: since.names });
     const changes = new Map<string, ClientFile | undefined>();
@@ -92,15 +103,17 @@ export class RegistryFollower {
     for (const client of read.clients) changes.set(client.name, client);
     for (const name of since.names) this.clientProblems.delete(name);
     this.note(read);
+    await this.readMarks(read.clients);
     this.current = since.revision;
     this.options.listener.onChanges(changes, since.revision);
   }
 
   private async readEverything(): Promise<void> {
-    const { root, storage, clock, cluster, serverPublicKey } = this.options;
+    const { root, storage, clock, cluster, serverPublicKeys } = this.options;
     const clients: ClientFile[] = [];
     const read = await storage.request("readAll", { root }, { onPart: (part) => clients.push(...part) });
-    if (read.cluster !== cluster || (read.publicKey ?? serverPublicKey) !== serverPublicKey) {
+    const isOwn = read.publicKey === undefined || serverPublicKeys().includes(read.publicKey);
+    if (read.cluster !== cluster || !isOwn) {
       throw new Error(
         `registry: ${root} belongs to cluster ${read.cluster} with another server key than this server has`,
       );
@@ -108,9 +121,25 @@ export class RegistryFollower {
     this.noteKey(read.keyProblem);
     this.clientProblems.clear();
     this.note(read);
+    await this.readMarks(clients);
     this.current = read.revision;
     this.nextFull = clock.monotonic() + FULL_EVERY_MS;
     this.options.listener.onEverything(clients, read.unreadable, read.revision);
+  }
+
+  /** @param clients those that are about to be told */
+  private async readMarks(clients: readonly ClientFile[]): Promise<void> {
+    const { listener, storage, runtimeRoot } = this.options;
+    if (listener.awaitedKeys.size === 0 && clients.every(({ previous }) => previous === undefined)) {
+      this.markProblem = undefined;
+      return;
+    }
+    try {
+      listener.onUsedKeys(await storage.request("readUsedKeys", { runtimeRoot }));
+      this.markProblem = undefined;
+    } catch (error) {
+      this.markProblem = `clients' new keys that other servers have seen cannot be read: ${messageOf(error)}`;
+    }
   }
 
   private noteKey(problem: string | undefined): void {

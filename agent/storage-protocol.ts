@@ -1,5 +1,5 @@
 import type { ChangesSince, ServerKeys } from "../registry/reader";
-import type { ClientFile, ClusterFile, NodeFile } from "../registry/schema";
+import type { ClientFile, ClusterFile, NodeFile, RotationFile } from "../registry/schema";
 import type { SessionNews } from "../registry/session-reader";
 import type { SessionRecord } from "../registry/sessions";
 
@@ -10,10 +10,20 @@ export interface ReadResult {
   readonly unreadable: readonly string[];
 }
 
-/** The registry's fixed part: what the control function's `init` made. */
+/** What every server has in common, made by the control function: what the cluster is, and the key, with the port it is served at. */
 export interface RegistryIdentity {
   readonly cluster: ClusterFile;
   readonly keys: ServerKeys;
+  readonly port: number;
+}
+
+/** Which server key counts, and how its replacement by the next one goes. */
+export interface ServerKeyState {
+  readonly publicKey: string;
+  readonly port: number;
+  readonly next?:
+    | { readonly publicKey: string; readonly port: number; readonly phase: RotationFile["phase"] }
+    | undefined;
 }
 
 /** What a look at the session logs found, and what is wrong with one of them. */
@@ -26,6 +36,10 @@ export interface SessionPoll {
 export interface StorageOperations {
   /** The servers' key pair and what the cluster is. */
   identity: { args: { root: string }; result: RegistryIdentity };
+  /** Which server key counts; without private keys. */
+  serverKey: { args: { root: string }; result: ServerKeyState };
+  /** The private key of the next generation, while there is one. */
+  nextKey: { args: { root: string }; result: string | null };
   /** What changed since a revision. */
   follow: { args: { root: string; revision: number }; result: ChangesSince };
   /** All clients; they arrive in parts, the answer itself holds none. */
@@ -41,8 +55,17 @@ export interface StorageOperations {
   };
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
-  /** What all servers appended to their session logs since the last time; everything after a worker's start. */
-  pollSessions: { args: { runtimeRoot: string }; result: SessionPoll };
+  /** New keys of clients that some server has seen used. */
+  readUsedKeys: { args: { runtimeRoot: string }; result: readonly string[] };
+  /** Marks new keys of clients as used, for all servers and for good. */
+  markUsedKeys: { args: { runtimeRoot: string; publicKeys: readonly string[] }; result: null };
+  /** Marks clients that have used the server's next key. */
+  markMoved: {
+    args: { runtimeRoot: string; serverKey: string; publicKeys: readonly string[] };
+    result: null;
+  };
+  /** What all servers appended to their session logs since this reader's last time; everything after a worker's start. */
+  pollSessions: { args: { runtimeRoot: string; reader: string }; result: SessionPoll };
   appendSessions: {
     args: { runtimeRoot: string; instance: string; records: readonly SessionRecord[] };
     result: null;

@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
+import { confirm, markMoved, readConfirmed } from "../registry/confirmed";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson } from "../registry/files";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
@@ -11,14 +12,15 @@ import {
   readChanges,
   readClients,
   readCluster,
-  readServerKeys,
   scanClients,
 } from "../registry/reader";
 import type { ChangeFeed, ClientFile } from "../registry/schema";
+import { readNextKey } from "../registry/server-key";
 import { SessionReader } from "../registry/session-reader";
 import { appendSessions, rewriteSessions, sessionLogPath } from "../registry/sessions";
 import { messageOf } from "./log";
 import { assertMounted } from "./mounts";
+import { readIdentity, ServerKeyReader } from "./rotation/server-key-files";
 import type {
   ReadResult,
   StorageMessage,
@@ -54,6 +56,7 @@ type Handlers = {
 export class StorageWorker {
   private feed: { version: string; feed: ChangeFeed } | undefined;
   private readonly sessionReaders = new Map<string, SessionReader>();
+  private readonly serverKeys = new ServerKeyReader();
 
   constructor(private readonly send: (message: StorageMessage) => void) {}
 
@@ -72,7 +75,9 @@ export class StorageWorker {
   }
 
   private readonly handlers: Handlers = {
-    identity: async ({ root }) => ({ cluster: await readCluster(root), keys: await readServerKeys(root) }),
+    identity: ({ root }) => readIdentity(root),
+    serverKey: ({ root }) => this.serverKeys.read(root),
+    nextKey: async ({ root }) => (await readNextKey(root)) ?? null,
     follow: ({ root, revision }) => this.follow(root, revision),
     readAll: async ({ root }, part) => {
       const [cluster, keys] = [await readCluster(root), await inspectServerKeys(root)];
@@ -96,9 +101,20 @@ export class StorageWorker {
       await replaceFile(path, toJson(record), { mode: 0o644 });
       return null;
     },
-    pollSessions: async ({ runtimeRoot }) => {
-      const reader = this.sessionsOf(runtimeRoot);
-      return { news: await reader.poll(Date.now()), problem: reader.problem };
+    readUsedKeys: async ({ runtimeRoot }) => [...(await readConfirmed(runtimeRoot))],
+    markUsedKeys: async ({ runtimeRoot, publicKeys }) => {
+      await assertMounted(runtimeRoot);
+      for (const publicKey of publicKeys) await confirm(runtimeRoot, publicKey);
+      return null;
+    },
+    markMoved: async ({ runtimeRoot, serverKey, publicKeys }) => {
+      await assertMounted(runtimeRoot);
+      for (const publicKey of publicKeys) await markMoved(runtimeRoot, serverKey, publicKey);
+      return null;
+    },
+    pollSessions: async ({ runtimeRoot, reader }) => {
+      const sessions = this.sessionsOf(runtimeRoot, reader);
+      return { news: await sessions.poll(Date.now()), problem: sessions.problem };
     },
     appendSessions: async ({ runtimeRoot, instance, records }) => {
       await appendSessions(sessionLogPath(runtimeRoot, instance), records);
@@ -111,9 +127,10 @@ export class StorageWorker {
     },
   };
 
-  private sessionsOf(runtimeRoot: string): SessionReader {
-    const reader = this.sessionReaders.get(runtimeRoot) ?? new SessionReader(runtimeRoot);
-    this.sessionReaders.set(runtimeRoot, reader);
+  private sessionsOf(runtimeRoot: string, name: string): SessionReader {
+    const key = `${name} ${runtimeRoot}`;
+    const reader = this.sessionReaders.get(key) ?? new SessionReader(runtimeRoot);
+    this.sessionReaders.set(key, reader);
     return reader;
   }
 

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { secondPort } from "../wireguard/generations";
 import { mergeTags, refuse, type Tags } from "./support";
 
 export interface EndpointArgs {
@@ -9,6 +10,8 @@ export interface EndpointArgs {
   readonly subnetIds: readonly pulumi.Input<string>[];
   /** UDP port that clients connect to. Default 51820. */
   readonly listenPort: number;
+  /** Open the port after `listenPort` as well, at which every other generation of the server key is served; no charge by itself. Default false. */
+  readonly serverKeyRotation: boolean;
   /** TCP port of the servers' health endpoint. Default 8080. */
   readonly healthPort: number;
   /** Where clients may connect from. Default `["0.0.0.0/0"]`. */
@@ -34,6 +37,15 @@ export const HEALTH_CHECK = {
   unhealthyThreshold: 2,
 } as const;
 
+/** The ports that clients connect to, and what the names of the second one's resources end with. */
+export function ports(args: {
+  readonly listenPort: number;
+  readonly serverKeyRotation: boolean;
+}): readonly { readonly suffix: string; readonly port: number }[] {
+  const first = { suffix: "", port: args.listenPort };
+  return args.serverKeyRotation ? [first, { suffix: "-second", port: secondPort(args.listenPort) }] : [first];
+}
+
 /**
  * The internet-facing Network Load Balancer: one static address a zone, a UDP listener, and a target group whose health check
  * asks the agent over HTTP (UDP cannot be checked).
@@ -45,10 +57,11 @@ export class Endpoint extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
   /** The static addresses, in zone order. */
   readonly staticIps: readonly pulumi.Output<string>[];
-  readonly targetGroupArn: pulumi.Output<string>;
+  /** One for each port. */
+  readonly targetGroupArns: readonly pulumi.Output<string>[];
   readonly securityGroupId: pulumi.Output<string>;
-  /** The Auto Scaling group waits for it: a target group without a listener reports no health. */
-  readonly listener: aws.lb.Listener;
+  /** The Auto Scaling group waits for them: a target group without a listener reports no health. */
+  readonly listeners: readonly aws.lb.Listener[];
 
   constructor(name: string, args: EndpointArgs, opts?: pulumi.ComponentResourceOptions) {
     refuse("Endpoint", [
@@ -92,25 +105,15 @@ export class Endpoint extends pulumi.ComponentResource {
       },
       { parent: this, protect: args.protect },
     );
-    const targets = this.targetGroup(name, args);
-    this.targetGroupArn = targets.arn;
-    this.listener = new aws.lb.Listener(
-      `${name}-listener`,
-      {
-        loadBalancerArn: balancer.arn,
-        port: args.listenPort,
-        protocol: "UDP",
-        defaultActions: [{ type: "forward", targetGroupArn: targets.arn }],
-        tags,
-      },
-      { parent: this },
-    );
+    const served = ports(args).map(({ suffix, port }) => this.serve(name, args, balancer, suffix, port));
+    this.targetGroupArns = served.map(({ targets }) => targets.arn);
+    this.listeners = served.map(({ listener }) => listener);
     const host = args.dnsName === "" ? balancer.dnsName : this.alias(name, args, balancer);
     this.clientEndpoint = pulumi.interpolate`${host}:${args.listenPort}`;
     this.registerOutputs({
       clientEndpoint: this.clientEndpoint,
       staticIps: this.staticIps,
-      targetGroupArn: this.targetGroupArn,
+      targetGroupArns: this.targetGroupArns,
       securityGroupId: this.securityGroupId,
     });
   }
@@ -126,20 +129,22 @@ export class Endpoint extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    for (const [index, cidrIpv4] of args.clientSourceRanges.entries()) {
-      new aws.vpc.SecurityGroupIngressRule(
-        `${name}-clients-${index + 1}`,
-        {
-          securityGroupId: group.id,
-          description: "WireGuard clients",
-          cidrIpv4,
-          ipProtocol: "udp",
-          fromPort: args.listenPort,
-          toPort: args.listenPort,
-          tags: mergeTags(args.tags),
-        },
-        { parent: this },
-      );
+    for (const { suffix, port } of ports(args)) {
+      for (const [index, cidrIpv4] of args.clientSourceRanges.entries()) {
+        new aws.vpc.SecurityGroupIngressRule(
+          `${name}-clients-${index + 1}${suffix}`,
+          {
+            securityGroupId: group.id,
+            description: "WireGuard clients",
+            cidrIpv4,
+            ipProtocol: "udp",
+            fromPort: port,
+            toPort: port,
+            tags: mergeTags(args.tags),
+          },
+          { parent: this },
+        );
+      }
     }
     // ICMP type 3 code 4, "fragmentation needed": without it a client behind a smaller MTU hangs (RFC 1191).
     new aws.vpc.SecurityGroupIngressRule(
@@ -158,14 +163,37 @@ export class Endpoint extends pulumi.ComponentResource {
     return group;
   }
 
+  /** A listener and its target group. */
+  private serve(
+    name: string,
+    args: EndpointArgs,
+    balancer: aws.lb.LoadBalancer,
+    suffix: string,
+    port: number,
+  ) {
+    const targets = this.targetGroup(`${name}-tg${suffix}`, args, port);
+    const listener = new aws.lb.Listener(
+      `${name}-listener${suffix}`,
+      {
+        loadBalancerArn: balancer.arn,
+        port,
+        protocol: "UDP",
+        defaultActions: [{ type: "forward", targetGroupArn: targets.arn }],
+        tags: mergeTags(args.tags, { Name: args.clusterName }),
+      },
+      { parent: this },
+    );
+    return { targets, listener };
+  }
+
   /** No targetHealthStates: ELB refuses them for UDP (API reference, TargetGroupAttribute). Client addresses are always preserved. */
-  private targetGroup(name: string, args: EndpointArgs): aws.lb.TargetGroup {
+  private targetGroup(name: string, args: EndpointArgs, port: number): aws.lb.TargetGroup {
     return new aws.lb.TargetGroup(
-      `${name}-tg`,
+      name,
       {
         vpcId: args.vpcId,
         protocol: "UDP",
-        port: args.listenPort,
+        port,
         targetType: "instance",
         deregistrationDelay: args.deregistrationDelaySeconds,
         // Otherwise a client with keepalives stays on a server that is gone.

@@ -1,11 +1,13 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { ports } from "./endpoint";
 import { type Flow, NFS, passFlow } from "./flow";
 import { mergeTags, type Tags } from "./support";
 
 /** The ports and neighbours of a server. */
 export interface FirewallArgs {
   readonly listenPort: number;
+  readonly serverKeyRotation: boolean;
   readonly healthPort: number;
   /** Where servers send what clients send: the clients' routes. */
   readonly clientRoutes: readonly string[];
@@ -29,7 +31,9 @@ export function connectServers(
   const pair = (flow: Flow, from: pulumi.Input<string>, to: pulumi.Input<string>) =>
     passFlow(name, flow, { from, to, tags }, opts);
   const { loadBalancerSecurityGroupId: balancer, fileSystemSecurityGroupId: files } = args;
-  const tunnel: Flow = { name: "tunnel", why: "WireGuard", protocol: "udp", port: args.listenPort };
+  const tunnels = ports(args).map(
+    ({ suffix, port }): Flow => ({ name: `tunnel${suffix}`, why: "WireGuard", protocol: "udp", port }),
+  );
   const health: Flow = { name: "health", why: "Health checks", protocol: "tcp", port: args.healthPort };
   const storage: Flow = {
     name: "storage",
@@ -38,7 +42,7 @@ export function connectServers(
     port: NFS,
   };
   return [
-    ...pair(tunnel, balancer, servers.id),
+    ...tunnels.flatMap((tunnel) => pair(tunnel, balancer, servers.id)),
     ...pair(health, balancer, servers.id),
     ...pair(storage, servers.id, files),
     // Packages, the agent from S3, SSM. DNS, time and instance metadata are not subject to security groups.

@@ -20,7 +20,9 @@ export interface ServersArgs {
   readonly clientRoutes: readonly string[];
   readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
   readonly fileSystemSecurityGroupId: pulumi.Input<string>;
-  readonly targetGroupArn: pulumi.Input<string>;
+  /** Also let the load balancer in at the port after `listenPort`. Default false. */
+  readonly serverKeyRotation: boolean;
+  readonly targetGroupArns: readonly pulumi.Input<string>[];
   readonly instanceProfileArn: pulumi.Input<string>;
   /** EC2 instance type, $26.50 a month for the default c7g.medium. */
   readonly instanceType: string;
@@ -197,7 +199,7 @@ export class Servers extends pulumi.ComponentResource {
         maxSize: args.maxServers,
         desiredCapacity: args.desiredServers,
         vpcZoneIdentifiers: [...args.subnetIds],
-        targetGroupArns: [args.targetGroupArn],
+        targetGroupArns: [...args.targetGroupArns],
         healthCheckType: "ELB",
         healthCheckGracePeriod: HEALTH_GRACE_SECONDS,
         defaultInstanceWarmup: WARMUP_SECONDS,

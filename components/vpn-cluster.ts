@@ -109,11 +109,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         publicAddress: args.nodeSubnets === "public",
         loadBalancerSecurityGroupId: endpoint.securityGroupId,
         fileSystemSecurityGroupId: storage.securityGroupId,
-        targetGroupArn: endpoint.targetGroupArn,
+        targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
         userData: userData(args, storage, bundle),
         bootsAfter: [
-          ...[network.vpc, ...storage.ready, endpoint.listener],
+          ...[network.vpc, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
         ],
       },

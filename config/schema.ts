@@ -79,7 +79,8 @@ export const settingsSchema = z.strictObject({
     description: "Days to keep VPC flow logs and the control function's log.",
   }),
 
-  listenPort: integer(1, 65535, {
+  // The next port is the one of every other generation of the server key.
+  listenPort: integer(1, 65534, {
     default: "51820",
     example: "51820",
     description:
@@ -188,6 +189,12 @@ export const settingsSchema = z.strictObject({
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
 
+  serverKeyRotation: flag({
+    default: "false",
+    example: "true",
+    description:
+      "Open the UDP port after `listenPort` at the load balancer, at which the next server key is served. Turn on before the server key is rotated, and leave it on: every other key stays there.",
+  }),
   takeover: flag({
     default: "true",
     example: "true",

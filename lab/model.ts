@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { UserError } from "../config/errors";
-import type { Plan } from "../plan";
+import type { Plan, PlannedResource } from "../plan";
 import { number, PlanView, record, text } from "./plan-view";
 import { type LabControlFunction, type LabFileSystem, readControl, readFileSystems } from "./storage-model";
 
@@ -48,6 +48,8 @@ export interface LabModel {
   stack: string;
   region: string;
   endpoint: { dnsName: string; port: number; crossZone: boolean };
+  /** Ports of the load balancer, each with the port of the servers that it leads to; the first one is the endpoint's. */
+  listeners: { port: number; targetPort: number }[];
   zones: LabZone[];
   vpcCidr: string;
   /** Subnet that the lab's backend lives in: one without servers where the plan has one. */
@@ -94,8 +96,27 @@ function readZones(view: PlanView): LabZone[] {
   });
 }
 
+/** By port: the servers' second port is the one after the first. */
+function byPort(resources: PlannedResource[]): PlannedResource[] {
+  return resources.sort((a, b) => number(a, "port") - number(b, "port"));
+}
+
+function readListeners(view: PlanView): LabModel["listeners"] {
+  const groups = view.some("aws:lb/targetGroup:TargetGroup");
+  return byPort(view.some("aws:lb/listener:Listener")).map((listener) => {
+    const [action] = (listener.inputs["defaultActions"] ?? []) as { targetGroupArn?: string }[];
+    const group = groups.find(({ outputs }) => outputs["arn"] === action?.targetGroupArn);
+    if (!group)
+      throw new UserError(`${listener.urn}: the target group that it forwards to is not in the plan`);
+    return { port: number(listener, "port"), targetPort: number(group, "port") };
+  });
+}
+
+/** All target groups have the same servers and check them alike; the first one speaks for them. */
 function readTargets(view: PlanView): LabTargetGroup {
-  const group = view.one("aws:lb/targetGroup:TargetGroup");
+  const [group = view.one("aws:lb/targetGroup:TargetGroup")] = byPort(
+    view.some("aws:lb/targetGroup:TargetGroup"),
+  );
   const health = record(group.inputs["healthCheck"]);
   return {
     port: number(group, "port"),
@@ -162,6 +183,7 @@ export function readModel(plan: Plan): LabModel {
   const balancer = view.one("aws:lb/loadBalancer:LoadBalancer");
   const group = view.one("aws:autoscaling/group:Group");
   const used = new Set(zones.flatMap((zone) => [zone.serverCidr, zone.balancerCidr]));
+  const listeners = readListeners(view);
   const free = view.all("aws:ec2/subnet:Subnet").map((subnet) => text(subnet, "cidrBlock"));
   const backendCidr = free.find((cidr) => !used.has(cidr)) ?? zones.at(-1)?.serverCidr;
   if (!backendCidr)
@@ -171,9 +193,10 @@ export function readModel(plan: Plan): LabModel {
     region: (zones[0]?.name ?? "").replace(/[a-z]$/, ""),
     endpoint: {
       dnsName: text(balancer, "dnsName"),
-      port: number(view.one("aws:lb/listener:Listener"), "port"),
+      port: listeners[0]?.port ?? 0,
       crossZone: balancer.inputs["enableCrossZoneLoadBalancing"] === true,
     },
+    listeners,
     zones,
     vpcCidr: text(view.one("aws:ec2/vpc:Vpc"), "cidrBlock"),
     backendCidr,

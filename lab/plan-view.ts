@@ -9,6 +9,12 @@ export class PlanView {
     return this.plan.resources.filter((resource) => resource.type === type);
   }
 
+  /** At least one. */
+  some(type: string): PlannedResource[] {
+    const found = this.all(type);
+    return found.length > 0 ? found : [this.one(type)];
+  }
+
   one(type: string): PlannedResource {
     const found = this.all(type);
     const [first] = found;

@@ -86,7 +86,7 @@ log "kernel settings applied"
 ${PATHS.node} ${PATHS.agent} init || fail "the cluster's key cannot be taken up; the lines above say why"
 log "the cluster's key is here"
 systemctl daemon-reload
-systemctl enable --now wgc-network.service wgc-agent.service
+systemctl enable --now wgc-network.service wgc-agent.service wgc-rekey.path
 log "tunnel and agent started"
 `;
 }

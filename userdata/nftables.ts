@@ -1,9 +1,13 @@
 import { probeAddress } from "../wireguard/addresses";
+import { INTERFACES, secondPort } from "../wireguard/generations";
 import { PROBE } from "../wireguard/probe";
-import { INTERFACE } from "./paths";
 import type { UserDataArgs } from "./types";
 
 const TABLE = "inet wgc";
+/** Both interfaces and both ports, always: while the server key is replaced both are used, and before that nobody listens at the second. */
+const TUNNEL = `{ ${Object.values(INTERFACES)
+  .map((name) => `"${name}"`)
+  .join(", ")} }`;
 const NFS_PORT = 2049;
 
 interface Chain {
@@ -64,17 +68,17 @@ function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
     name: "forward",
     hook: "type filter hook forward priority filter; policy drop;",
     rules: [
-      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 jump link_local`,
-      `iifname "${INTERFACE}" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"`,
+      `iifname ${TUNNEL} ip daddr 169.254.0.0/16 jump link_local`,
+      `iifname ${TUNNEL} ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"`,
       // Clients leave with the server's address, which the shared file system's security group lets in; server key and registry are there.
       // NFS, and EFS with it, listens on 2049 only (https://docs.aws.amazon.com/efs/latest/ug/network-access.html).
-      `iifname "${INTERFACE}" meta l4proto { tcp, udp } th dport ${NFS_PORT} counter drop comment "shared file system"`,
+      `iifname ${TUNNEL} meta l4proto { tcp, udp } th dport ${NFS_PORT} counter drop comment "shared file system"`,
       // The tunnel's MTU is below the path's; where "packet too big" is filtered, only the clamp keeps TCP going (RFC 4459, 3.2).
-      `iifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,
-      `oifname "${INTERFACE}" tcp flags syn tcp option maxseg size set rt mtu`,
-      `iifname "${INTERFACE}" oifname "${INTERFACE}" counter drop comment "client to client"`,
-      `iifname "${INTERFACE}" ip saddr ${args.tunnelCidr} accept`,
-      `oifname "${INTERFACE}" ct state established,related accept`,
+      `iifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,
+      `oifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,
+      `iifname ${TUNNEL} oifname ${TUNNEL} counter drop comment "client to client"`,
+      `iifname ${TUNNEL} ip saddr ${args.tunnelCidr} accept`,
+      `oifname ${TUNNEL} ct state established,related accept`,
     ],
   };
 }
@@ -85,15 +89,15 @@ function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcC
     hook: "type filter hook input priority filter; policy drop;",
     rules: [
       'iifname "lo" accept',
-      `iifname "${INTERFACE}" ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe's cable"`,
+      `iifname ${TUNNEL} ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe's cable"`,
       // A client has no business with the server itself; the rule stands before "established" so that it also ends old flows.
-      `iifname "${INTERFACE}" icmp type echo-request accept`,
-      `iifname "${INTERFACE}" counter drop comment "tunnel to server"`,
+      `iifname ${TUNNEL} icmp type echo-request accept`,
+      `iifname ${TUNNEL} counter drop comment "tunnel to server"`,
       "ct state established,related accept",
       // The probe's packet at the end of its way through tunnel, forwarding and masquerade.
       `iifname "${PROBE.outside.interface}" ip saddr ${PROBE.inside.address} ip daddr ${PROBE.outside.address} udp dport ${PROBE.ports.echo} accept`,
       "meta l4proto { icmp, ipv6-icmp } accept",
-      `udp dport ${args.listenPort} accept`,
+      `udp dport { ${args.listenPort}, ${secondPort(args.listenPort)} } accept`,
       `ip saddr ${args.vpcCidr} tcp dport ${args.healthPort} accept comment "health checks of the load balancer"`,
     ],
   };
@@ -103,6 +107,6 @@ function masqueradeChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
   return {
     name: "postrouting",
     hook: "type nat hook postrouting priority srcnat; policy accept;",
-    rules: [`ip saddr ${args.tunnelCidr} oifname != "${INTERFACE}" masquerade`],
+    rules: [`ip saddr ${args.tunnelCidr} oifname != ${TUNNEL} masquerade`],
   };
 }

@@ -8,6 +8,8 @@ export const PATHS = {
   boot: "/opt/wgc/boot.sh",
   networkUnit: "/etc/systemd/system/wgc-network.service",
   agentUnit: "/etc/systemd/system/wgc-agent.service",
+  rekeyUnit: "/etc/systemd/system/wgc-rekey.service",
+  rekeyPathUnit: "/etc/systemd/system/wgc-rekey.path",
   state: "/var/lib/wgc",
   registry: "/mnt/wgc/registry",
   runtime: "/mnt/wgc/runtime",

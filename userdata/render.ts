@@ -7,7 +7,7 @@ import { packageNames } from "./packages";
 import { PATHS } from "./paths";
 import { renderSysctls } from "./sysctls";
 import type { UserDataArgs } from "./types";
-import { renderAgentUnit, renderNetworkUnit } from "./units";
+import { renderAgentUnit, renderNetworkUnit, renderRekeyUnits } from "./units";
 
 /** EC2's limit for user data before base64 (RunInstances, UserData). */
 export const USER_DATA_LIMIT_BYTES = 16 * 1024;
@@ -19,12 +19,15 @@ export function bootFiles(args: UserDataArgs): readonly BootFile[] {
     permissions,
     content,
   });
+  const rekey = renderRekeyUnits();
   return [
     file(PATHS.agentConfig, "0644", renderAgentConfig(args)),
     file(PATHS.nftables, "0644", renderNftables(args)),
     file(PATHS.sysctls, "0644", renderSysctls()),
     file(PATHS.networkUnit, "0644", renderNetworkUnit()),
     file(PATHS.agentUnit, "0644", renderAgentUnit(args)),
+    file(PATHS.rekeyPathUnit, "0644", rekey.path),
+    file(PATHS.rekeyUnit, "0644", rekey.service),
     file(PATHS.boot, "0755", renderBootScript(args)),
   ];
 }

@@ -35,6 +35,31 @@ export function renderNetworkUnit(): string {
   });
 }
 
+/**
+ * The units that do what the agent's sandbox forbids when the server key was replaced: give the probe, which lives in a namespace
+ * of its own, the new key. The agent replaces its copy of the key by a rename, which the path unit sees (systemd.path(5)).
+ */
+export function renderRekeyUnits(): { readonly path: string; readonly service: string } {
+  return {
+    path: renderUnit({
+      Unit: [["Description", "wgc server key replaced"]],
+      Path: [["PathChanged", `${PATHS.state}/server.key`]],
+      Install: [["WantedBy", "multi-user.target"]],
+    }),
+    service: renderUnit({
+      Unit: [
+        ["Description", "wgc tunnel interface and probe after the server key was replaced"],
+        ["After", "wgc-network.service"],
+      ],
+      Service: [
+        ["Type", "oneshot"],
+        ["UMask", "0077"],
+        ["ExecStart", `${PATHS.node} ${PATHS.agent} network-up`],
+      ],
+    }),
+  };
+}
+
 /** Seconds that the agent gets beyond its drain to write its last records. */
 const STOP_MARGIN_SECONDS = 15;
 

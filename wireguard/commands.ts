@@ -13,8 +13,12 @@ const PEERS_PER_CALL = 1000;
 /**
  * The `wg` calls that carry changes out, in order. All additions and updates of a run go through one `wg addconf`, because
  * a process for each peer would make 10,000 clients take a minute; `addconf` cannot remove, so removals are arguments.
+ *
+ * INVARIANTS: an address that passes from a peer that goes to another one (a client's new key takes over from the former one)
+ * does so within one call, where none of the changes brings a preshared key: in between it would be nobody's.
  */
 export function wgCommands(device: string, changes: readonly PeerChange[]): WgCommand[] {
+  if (isHandover(changes)) return [{ args: ["set", device, ...changes.flatMap(peerWords)] }];
   const commands: WgCommand[] = [];
   const removals = changes.filter((change) => change.kind === "remove");
   for (let at = 0; at < removals.length; at += PEERS_PER_CALL) {
@@ -27,6 +31,20 @@ export function wgCommands(device: string, changes: readonly PeerChange[]): WgCo
   if (sections.length > 0)
     commands.push({ args: ["addconf", device, "/dev/stdin"], stdin: sections.join("\n") });
   return commands;
+}
+
+/** Whether something is taken from peers that go and given to others, and all of it can be said in arguments. */
+function isHandover(changes: readonly PeerChange[]): boolean {
+  const removes = changes.some(({ kind }) => kind === "remove");
+  const sets = changes.filter((change) => change.kind === "set");
+  if (!removes || sets.length === 0 || changes.length > PEERS_PER_CALL) return false;
+  return sets.every(({ presharedKey }) => presharedKey === undefined);
+}
+
+/** A change as arguments of `wg set`, which carries them out in their order (wg(8)). */
+function peerWords(change: PeerChange): string[] {
+  if (change.kind === "remove") return ["peer", change.publicKey, "remove"];
+  return ["peer", change.publicKey, "allowed-ips", change.allowedIps.join(",")];
 }
 
 /** One `[Peer]` section. `wg addconf` replaces the allowed IPs of a peer it names and keeps a key that it does not name. */

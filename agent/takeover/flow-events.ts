@@ -1,9 +1,23 @@
 /**
- * The connection-tracking zones that WireGuard's packets are sorted into, so that `conntrack -E -w ZONE` tells of nothing
+ * The kinds of connection-tracking zones that WireGuard's packets are sorted into, so that `conntrack -E -w ZONE` tells of nothing
  * else: our own handshake packets, and transport packets with a receiver index that this server never handed out. Ordinary
  * packets stay in zone 0.
  */
-export const ZONES = { own: 51821, stray: 51822 } as const;
+export type Zone = "own" | "stray";
+
+/** Where the packets of one of the server's interfaces are sorted: a table, its zones, and the interface's port. */
+export interface Lane {
+  /** nftables family and name of the table that belongs to the agent. */
+  readonly table: string;
+  readonly zones: Readonly<Record<Zone, number>>;
+  readonly port: number;
+}
+
+/** The interface with the current server key, and the one with the next key while the key is replaced. */
+export const LANES = {
+  current: { table: "inet wgc_sessions", zones: { own: 51821, stray: 51822 } },
+  next: { table: "inet wgc_sessions_next", zones: { own: 51823, stray: 51824 } },
+} as const;
 
 /** A handshake packet of ours, or a stray packet: which client address, and which index. */
 export interface FlowEvent {
@@ -19,7 +33,7 @@ const MARK = /\bmark=(\d+)/;
  * One line of `conntrack -E` (conntrack(8)): the first tuple is the direction of the packet that made the entry, which in
  * zone `own` came from us and in zone `stray` from the client; the mark is the index. Undefined for lines that are none.
  */
-export function parseFlowEvent(line: string, zone: keyof typeof ZONES): FlowEvent | undefined {
+export function parseFlowEvent(line: string, zone: Zone): FlowEvent | undefined {
   const tuple = TUPLE.exec(line);
   const mark = MARK.exec(line);
   if (tuple === null || mark === null) return undefined;

@@ -3,19 +3,20 @@ import { createInterface } from "node:readline";
 import type { Clock, Timer } from "../clock";
 import { TOOL_FOLDERS } from "../exec";
 import { type Log, messageOf } from "../log";
-import { type FlowEvent, parseFlowEvent, ZONES } from "./flow-events";
+import { type FlowEvent, type Lane, parseFlowEvent, type Zone } from "./flow-events";
 
 /** What the watch tells. */
 export interface FlowListener {
-  onFlow(zone: keyof typeof ZONES, event: FlowEvent): void;
+  onFlow(zone: Zone, event: FlowEvent): void;
   /** Events may have been lost: it has just started to listen (again), or the kernel had more than it could take. */
-  onGap(zone: keyof typeof ZONES): void;
+  onGap(zone: Zone): void;
 }
 
 /** What the watch needs; tests start another program. */
 export interface FlowWatchOptions {
   readonly clock: Clock;
   readonly log: Log;
+  readonly zones: Lane["zones"];
   readonly listener: FlowListener;
   readonly start?: (args: readonly string[]) => ChildProcess;
 }
@@ -59,7 +60,7 @@ export class FlowWatch {
     for (const child of this.children.values()) child.kill("SIGKILL");
   }
 
-  private listen(zone: keyof typeof ZONES): void {
+  private listen(zone: Zone): void {
     if (this.stopped) return;
     const { clock, listener } = this.options;
     const args = [
@@ -67,7 +68,7 @@ export class FlowWatch {
       "-p",
       "udp",
       "-w",
-      String(ZONES[zone]),
+      String(this.options.zones[zone]),
       "-e",
       "NEW,UPDATE",
       "-b",
@@ -105,7 +106,7 @@ export class FlowWatch {
     });
   }
 
-  private onEnd(zone: keyof typeof ZONES, why: string, ranMs: number): void {
+  private onEnd(zone: Zone, why: string, ranMs: number): void {
     this.children.delete(zone);
     if (this.stopped) return;
     if (ranMs > SETTLED_MS) this.backoffMs[zone] = BACKOFF_MS.first;

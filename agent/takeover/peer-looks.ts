@@ -10,33 +10,51 @@ export interface PeerLooksOptions {
   readonly device: Pick<Device, "dump">;
   /** Whether a client is being called, so that its answer is waited for. */
   readonly urgent: () => boolean;
+  /** Whether some client's new key waits for its first handshake, and its packets for that. */
+  readonly expecting: () => boolean;
   /** Whether there is anything to look for. */
   readonly wanted: () => boolean;
   readonly onPeers: (peers: readonly Peer[]) => void;
 }
 
-/** How soon the kernel is asked whether a client answered, while one is being called; */
+/** How soon the kernel is asked whether a client answered that is being called, */
 const URGENT_MS = 60;
+/** whether it is one with a new key, whose packets are lost until this is known, */
+const EXPECTING_MS = 30;
 /** and whether a handshake of ours is complete, otherwise. */
 const USUAL_MS = 700;
-/** Looking may take at most this share of the time, a tenth while clients are called and a fiftieth otherwise. */
-const SHARE = { urgent: 10, usual: 50 } as const;
+/** One look after the other may take at most this share of the time: a tenth while clients are called, a twentieth while new keys are expected. */
+const SHARE = { urgent: 10, expecting: 20, usual: 50 } as const;
 
 /** Looks at the kernel's peers while there is something to look for, and only then; one look at a time. */
 export class PeerLooks {
   private timer: Timer | undefined;
+  /** When the timer runs out (monotonic). */
+  private due = 0;
   private running: Promise<void> | undefined;
   private lastMs = 0;
+  private lastAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
   constructor(private readonly options: PeerLooksOptions) {}
 
   /** Asks for a look in a moment. */
   soon(): void {
-    if (this.timer !== undefined || this.running !== undefined || this.stopped) return;
-    const urgent = this.options.urgent();
-    const [least, share] = urgent ? [URGENT_MS, SHARE.urgent] : [USUAL_MS, SHARE.usual];
-    this.timer = this.options.clock.after(Math.max(least, this.lastMs * share), () => void this.now());
+    if (this.running !== undefined || this.stopped) return;
+    const due = this.next();
+    if (this.timer !== undefined && this.due <= due) return;
+    this.timer?.cancel();
+    this.due = due;
+    this.timer = this.options.clock.after(due - this.options.clock.monotonic(), () => void this.now());
+  }
+
+  /** When to look: the first time soon, then as often as the time that it takes allows. */
+  private next(): number {
+    const { clock, urgent, expecting } = this.options;
+    const at = (ms: number, share: number) =>
+      Math.max(clock.monotonic() + ms, this.lastAt + this.lastMs * share);
+    if (urgent()) return at(URGENT_MS, SHARE.urgent);
+    return expecting() ? at(EXPECTING_MS, SHARE.expecting) : at(USUAL_MS, SHARE.usual);
   }
 
   /** Settles after a look that began after this call. */
@@ -64,6 +82,7 @@ export class PeerLooks {
     } catch (error) {
       log.warn({ problem: messageOf(error) }, "the handshakes could not be looked at");
     }
-    this.lastMs = clock.monotonic() - began;
+    this.lastAt = clock.monotonic();
+    this.lastMs = this.lastAt - began;
   }
 }

@@ -1,7 +1,4 @@
-import { ZONES } from "./flow-events";
-
-/** The table that belongs to the agent; the firewall is another one and does not depend on it. */
-export const SESSIONS_TABLE = "inet wgc_sessions";
+import type { Lane } from "./flow-events";
 
 /** How long an index is ours: a session ends 180 s after its handshake (whitepaper, section 6.1), and a packet may be late. */
 export const SESSION_SECONDS = 200;
@@ -42,70 +39,70 @@ const INDEX = "@th,96,32";
  * replaces the rules. What arrives is never dropped here, nor data of clients; only what WireGuard says by itself to a client
  * that is silent.
  */
-export function renderSessionsTable(listenPort: number): string {
+export function renderSessionsTable({ table, zones, port }: Lane): string {
   const families = [
     { ip: "ip", family: 4 },
     { ip: "ip6", family: 6 },
   ] as const;
   const sets = families.flatMap(({ ip, family }) => [
-    set(`heard${family}`, `${ip} saddr . udp sport`, HEARD_SECONDS, 262_144),
-    set(`issued${family}`, `${ip} daddr . udp dport . ${INDEX}`, SESSION_SECONDS, 262_144),
-    set(`seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
-    set(`sources${family}`, `${ip} saddr`, 10, 65_536),
+    set(table, `heard${family}`, `${ip} saddr . udp sport`, HEARD_SECONDS, 262_144),
+    set(table, `issued${family}`, `${ip} daddr . udp dport . ${INDEX}`, SESSION_SECONDS, 262_144),
+    set(table, `seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
+    set(table, `sources${family}`, `${ip} saddr`, 10, 65_536),
   ]);
-  const isHandshake = `udp sport ${listenPort} ${TYPE} { 1, 2 }`;
-  return `add table ${SESSIONS_TABLE}
-${[set("own", INDEX, SESSION_SECONDS, 524_288), ...sets].join("\n")}
-${chain("stray")}
-${families.map(({ ip, family }) => strayRules(ip, family)).join("\n")}
-${chain("sort_in", "type filter hook prerouting priority raw; policy accept;")}
+  const isHandshake = `udp sport ${port} ${TYPE} { 1, 2 }`;
+  return `add table ${table}
+${[set(table, "own", INDEX, SESSION_SECONDS, 524_288), ...sets].join("\n")}
+${chain(table, "stray")}
+${families.map(({ ip, family }) => strayRules(table, zones, ip, family)).join("\n")}
+${chain(table, "sort_in", "type filter hook prerouting priority raw; policy accept;")}
 ${families
   .map(
     ({ ip, family }) =>
-      `add rule ${SESSIONS_TABLE} sort_in udp dport ${listenPort} update @heard${family} { ${ip} saddr . udp sport }`,
+      `add rule ${table} sort_in udp dport ${port} update @heard${family} { ${ip} saddr . udp sport }`,
   )
   .join("\n")}
-add rule ${SESSIONS_TABLE} sort_in udp dport ${listenPort} ${TYPE} 4 ${INDEX} != @own jump stray
-${chain("mark_in", "type filter hook prerouting priority mangle; policy accept;")}
-add rule ${SESSIONS_TABLE} mark_in udp dport ${listenPort} ct zone ${ZONES.stray} ct mark set 0 ct mark set ${INDEX}
-${chain("sort_out", "type filter hook output priority raw; policy accept;")}
-${families.map(({ ip, family }) => silenceRules(listenPort, ip, family)).join("\n")}
-add rule ${SESSIONS_TABLE} sort_out ${isHandshake} ct zone set ${ZONES.own}
-${chain("mark_out", "type filter hook output priority mangle; policy accept;")}
-add rule ${SESSIONS_TABLE} mark_out ${isHandshake} update @own { ${INDEX} } ct mark set ${INDEX}
+add rule ${table} sort_in udp dport ${port} ${TYPE} 4 ${INDEX} != @own jump stray
+${chain(table, "mark_in", "type filter hook prerouting priority mangle; policy accept;")}
+add rule ${table} mark_in udp dport ${port} ct zone ${zones.stray} ct mark set 0 ct mark set ${INDEX}
+${chain(table, "sort_out", "type filter hook output priority raw; policy accept;")}
+${families.map(({ ip, family }) => silenceRules(table, port, ip, family)).join("\n")}
+add rule ${table} sort_out ${isHandshake} ct zone set ${zones.own}
+${chain(table, "mark_out", "type filter hook output priority mangle; policy accept;")}
+add rule ${table} mark_out ${isHandshake} update @own { ${INDEX} } ct mark set ${INDEX}
 ${families
   .map(
     ({ ip, family }) =>
-      `add rule ${SESSIONS_TABLE} mark_out ${isHandshake} update @issued${family} { ${ip} daddr . udp dport . ${INDEX} }`,
+      `add rule ${table} mark_out ${isHandshake} update @issued${family} { ${ip} daddr . udp dport . ${INDEX} }`,
   )
   .join("\n")}
 `;
 }
 
-function set(name: string, key: string, seconds: number, size: number): string {
-  return `add set ${SESSIONS_TABLE} ${name} { typeof ${key}; flags dynamic,timeout; timeout ${seconds}s; size ${size}; }`;
+function set(table: string, name: string, key: string, seconds: number, size: number): string {
+  return `add set ${table} ${name} { typeof ${key}; flags dynamic,timeout; timeout ${seconds}s; size ${size}; }`;
 }
 
-function chain(name: string, hook = ""): string {
+function chain(table: string, name: string, hook = ""): string {
   const body = hook === "" ? "" : ` { ${hook} }`;
-  return `add chain ${SESSIONS_TABLE} ${name}${body}\nflush chain ${SESSIONS_TABLE} ${name}`;
+  return `add chain ${table} ${name}${body}\nflush chain ${table} ${name}`;
 }
 
-function silenceRules(listenPort: number, ip: "ip" | "ip6", family: 4 | 6): string {
+function silenceRules(table: string, port: number, ip: "ip" | "ip6", family: 4 | 6): string {
   const silent = `${ip} daddr . udp dport != @heard${family} counter drop`;
   return [`${TYPE} 1`, `udp length ${KEEPALIVE_LENGTH} ${TYPE} 4`]
-    .map((kind) => `add rule ${SESSIONS_TABLE} sort_out udp sport ${listenPort} ${kind} ${silent}`)
+    .map((kind) => `add rule ${table} sort_out udp sport ${port} ${kind} ${silent}`)
     .join("\n");
 }
 
 /** Known ones are passed over, then the limits, then the packet is remembered and gets its zone. */
-function strayRules(ip: "ip" | "ip6", family: 4 | 6): string {
+function strayRules(table: string, zones: Lane["zones"], ip: "ip" | "ip6", family: 4 | 6): string {
   const packet = `${ip} saddr . udp sport . ${INDEX}`;
   const rules = [
     `${packet} @seen${family} return`,
     `update @sources${family} { ${ip} saddr limit rate over ${STRAY_LIMITS.source} } return`,
     `${ip} saddr != ${family === 4 ? "0.0.0.0" : "::"} limit rate over ${STRAY_LIMITS.all} return`,
-    `add @seen${family} { ${packet} } ct zone set ${ZONES.stray}`,
+    `add @seen${family} { ${packet} } ct zone set ${zones.stray}`,
   ];
-  return rules.map((rule) => `add rule ${SESSIONS_TABLE} stray ${rule}`).join("\n");
+  return rules.map((rule) => `add rule ${table} stray ${rule}`).join("\n");
 }

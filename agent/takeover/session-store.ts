@@ -75,11 +75,11 @@ export class SessionStore {
   }
 
   private async poll(): Promise<void> {
-    const { storage, runtimeRoot, clock, onNews, hurried } = this.options;
+    const { storage, runtimeRoot, instance, clock, onNews, hurried } = this.options;
     this.timer?.cancel();
     this.lastPoll = clock.monotonic();
     try {
-      const { news, problem } = await storage.request("pollSessions", { runtimeRoot });
+      const { news, problem } = await storage.request("pollSessions", { runtimeRoot, reader: instance });
       onNews(news);
       this.known = true;
       this.note("read", problem);

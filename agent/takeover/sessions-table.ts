@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Exec } from "../exec";
-import { renderSessionsTable, SESSION_SECONDS, SESSIONS_TABLE } from "./ruleset";
+import type { Lane } from "./flow-events";
+import { renderSessionsTable, SESSION_SECONDS } from "./ruleset";
 
 /** An index that this server handed out, as the kernel's set remembers it. */
 export interface IssuedIndex {
@@ -11,7 +12,6 @@ export interface IssuedIndex {
 }
 
 const LIMIT_MS = 5000;
-const [FAMILY = "", NAME = ""] = SESSIONS_TABLE.split(" ");
 
 /** nftables' JSON of a set (libnftables-json(5)); elements with a timeout are wrapped. */
 const listing = z.looseObject({
@@ -39,19 +39,19 @@ const listing = z.looseObject({
 export class SessionsTable {
   constructor(
     private readonly exec: Exec,
-    private readonly listenPort: number,
+    private readonly lane: Lane,
   ) {}
 
   /** Makes the table, or brings its rules up to date; the sets of an earlier agent stay. */
   async load(): Promise<void> {
-    const ruleset = renderSessionsTable(this.listenPort);
+    const ruleset = renderSessionsTable(this.lane);
     try {
       await this.nft(["-f", "/dev/stdin"], ruleset);
     } catch {
       // A set of an older version has another shape: begin anew, and lose what it held.
       await this.nft(
         ["-f", "/dev/stdin"],
-        `add table ${SESSIONS_TABLE}\ndelete table ${SESSIONS_TABLE}\n${ruleset}`,
+        `add table ${this.lane.table}\ndelete table ${this.lane.table}\n${ruleset}`,
       );
     }
   }
@@ -59,33 +59,43 @@ export class SessionsTable {
   /** Whether the table stands with its rules: who flushes it leaves the chains. */
   async isLoaded(): Promise<boolean> {
     try {
-      return (await this.nft(["list", "chain", FAMILY, NAME, "sort_in"])).includes("jump stray");
+      return (await this.nft(["list", "chain", ...this.lane.table.split(" "), "sort_in"])).includes(
+        "jump stray",
+      );
     } catch {
       return false; // no such table; if nft itself is the trouble, loading it says so
     }
   }
 
   async remove(): Promise<void> {
-    await this.nft(["-f", "/dev/stdin"], `add table ${SESSIONS_TABLE}\ndelete table ${SESSIONS_TABLE}\n`);
+    await this.nft(["-f", "/dev/stdin"], `add table ${this.lane.table}\ndelete table ${this.lane.table}\n`);
   }
 
   /** What this server handed out lately. */
   async issued(): Promise<IssuedIndex[]> {
     const sets = await Promise.all(
-      ["issued4", "issued6"].map((set) => this.nft(["-j", "list", "set", FAMILY, NAME, set])),
+      ["issued4", "issued6"].map((set) =>
+        this.nft(["-j", "list", "set", ...this.lane.table.split(" "), set]),
+      ),
     );
     return sets.flatMap(parseIssued);
   }
 
   /** From now on packets with these indices are no strays. */
   async adopt(indices: readonly number[]): Promise<void> {
-    await this.nft(["add", "element", FAMILY, NAME, "own", `{ ${indices.map(onWire).join(", ")} }`]);
+    await this.nft([
+      "add",
+      "element",
+      ...this.lane.table.split(" "),
+      "own",
+      `{ ${indices.map(onWire).join(", ")} }`,
+    ]);
   }
 
   /** From now on no index is this server's own. */
   async disown(): Promise<void> {
     const script = ["own", "issued4", "issued6"]
-      .map((set) => `flush set ${SESSIONS_TABLE} ${set}\n`)
+      .map((set) => `flush set ${this.lane.table} ${set}\n`)
       .join("");
     await this.nft(["-f", "/dev/stdin"], script);
   }

@@ -11,7 +11,7 @@ import type { Mutex } from "../mutex";
 import type { StorageClient } from "../storage-client";
 import { Attempts } from "./attempts";
 import { type HeldSession, SessionDirectory } from "./directory";
-import type { FlowEvent, ZONES } from "./flow-events";
+import type { FlowEvent, Lane, Zone } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
@@ -23,7 +23,11 @@ import { SessionsTable } from "./sessions-table";
 /** What the takeover needs. */
 export interface TakeoverOptions {
   readonly config: AgentConfig;
+  /** This server as the session records name it. */
   readonly instance: string;
+  /** The interface whose sessions these are, and where its packets are sorted. */
+  readonly interface: string;
+  readonly lane: Lane;
   readonly clock: Clock;
   readonly log: Log;
   readonly storage: Pick<StorageClient, "request">;
@@ -33,6 +37,12 @@ export interface TakeoverOptions {
   readonly lock: Mutex;
   /** The peer as the registry wants it; undefined for a client that may not connect. */
   readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Whether some client's new key waits for its first handshake. */
+  readonly expecting?: (() => boolean) | undefined;
+  /** Told the peers with each look of its own. */
+  readonly onPeers?: ((peers: readonly Peer[]) => void) | undefined;
+  /** Told whose sessions other servers recorded. */
+  readonly onRecorded?: ((publicKeys: readonly string[]) => void) | undefined;
   /** Told the time that another server dated a record with. */
   readonly dated?: ((at: number) => void) | undefined;
 }
@@ -70,10 +80,11 @@ export class Takeover {
 
   constructor(private readonly options: TakeoverOptions) {
     const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
-    this.table = new SessionsTable(exec, config.listenPort);
+    this.table = new SessionsTable(exec, options.lane);
     this.watch = new FlowWatch({
       clock,
       log,
+      zones: options.lane.zones,
       listener: { onFlow: (zone, event) => this.onFlow(zone, event), onGap: (zone) => this.onGap(zone) },
     });
     this.store = new SessionStore({
@@ -87,7 +98,7 @@ export class Takeover {
       hurried: () => this.attempts.open,
     });
     this.attempts = new Attempts({
-      interface: config.interface,
+      interface: options.interface,
       clock,
       log,
       lock,
@@ -101,8 +112,12 @@ export class Takeover {
       log,
       device,
       urgent: () => this.attempts.waiting,
+      expecting: () => this.options.expecting?.() === true,
       wanted: () => this.own.waiting || this.attempts.waiting,
-      onPeers: (peers) => this.observe(peers),
+      onPeers: (peers) => {
+        this.options.onPeers?.(peers);
+        this.observe(peers);
+      },
     });
     this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
   }
@@ -128,6 +143,12 @@ export class Takeover {
     this.looks.stop();
     this.upkeepTimer?.cancel();
     await this.attempts.stop();
+  }
+
+  /** Stops for good: its interface goes. */
+  async remove(): Promise<void> {
+    await this.stop();
+    await this.table.remove();
   }
 
   /** Somebody from outside reached this server. */
@@ -168,7 +189,7 @@ export class Takeover {
     this.options.log.info({ publicKey, ms: Math.round(ms) }, "took a session over");
   }
 
-  private onFlow(zone: keyof typeof ZONES, event: FlowEvent): void {
+  private onFlow(zone: Zone, event: FlowEvent): void {
     if (zone === "own") {
       this.own.issued(event, this.options.clock.now());
       this.looks.soon();
@@ -226,7 +247,11 @@ export class Takeover {
     const { clock, instance } = this.options;
     for (const { instance: from, records } of news) {
       const last = records.at(-1);
-      if (from !== instance && last !== undefined) this.options.dated?.(last.at);
+      if (from !== instance && last !== undefined) {
+        this.options.dated?.(last.at);
+        if (this.options.expecting?.() === true)
+          this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
+      }
       for (const publicKey of this.directory.add(from, records, clock.now())) {
         if (from !== instance) this.checkHeld(publicKey);
       }
@@ -279,7 +304,7 @@ export class Takeover {
     }
   }
 
-  private onGap(zone: keyof typeof ZONES): void {
+  private onGap(zone: Zone): void {
     if (zone === "own") void this.catchUp();
   }
 

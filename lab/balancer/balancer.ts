@@ -108,8 +108,8 @@ export class Balancer {
   }
 
   /** The flow table: all flows from clients to targets. */
-  flows(): Promise<Flow[]> {
-    return listFlows(this.model.endpoint.port);
+  async flows(): Promise<Flow[]> {
+    return (await Promise.all(this.model.listeners.map(({ port }) => listFlows(port)))).flat();
   }
 
   /** Address of the target that a new flow would go to now; undefined when there is none. */
@@ -173,7 +173,7 @@ export class Balancer {
 
   private async load(): Promise<void> {
     if (this.closed) return;
-    const { zones, endpoint, targets, allowedFromBalancer } = this.model;
+    const { zones, endpoint, listeners, allowedFromBalancer } = this.model;
     const { seed } = this;
     const registered = [...this.targets.values()];
     const routing: RoutingTarget[] = registered.map((target) => ({
@@ -188,8 +188,7 @@ export class Balancer {
       endpoint.crossZone,
     );
     const ruleset = renderRuleset({
-      listenPort: endpoint.port,
-      targetPort: targets.port,
+      listeners,
       frontends: zones.map((zone) => ({
         publicIp: zone.publicIp,
         targets: decision.byZone[zone.name] ?? [],

@@ -13,8 +13,7 @@ export interface Frontend {
 }
 
 export interface Ruleset {
-  listenPort: number;
-  targetPort: number;
+  listeners: { port: number; targetPort: number }[];
   frontends: Frontend[];
   /** Changes with every change of health: an NLB rebuilds its hash map then, so new flows may pick other targets. */
   seed: number;
@@ -29,12 +28,14 @@ export interface Ruleset {
 const set = (elements: readonly string[]): string =>
   elements.length > 0 ? `elements = { ${elements.join(", ")} }` : "";
 
-function frontendRule(rules: Ruleset, frontend: Frontend): string {
-  const match = `iifname "${INTERNET.bridge}" ip daddr ${frontend.publicIp} udp dport ${rules.listenPort}`;
+function frontendRule(
+  rules: Ruleset,
+  frontend: Frontend,
+  { port, targetPort }: Ruleset["listeners"][number],
+): string {
+  const match = `iifname "${INTERNET.bridge}" ip daddr ${frontend.publicIp} udp dport ${port}`;
   if (frontend.targets.length === 0) return `${match} drop`;
-  const choices = frontend.targets
-    .map((target, index) => `${index} : ${target} . ${rules.targetPort}`)
-    .join(", ");
+  const choices = frontend.targets.map((target, index) => `${index} : ${target} . ${targetPort}`).join(", ");
   const hash = `jhash ip saddr . udp sport . ip daddr mod ${frontend.targets.length} seed ${rules.seed}`;
   return `${match} dnat ip addr . port to ${hash} map { ${choices} }`;
 }
@@ -72,7 +73,9 @@ table ip lab {
 
   # The listener: a new flow goes to a healthy target, chosen by the hash of its addresses and ports.
   chain listener { type nat hook prerouting priority dstnat
-${rules.frontends.map((frontend) => `    ${frontendRule(rules, frontend)}`).join("\n")}
+${rules.listeners
+  .flatMap((listener) => rules.frontends.map((frontend) => `    ${frontendRule(rules, frontend, listener)}`))
+  .join("\n")}
   }
 
   # The servers' security group: only what the plan's rules let in from the load balancer.

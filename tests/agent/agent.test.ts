@@ -20,6 +20,7 @@ async function setup(name: string, copyOf: string) {
     revision: 7,
     savedAt: "2026-01-01T00:00:00.000Z",
     clients: [client("from-copy", 9)],
+    usedKeys: [],
   });
   const applied: string[] = [];
   const fake: Device = {

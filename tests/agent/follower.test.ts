@@ -17,7 +17,10 @@ function setup() {
     publicKey: key(1) as string | undefined,
     keyProblem: undefined as string | undefined,
     failure: undefined as Error | undefined,
+    usedKeys: [] as string[],
+    marksFail: undefined as Error | undefined,
   };
+  const awaitedKeys = new Map<string, string>();
   const handlers: Record<string, (args: { revision: number; names: string[] }) => unknown> = {
     follow: ({ revision }) => {
       const missed = registry.revision - revision;
@@ -46,6 +49,10 @@ function setup() {
       unreadable: names.filter((name) => registry.unreadable.includes(name)),
     }),
   };
+  handlers["readUsedKeys"] = () => {
+    if (registry.marksFail !== undefined) throw registry.marksFail;
+    return registry.usedKeys;
+  };
   const request = async (
     operation: string,
     args: never,
@@ -61,17 +68,20 @@ function setup() {
       told.push({ all: clients.map((file) => file.name), keep, revision }),
     onChanges: (changes, revision) =>
       told.push({ changes: [...changes].map(([name, file]) => [name, file?.publicKey]), revision }),
+    awaitedKeys,
+    onUsedKeys: (keys) => told.push({ used: keys }),
   };
   const follower = new RegistryFollower({
     root: "/r",
+    runtimeRoot: "/rt",
     cluster: "wgc",
-    serverPublicKey: key(1),
+    serverPublicKeys: () => [key(1)],
     storage: { request } as unknown as StorageClient,
     clock,
     log: silent,
     listener,
   });
-  return { clock, told, asked, registry, follower };
+  return { clock, told, asked, registry, follower, awaitedKeys };
 }
 
 test("everything first, then only what changed, within half a second", async () => {
@@ -180,3 +190,45 @@ test.each([key(1), undefined])(
     expect(follower.problems).toEqual([]);
   },
 );
+
+describe("clients whose key is being replaced", () => {
+  const previous = { publicKey: key(8), until: "2026-06-01T00:00:00Z" };
+
+  test("the marks of used keys are read before such clients are told, and then only while a first use is waited for", async () => {
+    const { clock, told, asked, registry, follower, awaitedKeys } = setup();
+    registry.clients.set("a", client("a", 2, { previous }));
+    registry.usedKeys = [key(2)];
+    await follower.start();
+    expect(told).toEqual([{ used: [key(2)] }, { all: ["a"], keep: [], revision: 5 }]);
+    await clock.advance(1000);
+    expect(asked).toEqual(["readAll", "readUsedKeys", "follow", "follow"]);
+
+    registry.clients.set("b", client("b", 3, { previous }));
+    Object.assign(registry, { revision: 6, feed: ["b"], usedKeys: [key(2), key(9)] });
+    await clock.advance(500);
+    expect(told.slice(2)).toEqual([{ used: [key(2), key(9)] }, { changes: [["b", key(3)]], revision: 6 }]);
+    awaitedKeys.set(key(3), "b");
+    await clock.advance(1000);
+    expect(asked.slice(4)).toEqual([
+      ...["follow", "readClients", "readUsedKeys"],
+      ...["follow", "readUsedKeys", "follow", "readUsedKeys"],
+    ]);
+    expect(told).toHaveLength(6);
+  });
+
+  test("marks that cannot be read are reported, and keep no change back", async () => {
+    const { clock, told, registry, follower, awaitedKeys } = setup();
+    registry.marksFail = new StorageAnswerError("confirmed: no permission", "io");
+    registry.clients.set("a", client("a", 2, { previous }));
+    await follower.start();
+    expect(told).toEqual([{ all: ["a"], keep: [], revision: 5 }]);
+    expect(follower.problems).toEqual([
+      "clients' new keys that other servers have seen cannot be read: confirmed: no permission",
+    ]);
+    awaitedKeys.set(key(2), "a");
+    registry.marksFail = undefined;
+    await clock.advance(500);
+    expect(follower.problems).toEqual([]);
+    expect(told.slice(1)).toEqual([{ used: [] }]);
+  });
+});

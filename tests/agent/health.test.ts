@@ -21,6 +21,7 @@ const good: HealthInput = {
   conflicts: [],
   localCopyError: undefined,
   takeoverProblem: undefined,
+  serverKeyProblem: undefined,
   clock: { behindMs: 0 },
 };
 const wrong = (change: Partial<typeof good.device & object>) => ({ device: { ...device([]), ...change } });
@@ -66,6 +67,7 @@ test("the list of checks is what it is on purpose", () => {
     "conflicts",
     "apply",
     "takeover",
+    "serverKey",
     "clock",
     "localCopy",
   ]);

@@ -181,6 +181,7 @@ describe("a server in time", () => {
         clock,
       ),
       line,
+      secondPeers: () => 0,
       rest: () => ({
         draining: undefined,
         expectedPublicKey: key(1),
@@ -190,6 +191,7 @@ describe("a server in time", () => {
         conflicts: [],
         localCopyError: undefined,
         takeoverProblem: undefined,
+        serverKeyProblem: undefined,
         clock: { behindMs: 0 },
       }),
       reconciler: {

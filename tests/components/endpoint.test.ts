@@ -6,6 +6,7 @@ const ARGS: EndpointArgs = {
   vpcId: "vpc-1",
   subnetIds: ["pub-1", "pub-2", "pub-3"],
   listenPort: 51820,
+  serverKeyRotation: false,
   healthPort: 8080,
   clientSourceRanges: ["0.0.0.0/0"],
   crossZone: true,
@@ -111,4 +112,32 @@ test("refuses contradictions before anything is made", () => {
   expect(() => new Endpoint("e", { ...ARGS, subnetIds: ["pub-1"], healthPort: 51820 })).toThrow(
     "Endpoint: subnetIds must be at least two, in different zones; healthPort must differ from listenPort",
   );
+});
+
+test("with rotation of the server key there is a second port beside the first one, which stays as it is", async () => {
+  const [one, two] = [
+    await build(),
+    await build({ serverKeyRotation: true, clientSourceRanges: ["1.2.3.0/24"] }),
+  ];
+  expect(census(two)).toEqual({
+    ...census(one),
+    "aws:lb/listener:Listener": 2,
+    "aws:lb/targetGroup:TargetGroup": 2,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 3,
+  });
+  const [first, second] = all(two, "aws:lb/listener:Listener");
+  expect(first).toEqual(all(one, "aws:lb/listener:Listener")[0]);
+  expect(second?.inputs).toEqual({
+    ...first?.inputs,
+    port: 51821,
+    defaultActions: [{ type: "forward", targetGroupArn: arn("e-tg-second") }],
+  });
+  const [targets, more] = all(two, "aws:lb/targetGroup:TargetGroup");
+  expect(targets).toEqual(all(one, "aws:lb/targetGroup:TargetGroup")[0]);
+  expect(more?.inputs).toEqual({ ...targets?.inputs, port: 51821 });
+  const open = all(two, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(
+    ({ name, inputs }) => [name, inputs["cidrIpv4"], inputs["fromPort"], inputs["toPort"]],
+  );
+  expect(open).toContainEqual(["e-clients-1", "1.2.3.0/24", 51820, 51820]);
+  expect(open).toContainEqual(["e-clients-1-second", "1.2.3.0/24", 51821, 51821]);
 });

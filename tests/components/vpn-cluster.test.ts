@@ -64,7 +64,8 @@ test("servers boot with what was made: file system, agent by its hash", async ()
     ["wgc-storage-efs-id:/", "/mnt/wgc/runtime", "_netdev,nofail,tls,iam,accesspoint=wgc-storage-runtime-id"],
   ]);
   const { key } = only(made, "aws:s3/bucketObjectv2:BucketObjectv2").inputs;
-  expect(data.write_files[5].content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
+  const boot = data.write_files.find(({ path }: { path: string }) => path === "/opt/wgc/boot.sh");
+  expect(boot.content).toContain(`s3://wgc-test-agent-0badcafe/${key}`);
 });
 
 test("no server boots before its mounts, rights, agent, key, listener and routes are there", async () => {

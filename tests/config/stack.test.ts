@@ -37,5 +37,5 @@ test("a fault ends the program with the message alone: Pulumi takes the error fo
     }
   };
   expect(pulumi.RunError.isInstance(read())).toBe(true);
-  expect(String(read())).toContain("wgc:listenPort is 0: it must be a whole number from 1 to 65535");
+  expect(String(read())).toContain("wgc:listenPort is 0: it must be a whole number from 1 to 65534");
 });

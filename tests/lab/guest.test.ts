@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runTool, SHELLCHECK, testWith } from "../support/tool";
@@ -116,6 +116,7 @@ describe("systemctl", () => {
   test("a oneshot's lines run in order, once, with its environment", () => {
     const unit = `[Service]
 Type=oneshot
+RemainAfterExit=yes
 Environment="WORD=one two"
 ExecStartPre=sh -c 'echo pre >>ROOT/log'
 ExecStart=sh -c 'echo "first $WORD" >>ROOT/log'
@@ -191,6 +192,25 @@ ExecStart=touch ROOT/later
     expect(read("log")).toBe("run\n");
     expect(read("run/units/a.service.keeper")).toBe("");
   });
+
+  test("a path unit starts its service each time the file is replaced, until it is stopped", async () => {
+    const { systemctl, read, root } = host({
+      "a.path": "[Path]\nPathChanged=ROOT/watched\n",
+      "a.service": "[Service]\nType=oneshot\nExecStart=sh -c 'cat ROOT/watched >>ROOT/log'\n",
+    });
+    const replace = (text: string) => {
+      writeFileSync(join(root, "new"), text);
+      renameSync(join(root, "new"), join(root, "watched"));
+    };
+    replace("before\n");
+    expect(systemctl("start", "a.path")).toEqual({ code: 0, text: "" });
+    expect(systemctl("is-active", "a.path").code).toBe(0);
+    replace("first\n");
+    await eventually(() => (read("log") === "first\n" ? true : undefined), "the first start");
+    replace("second\n");
+    await eventually(() => (read("log") === "first\nsecond\n" ? true : undefined), "the second start");
+    systemctl("stop", "a.path");
+  }, 30_000);
 
   test("boot starts what is enabled, and nothing else", () => {
     const once = (name: string) => `[Service]\nType=oneshot\nExecStart=sh -c 'echo ${name} >>ROOT/log'\n`;

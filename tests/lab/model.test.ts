@@ -20,6 +20,7 @@ test("the dev stack's cluster is read whole", () => {
     region: "us-east-1",
     vpcCidr: "10.0.0.0/16",
     backendCidr: "10.0.0.0/19",
+    listeners: [{ port: 51820, targetPort: 51820 }],
     zones: [
       {
         name: "us-east-1a",
@@ -119,9 +120,31 @@ test.each([
 test("a plan with two of a kind is refused as well", () => {
   const twice = {
     ...dev,
-    resources: dev.resources.flatMap((r) => (r.type === "aws:lb/listener:Listener" ? [r, r] : [r])),
+    resources: dev.resources.flatMap((r) => (r.type === "aws:autoscaling/group:Group" ? [r, r] : [r])),
   };
-  expect(() => readModel(twice)).toThrow(/exactly one aws:lb\/listener:Listener .* found 2/);
+  expect(() => readModel(twice)).toThrow(/exactly one aws:autoscaling\/group:Group .* found 2/);
+});
+
+test("each listener leads to its target group's port; the first one is the endpoint's", () => {
+  const second = dev.resources.flatMap((r) => {
+    if (r.type === "aws:lb/listener:Listener")
+      return [
+        { ...r, inputs: { ...r.inputs, port: 51821, defaultActions: [{ targetGroupArn: "arn:second" }] } },
+        r,
+      ];
+    if (r.type === "aws:lb/targetGroup:TargetGroup")
+      return [
+        { ...r, inputs: { ...r.inputs, port: 51999 }, outputs: { ...r.outputs, arn: "arn:second" } },
+        r,
+      ];
+    return [r];
+  });
+  const model = readModel({ ...dev, resources: second });
+  expect(model.listeners).toEqual([
+    { port: 51820, targetPort: 51820 },
+    { port: 51821, targetPort: 51999 },
+  ]);
+  expect([model.endpoint.port, model.targets.port]).toEqual([51820, 51820]);
 });
 
 test("subnets or addresses that the plan lacks are named", () => {

@@ -2,8 +2,7 @@ import { type Ruleset, renderRuleset } from "../../lab/balancer/ruleset";
 import { NFT, runTool, testWith } from "../support/tool";
 
 const RULES: Ruleset = {
-  listenPort: 51820,
-  targetPort: 51821,
+  listeners: [{ port: 51820, targetPort: 51821 }],
   frontends: [
     { publicIp: "192.0.2.10", targets: ["10.0.32.10", "10.0.96.11"] },
     { publicIp: "192.0.2.20", targets: [] },
@@ -32,6 +31,14 @@ test("a new flow is hashed over the healthy targets of the address it came to; w
   expect(chain(RULES, "listener")).toEqual([
     'iifname "internet" ip daddr 192.0.2.10 udp dport 51820 dnat ip addr . port to jhash ip saddr . udp sport . ip daddr mod 2 seed 7 map { 0 : 10.0.32.10 . 51821, 1 : 10.0.96.11 . 51821 }',
     'iifname "internet" ip daddr 192.0.2.20 udp dport 51820 drop',
+  ]);
+});
+
+test("each listener has its own port of the servers", () => {
+  const two = { ...RULES, listeners: [...RULES.listeners, { port: 51821, targetPort: 51822 }] };
+  expect(chain(two, "listener").slice(2)).toEqual([
+    'iifname "internet" ip daddr 192.0.2.10 udp dport 51821 dnat ip addr . port to jhash ip saddr . udp sport . ip daddr mod 2 seed 7 map { 0 : 10.0.32.10 . 51822, 1 : 10.0.96.11 . 51822 }',
+    'iifname "internet" ip daddr 192.0.2.20 udp dport 51821 drop',
   ]);
 });
 

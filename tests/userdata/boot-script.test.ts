@@ -75,7 +75,7 @@ testWith(DASH, "boots in the order of the contract", () => {
     "sysctl -p /etc/sysctl.d/90-wgc.conf",
     "node-24 /opt/wgc/agent.js init",
     "systemctl daemon-reload",
-    "systemctl enable --now wgc-network.service wgc-agent.service",
+    "systemctl enable --now wgc-network.service wgc-agent.service wgc-rekey.path",
   ]);
   expect(readFileSync(join(fresh.root, "opt/wgc/agent.js"), "utf8")).toBe(AGENT);
   expect(statSync(join(fresh.root, "var/lib/wgc")).mode & 0o777).toBe(0o700); // the server key will be in it

@@ -59,6 +59,8 @@ test("the written files are these, with these modes, and all outside /usr", () =
     ["/etc/sysctl.d/90-wgc.conf", "0644", "root:root"],
     ["/etc/systemd/system/wgc-network.service", "0644", "root:root"],
     ["/etc/systemd/system/wgc-agent.service", "0644", "root:root"],
+    ["/etc/systemd/system/wgc-rekey.path", "0644", "root:root"],
+    ["/etc/systemd/system/wgc-rekey.service", "0644", "root:root"],
     ["/opt/wgc/boot.sh", "0755", "root:root"],
   ]);
 });

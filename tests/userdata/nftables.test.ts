@@ -13,14 +13,14 @@ function chain(name: string): string[] {
 test("forwards from the tunnel and back, and nothing else", () => {
   expect(chain("forward")).toEqual([
     "type filter hook forward priority filter; policy drop;",
-    'iifname "wg0" ip daddr 169.254.0.0/16 jump link_local',
-    'iifname "wg0" ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"',
-    'iifname "wg0" meta l4proto { tcp, udp } th dport 2049 counter drop comment "shared file system"',
-    'iifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
-    'oifname "wg0" tcp flags syn tcp option maxseg size set rt mtu',
-    'iifname "wg0" oifname "wg0" counter drop comment "client to client"',
-    'iifname "wg0" ip saddr 10.100.0.0/16 accept',
-    'oifname "wg0" ct state established,related accept',
+    'iifname { "wg0", "wg1" } ip daddr 169.254.0.0/16 jump link_local',
+    'iifname { "wg0", "wg1" } ip6 daddr { fd00:ec2::254, fe80::/10 } counter drop comment "instance metadata, link-local"',
+    'iifname { "wg0", "wg1" } meta l4proto { tcp, udp } th dport 2049 counter drop comment "shared file system"',
+    'iifname { "wg0", "wg1" } tcp flags syn tcp option maxseg size set rt mtu',
+    'oifname { "wg0", "wg1" } tcp flags syn tcp option maxseg size set rt mtu',
+    'iifname { "wg0", "wg1" } oifname { "wg0", "wg1" } counter drop comment "client to client"',
+    'iifname { "wg0", "wg1" } ip saddr 10.100.0.0/16 accept',
+    'oifname { "wg0", "wg1" } ct state established,related accept',
   ]);
 });
 
@@ -35,13 +35,13 @@ test("lets in WireGuard, health checks from the VPC and pings; a client gets not
   expect(chain("input")).toEqual([
     "type filter hook input priority filter; policy drop;",
     'iifname "lo" accept',
-    'iifname "wg0" ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe\'s cable"',
-    'iifname "wg0" icmp type echo-request accept',
-    'iifname "wg0" counter drop comment "tunnel to server"',
+    'iifname { "wg0", "wg1" } ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe\'s cable"',
+    'iifname { "wg0", "wg1" } icmp type echo-request accept',
+    'iifname { "wg0", "wg1" } counter drop comment "tunnel to server"',
     "ct state established,related accept",
     'iifname "wgp0" ip saddr 169.254.77.2 ip daddr 169.254.77.1 udp dport 61903 accept',
     "meta l4proto { icmp, ipv6-icmp } accept",
-    "udp dport 51820 accept",
+    "udp dport { 51820, 51821 } accept",
     'ip saddr 10.0.0.0/16 tcp dport 8080 accept comment "health checks of the load balancer"',
   ]);
 });
@@ -49,7 +49,7 @@ test("lets in WireGuard, health checks from the VPC and pings; a client gets not
 test("hides clients behind the server's address on every way out", () => {
   expect(chain("postrouting")).toEqual([
     "type nat hook postrouting priority srcnat; policy accept;",
-    'ip saddr 10.100.0.0/16 oifname != "wg0" masquerade',
+    'ip saddr 10.100.0.0/16 oifname != { "wg0", "wg1" } masquerade',
   ]);
 });
 
@@ -60,9 +60,9 @@ test("ports and ranges come from the arguments", () => {
     tunnelCidr: "172.30.0.0/20",
     vpcCidr: "10.8.0.0/16",
   });
-  expect(other).toContain("udp dport 4500 accept");
+  expect(other).toContain("udp dport { 4500, 4501 } accept");
   expect(other).toContain("ip saddr 10.8.0.0/16 tcp dport 9000 accept");
-  expect(other).toContain('ip saddr 172.30.0.0/20 oifname != "wg0" masquerade');
+  expect(other).toContain('ip saddr 172.30.0.0/20 oifname != { "wg0", "wg1" } masquerade');
   expect(other).not.toMatch(/51820|8080|10\.100|10\.0\.0\.0/);
 });
 

@@ -1,11 +1,12 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderAgentUnit, renderNetworkUnit } from "../../userdata/units";
+import { renderAgentUnit, renderNetworkUnit, renderRekeyUnits } from "../../userdata/units";
 import { runTool, SYSTEMD_ANALYZE, testWith } from "../support/tool";
 
 const agent = renderAgentUnit({ drainSeconds: 20 });
 const network = renderNetworkUnit();
+const rekey = renderRekeyUnits();
 
 /** All values of a key, in order. */
 function values(unit: string, key: string): string[] {
@@ -18,6 +19,8 @@ function unitFolder(): string {
   const runnable = (unit: string) => unit.replaceAll(/^ExecStart=\S+/gm, "ExecStart=/bin/true");
   writeFileSync(join(folder, "wgc-agent.service"), runnable(agent));
   writeFileSync(join(folder, "wgc-network.service"), runnable(network));
+  writeFileSync(join(folder, "wgc-rekey.service"), runnable(rekey.service));
+  writeFileSync(join(folder, "wgc-rekey.path"), rekey.path);
   return folder;
 }
 
@@ -29,6 +32,13 @@ test("the network unit loads the firewall, then brings the interface up, and nev
   expect(values(network, "Type")).toEqual(["oneshot"]);
   expect(values(network, "RemainAfterExit")).toEqual(["yes"]);
   expect(network).not.toMatch(/ExecStop|PartOf|BindsTo/);
+});
+
+test("a replaced server key brings the network up again, each time", () => {
+  expect(values(rekey.path, "PathChanged")).toEqual(["/var/lib/wgc/server.key"]);
+  expect(values(rekey.service, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js network-up"]);
+  // One that remains would not be started a second time.
+  expect(values(rekey.service, "RemainAfterExit")).toEqual([]);
 });
 
 test("without the network unit, hence without the firewall, the agent does not start", () => {
@@ -61,7 +71,8 @@ test("the agent may change the network and write two folders, and nothing more",
 
 testWith(SYSTEMD_ANALYZE, "systemd finds nothing wrong with the units", () => {
   const folder = unitFolder();
-  const paths = ["wgc-agent.service", "wgc-network.service"].map((name) => join(folder, name));
+  const names = ["wgc-agent.service", "wgc-network.service", "wgc-rekey.path", "wgc-rekey.service"];
+  const paths = names.map((name) => join(folder, name));
   const result = runTool("systemd-analyze", ["verify", "--man=no", "--recursive-errors=no", ...paths]);
   expect(result).toEqual({ code: 0, text: "" });
 });

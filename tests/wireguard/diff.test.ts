@@ -117,3 +117,18 @@ test("removals are split so that no argument list grows too long", () => {
   expect(commands.map((command) => (command.args.length - 2) / 3)).toEqual([1000, 1000, 500]);
   expect(commands[0]?.args.slice(0, 5)).toEqual(["set", "wg0", "peer", observed[0]?.publicKey, "remove"]);
 });
+
+test("an address passes from a peer that goes to another one within one call, unless a preshared key must be told", () => {
+  const ip = ["10.0.0.9/32"];
+  const pending = { publicKey: B.publicKey, allowedIps: [] };
+  const former = { publicKey: A.publicKey, allowedIps: ip };
+  const changes = diffPeers([{ ...pending, allowedIps: ip }], [former, pending]);
+  expect(wgCommands("wg0", changes)).toEqual([
+    {
+      args: ["set", "wg0", "peer", A.publicKey, "remove", "peer", B.publicKey, "allowed-ips", "10.0.0.9/32"],
+    },
+  ]);
+  const secret = diffPeers([{ ...pending, presharedKey: "psk", allowedIps: ip }], [former, pending]);
+  expect(wgCommands("wg0", secret).map(({ args }) => args[0])).toEqual(["set", "addconf"]);
+  expect(JSON.stringify(wgCommands("wg0", secret).map(({ args }) => args))).not.toContain("psk");
+});

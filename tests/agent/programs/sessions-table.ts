@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../agent/clock";
 import { exec } from "../../../agent/exec";
 import type { FlowEvent } from "../../../agent/takeover/flow-events";
+import { LANES } from "../../../agent/takeover/flow-events";
 import { FlowWatch } from "../../../agent/takeover/flow-watch";
 import { renderSessionsTable } from "../../../agent/takeover/ruleset";
 import { SessionsTable } from "../../../agent/takeover/sessions-table";
@@ -15,7 +16,8 @@ const INDEX = 0x84332211;
 const WIRE = [0x11, 0x22, 0x33, 0x84];
 const HERE = { 4: "192.0.2.1", 6: "2001:db8::1" } as const;
 const THERE = { 4: "192.0.2.2", 6: "2001:db8::2" } as const;
-const table = new SessionsTable(exec, PORT);
+const LANE = { ...LANES.current, port: PORT };
+const table = new SessionsTable(exec, LANE);
 const seen: { zone: string; event: FlowEvent }[] = [];
 
 /** This machine, and a neighbour behind a cable. */
@@ -90,6 +92,7 @@ async function main(): Promise<void> {
   assert.equal(await table.isLoaded(), true);
   let gaps = 0;
   const watch = new FlowWatch({
+    zones: LANE.zones,
     clock: systemClock,
     log: silent,
     listener: { onFlow: (zone, event) => void seen.push({ zone, event }), onGap: () => gaps++ },
@@ -203,7 +206,7 @@ async function incompatible(): Promise<void> {
   assert.deepEqual(await elements("own"), []);
   await handshake(4);
   assert.deepEqual(await elements("own"), ["0x11223384"]);
-  assert.match(renderSessionsTable(PORT), /^add table inet wgc_sessions\n/);
+  assert.match(renderSessionsTable(LANE), /^add table inet wgc_sessions\n/);
   step("an older table replaced");
 }
 

@@ -5,7 +5,7 @@ import { initRegistry } from "../../../registry/init";
 import type { ClusterFile } from "../../../registry/schema";
 import { parseSessions } from "../../../registry/sessions";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
-import { generateKeyPair } from "../../../wireguard/keys";
+import { generateKeyPair, type KeyPair } from "../../../wireguard/keys";
 import { LocalWriter } from "../../registry/local-writer";
 import { metric, type RunningAgent, runAgent, tool, until } from "./support";
 
@@ -74,8 +74,8 @@ class Place {
     return tool(file, ...args);
   }
 
-  async dump(): Promise<Dump> {
-    return parseDump(await this.run("wg", "show", "wg0", "dump"));
+  async dump(name = "wg0"): Promise<Dump> {
+    return parseDump(await this.run("wg", "show", name, "dump"));
   }
 }
 
@@ -89,6 +89,7 @@ export class TestServer extends Place {
     name: string,
     number: number,
     private readonly bundle: string,
+    private readonly settings: { readonly takeover?: boolean } = {},
   ) {
     super(name, number);
   }
@@ -99,7 +100,7 @@ export class TestServer extends Place {
 
   async boot(): Promise<void> {
     await this.connect();
-    await fs.writeFile(this.config, JSON.stringify(configOf(this.name)));
+    await fs.writeFile(this.config, JSON.stringify({ ...configOf(this.name), ...this.settings }));
     await this.networkUp();
     await this.startAgent();
   }
@@ -159,7 +160,11 @@ export class TestServer extends Place {
   /** The machine is started again: interface, tables and connections are gone, the registry and its log are not. */
   async reboot(): Promise<void> {
     await this.killAgent();
-    await this.run("sh", "-c", "ip link del wg0; nft flush ruleset; conntrack -F 2>/dev/null || :");
+    await this.run(
+      "sh",
+      "-c",
+      "ip link del wg0; ip link del wg1 2>/dev/null; nft flush ruleset; conntrack -F 2>/dev/null || :",
+    );
     await until(
       "the interface gone",
       async () => !(await fs.readdir(`${ROOT}/${this.name}/sockets`)).includes("wg0.sock"),
@@ -188,9 +193,13 @@ export class TestServer extends Place {
 
 /** A stock client. */
 export class TestClient extends Place {
-  private readonly keys = generateKeyPair();
-  readonly publicKey = this.keys.publicKey;
+  keys = generateKeyPair();
   tunnelAddress = "";
+
+  get publicKey(): string {
+    return this.keys.publicKey;
+  }
+
   /** Registers it, and configures its machine as its config file would. */
   async join(family: 4 | 6, more: { expiresAt?: string } = {}): Promise<void> {
     const file = await new LocalWriter(REGISTRY).add({
@@ -225,6 +234,27 @@ export class TestClient extends Place {
       () => true,
       () => false,
     );
+  }
+
+  /** Goes over to another key pair (and preshared key), without a session, as a device does that is given a new config file. */
+  async use(keys: KeyPair, presharedKey?: string): Promise<void> {
+    this.keys = keys;
+    const folder = `${ROOT}/${this.name}`;
+    await fs.writeFile(`${folder}/key`, `${keys.privateKey}\n`, { mode: 0o600 });
+    await fs.writeFile(`${folder}/psk`, presharedKey === undefined ? "" : `${presharedKey}\n`, {
+      mode: 0o600,
+    });
+    const script = `peer=$(wg show wg0 peers); endpoint=$(wg show wg0 endpoints | cut -f2)
+      wg set wg0 private-key $0/key peer $peer remove
+      wg set wg0 peer $peer preshared-key $0/psk endpoint $endpoint allowed-ips 10.100.0.0/16`;
+    await this.run("sh", "-ec", script, folder);
+  }
+
+  /** Goes over to a server key at a port, without a session, as a device does that is given a new config file. */
+  async follow(serverKey: string, port: number): Promise<void> {
+    const script = `wg set wg0 peer $(wg show wg0 peers) remove
+      wg set wg0 peer $0 endpoint $1 allowed-ips 10.100.0.0/16`;
+    await this.run("sh", "-ec", script, serverKey, `${BALANCER[4]}:${port}`);
   }
 
   /** Starts a new handshake with a fresh session at once, as a client that is switched off and on does. */
@@ -287,8 +317,8 @@ add counter inet lb to_watched
 add map inet lb target4 { type ipv4_addr : ipv4_addr; }
 add map inet lb target6 { type ipv6_addr : ipv6_addr; }
 add chain inet lb nat { type nat hook prerouting priority dstnat; }
-add rule inet lb nat ip daddr ${BALANCER[4]} udp dport ${PORT} dnat ip to ip saddr map @target4
-add rule inet lb nat ip6 daddr ${BALANCER[6]} udp dport ${PORT} dnat ip6 to ip6 saddr map @target6
+add rule inet lb nat ip daddr ${BALANCER[4]} udp dport { ${PORT}, ${PORT + 1} } dnat ip to ip saddr map @target4
+add rule inet lb nat ip6 daddr ${BALANCER[6]} udp dport { ${PORT}, ${PORT + 1} } dnat ip6 to ip6 saddr map @target6
 add chain inet lb count { type filter hook prerouting priority -400; }
 add rule inet lb count ip daddr @watched udp sport ${PORT} counter name to_watched
 ${rules.join("\n")}

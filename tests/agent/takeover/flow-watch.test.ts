@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
+import { LANES } from "../../../agent/takeover/flow-events";
 import { FlowWatch } from "../../../agent/takeover/flow-watch";
 import { FakeClock, settle } from "../fake-clock";
 import { silent } from "../fixtures";
@@ -24,6 +25,7 @@ function setup() {
   const made: { zone: string; child: FakeConntrack; at: number; args: readonly string[] }[] = [];
   const told: unknown[] = [];
   const watch = new FlowWatch({
+    zones: LANES.current.zones,
     clock,
     log: silent,
     listener: {

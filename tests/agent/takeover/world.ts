@@ -2,7 +2,7 @@ import type { Device } from "../../../agent/device";
 import type { Exec } from "../../../agent/exec";
 import { Mutex } from "../../../agent/mutex";
 import type { StorageClient } from "../../../agent/storage-client";
-import type { FlowEvent, ZONES } from "../../../agent/takeover/flow-events";
+import { type FlowEvent, LANES, type Zone } from "../../../agent/takeover/flow-events";
 import type { FlowListener } from "../../../agent/takeover/flow-watch";
 import { Takeover } from "../../../agent/takeover/takeover";
 import type { SessionRecord } from "../../../registry/sessions";
@@ -169,6 +169,8 @@ export class Node {
     this.takeover = new Takeover({
       config: CONFIG,
       instance,
+      interface: "wg0",
+      lane: { ...LANES.current, port: 51820 },
       clock: world.clock,
       log: silent,
       storage: world.storage(),
@@ -199,7 +201,7 @@ export class Node {
     this.world.clock.after(5000, () => this.checked());
   }
 
-  flow(zone: keyof typeof ZONES, index: number, endpoint: string): void {
+  flow(zone: Zone, index: number, endpoint: string): void {
     const event: FlowEvent = { endpoint, index };
     this.listener.onFlow(zone, event);
   }

@@ -41,6 +41,8 @@ const ROOMS = [
   "config",
   "wireguard",
   "registry",
+  "control",
+  "import",
   "userdata",
   "components",
   "plan",

@@ -24,6 +24,8 @@ const COMMANDS = [
   "bench throughput",
   "bench apply",
   "bench change",
+  "bench registry",
+  "cost",
   "soak",
   "node",
   "node drain",

@@ -16,10 +16,11 @@ export class Cluster {
   constructor(
     name: string,
     private readonly clients: Record<string, NatKind> = Object.fromEntries(CLIENTS.map((c) => [c, "strict"])),
+    config: Record<string, string> = {},
   ) {
     if (this.problem !== undefined) return;
     beforeAll(async () => {
-      const plan = quick(await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" }));
+      const plan = quick(await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved", config }));
       this.running = await LabUnderTest.start(`test-${name}-${process.pid}`, plan);
       await this.lab.call("up");
       await this.lab.call("healthy");

@@ -21,7 +21,7 @@ describe.each(FAULTS)("%s", (fault) => {
     async (_, operation) => {
       const verdict = await tryEverywhere(folder(), prepared, operation, fault);
       expect(verdict.problems).toEqual([]);
-      expect(verdict.runs).toBeGreaterThan(fault === "torn" ? 4 : 20);
+      expect(verdict.runs).toBeGreaterThanOrEqual(fault === "torn" ? 4 : 20);
       // Both must have happened: else the fault was never where it matters.
       expect(verdict.undone).toBeGreaterThan(0);
       expect(verdict.completed).toBeGreaterThan(0);

@@ -22,7 +22,9 @@ async function boot(): Promise<string> {
   assert.equal(await mode(`${config.statePath}/probe.key`), "600");
   const look = async () => [
     await tool("ip", "-json", "link", "show"),
-    await tool("nsenter", "--net=/run/netns/wgc-probe", "ip", "-json", "address", "show"),
+    // IPv4 only: a link's own IPv6 address is "tentative" for a moment after it was made.
+    await tool("nsenter", "--net=/run/netns/wgc-probe", "ip", "-4", "-json", "address", "show"),
+    await tool("nsenter", "--net=/run/netns/wgc-probe", "ip", "-json", "link", "show"),
     await tool("nsenter", "--net=/run/netns/wgc-probe", "wg", "show", "wgprobe", "peers"),
   ];
   const before = await look();

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../config/errors";
 import { describeIssues } from "../registry/schema";
 import { isCidr } from "../wireguard/addresses";

@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { UserError } from "../config/errors";
 import { errorCode } from "../registry/errors";
 import type { AgentConfig } from "./config";

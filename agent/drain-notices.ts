@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Clock, Timer } from "./clock";
 import type { Drain, DrainSource } from "./drain";
 import type { OperatorDrain } from "./drain-command";

@@ -1,6 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { RegistryError } from "../registry/errors";
 import { createFile, readJson, readText, replaceFile, syncFolder, toJson } from "../registry/files";
 import type { ServerKeys } from "../registry/reader";

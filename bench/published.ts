@@ -12,6 +12,8 @@ import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
 import { HEAD, rows } from "./failover/report";
 import { type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
 import type { MachineFacts } from "./machine";
+import { REGISTRY_TASKS, type RegistryResult } from "./registry/bench";
+import { REGISTRY_HEAD, registryRows } from "./registry/report";
 import type { ThroughputResult } from "./throughput/bench";
 import { THROUGHPUT_HEAD, throughputRows } from "./throughput/report";
 
@@ -21,7 +23,8 @@ export type Finding =
   | ({ readonly bench: "throughput" } & ThroughputResult)
   | ({ readonly bench: "apply" } & ApplyResult)
   | ({ readonly bench: "directory" } & DirectoryResult)
-  | ({ readonly bench: "change" } & ChangeResult);
+  | ({ readonly bench: "change" } & ChangeResult)
+  | ({ readonly bench: "registry" } & RegistryResult);
 
 /** How a result came about. */
 export interface Origin {
@@ -39,6 +42,8 @@ function keyOf(result: Finding): string {
       return [result.bench, result.scenario, result.load, result.takeover, result.health].join("/");
     case "throughput":
       return `${result.bench}/${result.direction}`;
+    case "registry":
+      return `${result.bench}/${result.clients}/${result.what}`;
     case "apply":
       return `${result.bench}/${result.clients}`;
     case "directory":
@@ -101,11 +106,15 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
   const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
   const directory = of(results, "directory");
   const change = of(results, "change");
+  const registry = of(results, "registry").sort(
+    (a, b) => a.clients - b.clients || order(REGISTRY_TASKS, a.what) - order(REGISTRY_TASKS, b.what),
+  );
   return {
     failover: section(failover, HEAD, rows(failover)),
     throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
     apply: section(apply, APPLY_HEAD, applyRows(apply)),
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
+    registry: section(registry, REGISTRY_HEAD, registryRows(registry)),
     change: [section(change, CHANGE_HEAD, changeRows(change)), ...change.map(othersLine)].join("\n\n"),
   };
 }

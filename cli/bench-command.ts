@@ -14,6 +14,8 @@ import { scenarios } from "../bench/failover/scenarios";
 import { LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
 import { type Finding, publish } from "../bench/published";
+import { benchRegistry } from "../bench/registry/bench";
+import { REGISTRY_HEAD, registryRows } from "../bench/registry/report";
 import { benchThroughput } from "../bench/throughput/bench";
 import { THROUGHPUT_HEAD, throughputRows } from "../bench/throughput/report";
 import { HEALTH_MODELS } from "../bench/variant";
@@ -166,6 +168,26 @@ async function change(project: string, words: ChangeWords): Promise<void> {
   await write(project, words, wireguard, [finding]);
 }
 
+interface RegistryWords extends Common {
+  clients: string;
+  runs: string;
+  folder?: string;
+}
+
+async function registry(project: string, words: RegistryWords): Promise<void> {
+  const results = await benchRegistry({
+    clients: wholeNumber("clients", words.clients, 100, 1_000_000),
+    runs: wholeNumber("runs", words.runs, 1, 10_000),
+    ...(words.folder === undefined ? {} : { folder: words.folder }),
+    say,
+    project,
+  });
+  const findings = results.map((result): Finding => ({ bench: "registry", ...result }));
+  if (words.json) for (const finding of findings) print(JSON.stringify(finding));
+  else print(table(REGISTRY_HEAD, registryRows(results)));
+  await write(project, words, "none", findings);
+}
+
 function complain({ failures }: FailoverReport): void {
   for (const { scenario, takeover, run, problem } of failures)
     say(`${scenario}, takeover ${takeover}, run ${run} gave no samples: ${problem}`);
@@ -250,6 +272,22 @@ function addChange(bench: Command, project: string): void {
     .action((options: ChangeWords) => change(project, options));
 }
 
+function addRegistry(bench: Command, project: string): void {
+  bench
+    .command("registry")
+    .description("what a change, a page of the list and a check cost in a registry with many clients")
+    .option("--clients <n>", "clients in the registry", "100000")
+    .option("--runs <n>", "how often each thing is done", "50")
+    .option("--folder <path>", "where the registry is made (a network file system, say)")
+    .option("--json", "print one JSON line for each result")
+    .option("--write", "put the results into docs/benchmarks.md")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc bench registry\n  $ ./wgc bench registry --clients 10000 --folder /mnt/nfs --json",
+    )
+    .action((options: RegistryWords) => registry(project, options));
+}
+
 /** Adds `wgc bench` and its subcommands. */
 export function addBenchCommand(program: Command, project: string): void {
   const bench = program
@@ -263,4 +301,5 @@ export function addBenchCommand(program: Command, project: string): void {
   addThroughput(bench, project);
   addApply(bench, project);
   addChange(bench, project);
+  addRegistry(bench, project);
 }

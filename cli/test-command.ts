@@ -44,6 +44,8 @@ const ROOMS = [
   "userdata",
   "components",
   "plan",
+  "policy",
+  "verify",
   "agent",
   "cli",
   "bench",

@@ -129,10 +129,7 @@ export class Servers extends pulumi.ComponentResource {
     args: ServersArgs,
     securityGroupId: pulumi.Output<string>,
   ): aws.ec2.LaunchTemplate {
-    const tags = mergeTags(args.tags, {
-      Name: `${args.clusterName}-server`,
-      "wgc:cluster": args.clusterName,
-    });
+    const own = { Name: `${args.clusterName}-server`, "wgc:cluster": args.clusterName };
     return new aws.ec2.LaunchTemplate(
       `${name}-template`,
       {
@@ -173,11 +170,13 @@ export class Servers extends pulumi.ComponentResource {
         instanceInitiatedShutdownBehavior: "terminate",
         userData: pulumi.output(args.userData).apply((text) => Buffer.from(text).toString("base64")),
         updateDefaultVersion: true,
+        // Only what never changes: another tag here would be another version of the template, and all servers would be replaced for
+        // it. Instances get the stack's tags from the group.
         tagSpecifications: ["instance", "volume", "network-interface"].map((resourceType) => ({
           resourceType,
-          tags,
+          tags: own,
         })),
-        tags,
+        tags: mergeTags(args.tags, own),
       },
       { parent: this },
     );

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { canonical, parseRange } from "./cidr";
 
 /** Pulumi hands every value of a stack over as text; these parsers turn one text into one typed value or say why not. */

@@ -8,6 +8,8 @@ export interface CostItem {
   readonly quantity: number;
   /** US dollars a month for one. */
   readonly each: number;
+  /** The list price that it comes from. Example: `$0.0225 an hour`. */
+  readonly unit: string;
   readonly monthly: number;
 }
 
@@ -61,6 +63,7 @@ function fixedItems(
     what,
     quantity,
     each: price * HOURS_PER_MONTH,
+    unit: perHourText(price),
   });
   return [
     hourly("Network Load Balancer", networkBalancers(plan).length, perHour.networkLoadBalancer),
@@ -69,10 +72,18 @@ function fixedItems(
     hourly("NAT gateway", count(types.natGateway), perHour.natGateway),
     hourly("interface endpoint, per zone", interfaceEndpoints(plan), perHour.interfaceEndpoint),
     ...groups.flatMap((group) => serverItems(group, perHour.instances, perMonth, unpriced)),
-    { what: "KMS key", quantity: count(types.key), each: perMonth.kmsKey },
+    monthly("KMS key", count(types.key), perMonth.kmsKey),
     ...alarmItems(plan, perMonth),
-    { what: "dashboard", quantity: count(types.dashboard), each: perMonth.dashboard },
+    monthly("dashboard", count(types.dashboard), perMonth.dashboard),
   ];
+}
+
+function perHourText(price: number): string {
+  return `$${price} an hour`;
+}
+
+function monthly(what: string, quantity: number, each: number): Omit<CostItem, "monthly"> {
+  return { what, quantity, each, unit: `$${each} a month` };
 }
 
 function serverItems(
@@ -92,17 +103,15 @@ function serverItems(
       what: `server ${instanceType}`,
       quantity: price === undefined ? 0 : desired,
       each: (price ?? 0) * HOURS_PER_MONTH,
+      unit: perHourText(price ?? 0),
     },
     {
       what: `gp3 disk, ${gigabytes} GB`,
       quantity: gigabytes === 0 ? 0 : desired,
       each: gigabytes * perMonth.gp3PerGb,
+      unit: `$${perMonth.gp3PerGb} per GB-month`,
     },
-    {
-      what: "detailed monitoring",
-      quantity: detailed ? desired : 0,
-      each: perMonth.detailedMonitoringPerInstance,
-    },
+    monthly("detailed monitoring", detailed ? desired : 0, perMonth.detailedMonitoringPerInstance),
   ];
 }
 
@@ -116,8 +125,8 @@ function alarmItems(plan: Plan, perMonth: PriceTable["perMonth"]): Omit<CostItem
     for (const period of periods) numberOf(period, 300) < 60 ? fast++ : standard++;
   }
   return [
-    { what: "alarm metric", quantity: standard, each: perMonth.alarmMetric },
-    { what: "high-resolution alarm metric", quantity: fast, each: perMonth.highResolutionAlarmMetric },
+    monthly("alarm metric", standard, perMonth.alarmMetric),
+    monthly("high-resolution alarm metric", fast, perMonth.highResolutionAlarmMetric),
   ];
 }
 

@@ -21,6 +21,22 @@ export interface PriceTable {
     readonly dashboard: number;
     readonly customMetric: number;
   };
+  /** Per unit of use. */
+  readonly perUse: {
+    /** Per NLCU-hour: 1 GB, 400 new flows a second or 50,000 active flows (UDP), whichever is most. */
+    readonly nlcuHour: number;
+    readonly natGb: number;
+    /** Per GB and direction between zones of a region. */
+    readonly zoneGb: number;
+    /** Per GB out to the internet: what each further tier costs, and up to how many GB a month it reaches. */
+    readonly dataOutGb: readonly { readonly upToGb: number; readonly price: number }[];
+  };
+  /** AWS Client VPN, for comparison. */
+  readonly clientVpn: {
+    /** Per associated subnet and hour, whether clients are there or not. */
+    readonly associationHour: number;
+    readonly connectionHour: number;
+  };
   /** What traffic and stored data cost on top, in words. */
   readonly usage: {
     readonly networkLoadBalancer: string;
@@ -66,6 +82,17 @@ export const prices: Readonly<Record<string, PriceTable>> = {
       dashboard: 3,
       customMetric: 0.3,
     },
+    perUse: {
+      nlcuHour: 0.006,
+      natGb: 0.045,
+      zoneGb: 0.01,
+      dataOutGb: [
+        { upToGb: 10_240, price: 0.09 },
+        { upToGb: 51_200, price: 0.085 },
+        { upToGb: Number.POSITIVE_INFINITY, price: 0.07 },
+      ],
+    },
+    clientVpn: { associationHour: 0.1, connectionHour: 0.05 },
     usage: {
       networkLoadBalancer: "$0.006 per NLCU-hour (1 GB/h, 400 new flows/s or 50,000 flows)",
       natGateway: "$0.045 per GB through NAT",

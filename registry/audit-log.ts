@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { errorCode } from "./errors";
 import { syncFolder } from "./files";
 import type { AuditHead } from "./schema";

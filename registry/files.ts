@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { z } from "zod";
+import type * as z from "zod";
 import { errorCode, RegistryError } from "./errors";
 import { describeIssues } from "./schema";
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { promises as fs, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { RegistryError } from "./errors";
 import { createFile, parseJson, readText, removeFile, replaceFile, toJson } from "./files";
 

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ZERO_KEY } from "../wireguard/keys";
 import { list } from "./claims";
 import { RegistryError } from "./errors";

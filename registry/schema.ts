@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { isCidr, isHostCidr } from "../wireguard/addresses";
 import { isKey, isUsablePublicKey } from "../wireguard/keys";
 import { isClientName } from "./layout";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Exec } from "../exec";
 import type { Lane } from "./flow-events";
 import { renderSessionsTable, SESSION_SECONDS } from "./ruleset";

@@ -20,8 +20,11 @@ export function copyOfCheckout(): string {
     "cli",
     "components",
     "config",
+    "control",
+    "import",
     "lab",
     "plan",
+    "policy",
     "registry",
     "userdata",
     "vm",
@@ -47,7 +50,7 @@ export function wgc(
     cwd: PROJECT,
     env: { ...env, NO_COLOR: "1", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 60_000,
+    timeout: 120_000,
     killSignal: "SIGKILL",
   });
   let stdout = "";

@@ -70,9 +70,10 @@ test("the launch template, whole", async () => {
     instanceInitiatedShutdownBehavior: "terminate",
     userData: Buffer.from("#cloud-config\n").toString("base64"),
     updateDefaultVersion: true,
+    // Not the stack's own tags: a change of those must not be a new version of the template.
     tagSpecifications: ["instance", "volume", "network-interface"].map((resourceType) => ({
       resourceType,
-      tags,
+      tags: { Name: "wgc-test-server", "wgc:cluster": "wgc-test" },
     })),
     tags,
   });

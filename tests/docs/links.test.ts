@@ -93,7 +93,9 @@ function help(command: string): string {
 /** What is wrong with one mentioned command line, or undefined. */
 function problemOf(line: string): string | undefined {
   const words = line.split(/ +/).filter(Boolean);
-  const command = ["lab", "node", "bench"].includes(words[0] ?? "") ? words.slice(0, 2) : words.slice(0, 1);
+  const command = ["lab", "node", "bench", "client", "registry", "server-key"].includes(words[0] ?? "")
+    ? words.slice(0, 2)
+    : words.slice(0, 1);
   const path = command.filter((word) => !word.startsWith("-")).join(" ");
   const text = help(path);
   if (!text.startsWith(`Usage: wgc ${path}`.trimEnd())) return `there is no command '${path}'`;

@@ -1,0 +1,101 @@
+import { writeFileSync } from "node:fs";
+import { generateKeyPair } from "../../wireguard/keys";
+import { Desk, shape } from "./desk";
+
+let desk: Desk;
+beforeEach(async () => {
+  desk = await new Desk().open();
+});
+afterEach(() => desk.close());
+
+const KEYS = [0, 1, 2].map(() => generateKeyPair());
+const [server, alice, bob] = KEYS.map((pair) => pair);
+const CONF = `[Interface]
+PrivateKey = ${server?.privateKey}
+Address = 10.100.0.1/16
+
+[Peer]
+# alice
+PublicKey = ${alice?.publicKey}
+AllowedIPs = 10.100.0.7/32
+
+[Peer]
+# bob
+PublicKey = ${bob?.publicKey}
+AllowedIPs = 172.16.0.9/32
+`;
+
+test("without --apply it is a report, and nothing is changed", async () => {
+  writeFileSync(desk.file("wg0.conf"), CONF);
+  const { out } = await desk.run("client", "import", "FILE:wg0.conf");
+  expect(out).toMatch(/^alice +kept +10\.100\.0\.7/m);
+  expect(out).toMatch(/^bob +(changed|refused) /m);
+  expect(out).toContain("note: the cluster has another server key than the file");
+  expect(out).toMatch(/nothing has been changed yet; add --apply to import \d\n$/);
+  expect(out).not.toContain(server?.privateKey);
+  expect((await desk.json("client", "list"))["total"]).toBe(0);
+});
+
+test("--apply does what the report said; a second time everything is there", async () => {
+  writeFileSync(desk.file("wg0.conf"), CONF.split("[Peer]\n# bob")[0] ?? "");
+  const { code, out } = await desk.run("client", "import", "FILE:wg0.conf", "--apply");
+  expect(code).toBe(0);
+  expect(out).toContain("1 kept as they are, 0 changed, 0 present already, 0 refused\n");
+  expect(desk.stored("alice")).toMatchObject({ publicKey: alice?.publicKey, addresses: ["10.100.0.7/32"] });
+  const again = await desk.json<{ counts: unknown }>("client", "import", "FILE:wg0.conf", "--apply");
+  expect(again.counts).toEqual({ kept: 0, changed: 0, present: 1, refused: 0 });
+  expect(shape(again)).toEqual({
+    file: "string",
+    format: "string",
+    applied: "boolean",
+    revision: "number",
+    counts: { kept: "number", changed: "number", present: "number", refused: "number" },
+    clients: [{ name: "string", outcome: "string", reasons: expect.anything(), addresses: ["string"] }],
+    notes: expect.anything(),
+  });
+});
+
+test("what is refused is in the table, and the exit code is 3", async () => {
+  await desk.control.call("add", { name: "alice", publicKey: generateKeyPair().publicKey });
+  writeFileSync(desk.file("wg0.conf"), CONF);
+  const { code, out } = await desk.run("client", "import", "FILE:wg0.conf");
+  expect(code).toBe(3);
+  expect(out).toMatch(/^alice +refused .+/m);
+});
+
+test("large files go in batches, and one that fails later says how far it came", async () => {
+  const peers = Array.from({ length: 1500 }, (_, index) => {
+    const ip = `10.100.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`;
+    return `[Peer]\n# c${index}\nPublicKey = ${generateKeyPair().publicKey}\nAllowedIPs = ${ip}/32\n`;
+  });
+  writeFileSync(
+    desk.file("wg0.conf"),
+    `[Interface]\nPrivateKey = ${server?.privateKey}\n\n${peers.join("\n")}`,
+  );
+  const sizes: number[] = [];
+  desk.control = {
+    call: (operation, input) => {
+      if (operation !== "import") return Promise.reject(new Error(`not expected: ${operation}`));
+      sizes.push((input as { clients: unknown[] }).clients.length);
+      if (sizes.length === 2) return Promise.reject(new Error("the network is gone"));
+      return Promise.resolve({ revision: 1, result: { outcomes: [], dryRun: false } } as never);
+    },
+  };
+  desk.control = { call: withServerKey(desk.control.call) };
+  const { code, err } = await desk.run("client", "import", "FILE:wg0.conf", "--apply");
+  expect([code, sizes]).toEqual([1, [1000, 500]]);
+  expect(err).toBe(
+    "1000 of 1500 clients are imported, then it failed: the network is gone; run the same command again: those that are there are left alone\n",
+  );
+});
+
+/** Answers `export`, which import asks for the cluster's key. */
+function withServerKey(call: Desk["control"]["call"]): Desk["control"]["call"] {
+  return (operation, input, options) =>
+    operation === "export"
+      ? Promise.resolve({
+          revision: 1,
+          result: { cluster: { publicKey: server?.publicKey }, clients: [] },
+        } as never)
+      : call(operation, input, options);
+}

@@ -1,0 +1,127 @@
+import { CSV_COLUMNS } from "../../cli/client-list";
+import type { ClientView } from "../../control/protocol";
+import { generateKeyPair } from "../../wireguard/keys";
+import { Desk } from "./desk";
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await new Desk().open();
+  const tags: Record<string, Record<string, string>> = {
+    alice: { team: "ops" },
+    bob: { team: "dev", site: "vienna, at" },
+  };
+  for (const [name, expiresAt] of [
+    ["alice", "2026-11-28T12:00:00Z"],
+    ["bob", undefined],
+    ["carol", "2026-12-21T12:00:00Z"],
+  ] as const) {
+    const { publicKey } = generateKeyPair();
+    const expiry = expiresAt === undefined ? {} : { expiresAt };
+    await desk.control.call("add", { name, publicKey, ...expiry, tags: tags[name] ?? {} });
+  }
+  await desk.control.call("revoke", { name: "carol" });
+});
+afterAll(() => desk.close());
+
+const lines = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trimEnd());
+
+test("a table, and how many there are on standard error", async () => {
+  const { code, out, err } = await desk.run("client", "list");
+  expect([code, err]).toEqual([0, "3 clients\n"]);
+  expect(lines(out)).toEqual([
+    "name   state    address     expires  tags",
+    "alice  active   10.100.0.2  in 7 d   team=ops",
+    "bob    active   10.100.0.3  never    team=dev site=vienna, at",
+    "carol  revoked  10.100.0.4  in 30 d",
+  ]);
+});
+
+test("a narrow terminal cuts the tags", async () => {
+  desk.columns = 50;
+  const { out } = await desk.run("client", "list");
+  desk.columns = undefined;
+  expect(lines(out)[2]).toBe("bob    active   10.100.0.3  never    team=dev sit…");
+  expect(Math.max(...lines(out).map((line) => line.length))).toBe(50);
+});
+
+test.each([
+  [["--state", "revoked"], ["carol"]],
+  [
+    ["--state", "active"],
+    ["alice", "bob"],
+  ],
+  [["--tag", "team=ops"], ["alice"]],
+  [["--tag", "team=dev", "--tag", "site=vienna, at"], ["bob"]],
+  [["--expires-before", "8d"], ["alice"]],
+  [["--expires-before", "2026-11-27"], []],
+  [
+    ["--search", "o"],
+    ["bob", "carol"],
+  ],
+])("list %j", async (filter, names) => {
+  const { clients } = await desk.json<{ clients: ClientView[] }>("client", "list", ...filter);
+  expect(clients.map(({ name }) => name)).toEqual(names);
+});
+
+test("pages are read until there are enough", async () => {
+  const asked: number[] = [];
+  const real = desk.control;
+  desk.control = {
+    call: (operation, input, options) => {
+      if (operation !== "list") return real.call(operation, input, options);
+      const { limit } = input as { limit: number };
+      asked.push(limit);
+      // A control function that gives one client at a time.
+      return real.call(operation, { ...input, limit: 1 } as typeof input, options);
+    },
+  };
+  const some = await desk.run("client", "list", "--limit", "2");
+  const all = await desk.json<{ clients: ClientView[] }>("client", "list");
+  desk.control = real;
+  expect(lines(some.out)).toHaveLength(3);
+  expect(some.err).toBe("3 clients, 1 not shown (--all shows them)\n");
+  expect(all.clients).toHaveLength(3);
+  expect(asked).toEqual([2, 1, 1000, 1000, 1000]);
+});
+
+test("nobody there, and nobody who matches, are two things", async () => {
+  expect((await desk.run("client", "list", "--search", "zz")).out).toBe("no client matches\n");
+  const empty = await new Desk().open();
+  expect((await empty.run("client", "list")).out).toBe(
+    "no clients yet; add one with: ./wgc client add NAME\n",
+  );
+  empty.close();
+});
+
+test("show", async () => {
+  const { out } = await desk.run("client", "show", "alice");
+  expect(
+    lines(out).map((line) => line.replace(/ {2,}/, ": ").replace(/: [A-Za-z0-9+/]{43}=/, ": KEY")),
+  ).toEqual([
+    "name: alice",
+    "state: active",
+    "public key: KEY",
+    "preshared key  no".replace("  ", ": "),
+    "addresses: 10.100.0.2/32",
+    "routes: the cluster's",
+    "DNS: the cluster's",
+    "created: 2026-11-21T12:00:00.000Z",
+    "expires: 2026-11-28T12:00:00Z (in 7 d)",
+    "tags: team=ops",
+  ]);
+});
+
+test("CSV quotes what has to be quoted (RFC 4180)", async () => {
+  const { out, err } = await desk.run("client", "export", "--csv");
+  expect(err).toBe("3 clients, without secrets\n");
+  const rows = out.split("\r\n");
+  expect(rows[0]).toBe(CSV_COLUMNS.join(","));
+  expect(rows).toHaveLength(5);
+  expect(rows[2]).toMatch(
+    /^bob,active,[A-Za-z0-9+/]{43}=,false,10\.100\.0\.3\/32,,,2026-11-21T12:00:00\.000Z,,,"\{""team"":""dev"",""site"":""vienna, at""\}"$/,
+  );
+});

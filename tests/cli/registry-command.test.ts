@@ -1,0 +1,115 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { registryPaths } from "../../registry/layout";
+import { Desk, shape } from "./desk";
+
+let desk: Desk;
+beforeEach(async () => {
+  desk = await new Desk().open();
+  await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
+});
+afterEach(() => desk.close());
+
+test("a registry in order", async () => {
+  expect(await desk.run("registry", "check")).toEqual({
+    code: 0,
+    out: "1 client checked, all is well\n",
+    err: "",
+  });
+  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0 });
+});
+
+test("what is left over is found with exit code 3, repaired, and then gone", async () => {
+  writeFileSync(registryPaths(desk.root).address("10.100.0.77"), "nobody\n");
+  const found = await desk.run("registry", "check");
+  expect(found.code).toBe(3);
+  expect(found.out).toMatch(/^repairable {2}\S*addresses\/10\.100\.0\.77\n {2}\S/);
+  expect(found.out).toMatch(/1 client checked: 1 can be repaired with --repair\n$/);
+  const document = JSON.parse((await desk.run("registry", "check", "--json")).out);
+  expect(shape(document)).toEqual({
+    clients: "number",
+    findings: [
+      { path: "string", problem: "string", remedy: "string", repairable: "boolean", repaired: "boolean" },
+    ],
+    left: "number",
+  });
+  const repaired = await desk.run("registry", "check", "--repair");
+  expect([repaired.code, repaired.out.split("\n").at(-2)]).toEqual([0, "1 client checked: 1 repaired"]);
+  expect((await desk.run("registry", "check")).out).toBe("1 client checked, all is well\n");
+});
+
+test("the audit log: who, what, when, and that it is whole", async () => {
+  await desk.run("client", "revoke", "alice", "--yes");
+  const { code, out } = await desk.run("registry", "audit");
+  expect(code).toBe(0);
+  const rows = out.split("\n").map((line) => line.trimEnd());
+  expect(rows[0]).toMatch(/^no\. +time \(UTC\) +operation +client +revision +who +changed$/);
+  expect(rows[1]).toMatch(/^1 +2026-11-21 12:00:00 +add +alice +0 → 1 +\S+@\S+ +/);
+  expect(rows[2]).toMatch(/^2 +2026-11-21 12:00:00 +revoke +alice +1 → 2 +\S+@\S+ +revokedAt$/);
+  expect(out).toContain("\nthe chain is intact: nobody has changed or removed an entry\n");
+  expect((await desk.run("registry", "audit", "--after", "1")).out).not.toMatch(/^1 /m);
+  expect(shape(await desk.json("registry", "audit"))).toEqual({
+    intact: "boolean",
+    problem: null,
+    entries: [
+      {
+        sequence: "number",
+        time: "string",
+        who: "string",
+        operation: "string",
+        before: "number",
+        after: "number",
+        changed: ["string"],
+        hash: "string",
+        client: "string",
+        invocation: null,
+      },
+    ],
+  });
+});
+
+test("an audit log that somebody changed is called broken, with exit code 3", async () => {
+  const log = registryPaths(desk.root).audit;
+  writeFileSync(log, readFileSync(log, "utf8").replace('"alice"', '"carol"'));
+  const { code, out } = await desk.run("registry", "audit");
+  expect(code).toBe(3);
+  expect(out).toMatch(/the chain is broken: .+\n$/);
+  expect(JSON.parse((await desk.run("registry", "audit", "--json")).out).intact).toBe(false);
+});
+
+test("server-key: where it stands, in its steps", async () => {
+  const steady = await desk.run("server-key", "status");
+  expect(steady.out).toMatch(
+    /^current {2}[A-Za-z0-9+/]{43}= {2}vpn\.example\.com:51820\nno rotation is under way\n$/,
+  );
+  const begun = await desk.run("server-key", "begin");
+  expect([begun.code, begun.err]).toEqual([
+    0,
+    "both keys are served now; give every client its new configuration (./wgc client config NAME), then: ./wgc server-key finish\n",
+  ]);
+  expect(begun.out).toMatch(
+    /^next {5}[A-Za-z0-9+/]{43}= {2}vpn\.example\.com:51821 {2}since 2026-11-21T12:00:00/m,
+  );
+  expect(begun.out).toContain("0 of 1 active clients have used the next key\nnot yet: alice\n");
+  desk.interactive = true;
+  desk.answers = ["n"];
+  expect((await desk.run("server-key", "finish")).code).toBe(1);
+  expect(desk.questions).toEqual([
+    "finish the rotation? 1 client has not moved and loses its connection. The current key is gone for good then. [y/N] ",
+  ]);
+  const refused = await desk.run("server-key", "finish", "--yes");
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    "--force: 1 active client has not used the next key: alice; hand out their new configurations, revoke them, or finish with force, which cuts them off\n",
+  ]);
+  expect(shape(await desk.json("server-key", "status"))).toEqual({
+    revision: "number",
+    phase: "string",
+    current: { publicKey: "string", endpoint: "string" },
+    next: { publicKey: "string", endpoint: "string" },
+    startedAt: "string",
+    moved: "number",
+    waiting: "number",
+    waitingFor: ["string"],
+  });
+  expect((await desk.run("server-key", "abort", "--yes")).out).toContain("no rotation is under way");
+});

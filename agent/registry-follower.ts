@@ -33,6 +33,8 @@ export interface FollowerOptions {
 const POLL_MS = 500;
 /** Everything is read again now and then, so that a change that its writer died before announcing is seen too. */
 const FULL_EVERY_MS = 5 * 60_000;
+/** A client's file that cannot be read is tried again so often. */
+const RETRY_MS = 5000;
 
 /**
  * Follows the registry: reads the change feed twice a second and then only the clients that changed; and while a client's new
@@ -51,7 +53,10 @@ export class RegistryFollower {
   /** What is wrong with the server key in the registry; looked at with each full read. */
   private keyProblem: string | undefined;
   private markProblem: string | undefined;
-  private clientProblems = new Map<string, string>();
+  private readonly clientProblems = new Map<string, string>();
+  /** Clients whose file cannot be read; looked at again now and then, because whoever puts the file back need not announce it. */
+  private readonly unreadable = new Set<string>();
+  private nextRetry = 0;
 
   /** When the registry was last read without an error (monotonic); undefined when never. */
   lastReadAt: number | undefined;
@@ -95,17 +100,23 @@ export class RegistryFollower {
     const { root, storage, clock } = this.options;
     if (this.current === undefined || clock.monotonic() >= this.nextFull) return this.readEverything();
     const since = await storage.request("follow", { root, revision: this.current });
-    if (since.kind === "none") return this.readMarks([]);
     if (since.kind === "everything") return this.readEverything();
-    const read = await storage.request("readClients", { root, names: since.names });
+    if (since.kind === "clients") return this.readClients(since.names, since.revision);
+    if (this.unreadable.size === 0 || clock.monotonic() < this.nextRetry) return this.readMarks([]);
+    await this.readClients([...this.unreadable], since.revision);
+  }
+
+  private async readClients(names: readonly string[], revision: number): Promise<void> {
+    const { root, storage, listener } = this.options;
+    const read = await storage.request("readClients", { root, names });
     const changes = new Map<string, ClientFile | undefined>();
-    for (const name of since.names) if (!read.unreadable.includes(name)) changes.set(name, undefined);
+    for (const name of names) if (!read.unreadable.includes(name)) changes.set(name, undefined);
     for (const client of read.clients) changes.set(client.name, client);
-    for (const name of since.names) this.clientProblems.delete(name);
-    this.note(read);
+    this.note(read, names);
     await this.readMarks(read.clients);
-    this.current = since.revision;
-    this.options.listener.onChanges(changes, since.revision);
+    const isNews = changes.size > 0 || revision !== this.current;
+    this.current = revision;
+    if (isNews) listener.onChanges(changes, revision);
   }
 
   private async readEverything(): Promise<void> {
@@ -119,8 +130,7 @@ export class RegistryFollower {
       );
     }
     this.noteKey(read.keyProblem);
-    this.clientProblems.clear();
-    this.note(read);
+    this.note(read, [...this.unreadable, ...this.clientProblems.keys()]);
     await this.readMarks(clients);
     this.current = read.revision;
     this.nextFull = clock.monotonic() + FULL_EVERY_MS;
@@ -152,9 +162,19 @@ export class RegistryFollower {
     this.keyProblem = line;
   }
 
-  private note(read: ReadResult): void {
+  /** @param names the clients that were read: what was known of them is over */
+  private note(read: ReadResult, names: readonly string[]): void {
+    const before = new Map(this.clientProblems);
+    for (const name of names) {
+      this.clientProblems.delete(name);
+      this.unreadable.delete(name);
+    }
+    for (const name of read.unreadable) this.unreadable.add(name);
+    if (this.unreadable.size > 0) this.nextRetry = this.options.clock.monotonic() + RETRY_MS;
     for (const [index, problem] of read.problems.entries()) {
-      this.clientProblems.set(read.unreadable[index] ?? problem, `registry: ${problem}`);
+      const [key, line] = [read.unreadable[index] ?? problem, `registry: ${problem}`];
+      this.clientProblems.set(key, line);
+      if (before.get(key) === line) continue;
       this.options.log.warn(
         { problem },
         "a client of the registry cannot be used; its last good state stays",

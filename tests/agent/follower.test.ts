@@ -144,6 +144,26 @@ test("a client that cannot be read is neither changed nor removed, and is report
   expect(follower.problems).toEqual([]);
 });
 
+test("a client's file that is put back is found without an announcement, within five seconds", async () => {
+  const { asked, clock, told, registry, follower } = setup();
+  await follower.start();
+  registry.unreadable = ["a"];
+  registry.feed = ["a"];
+  registry.revision = 6;
+  await clock.advance(500);
+  await clock.advance(4500);
+  const reads = () => asked.filter((operation) => operation === "readClients").length;
+  expect(reads()).toBe(1);
+  await clock.advance(500);
+  expect([reads(), told.length]).toEqual([2, 2]); // still broken: looked at, nothing told
+  registry.unreadable = [];
+  await clock.advance(5000);
+  expect(told.slice(2)).toEqual([{ changes: [["a", key(2)]], revision: 6 }]);
+  expect(follower.problems).toEqual([]);
+  await clock.advance(10_000);
+  expect(reads()).toBe(3);
+});
+
 test("errors change nothing, are reported, and following goes on", async () => {
   const { clock, told, registry, follower } = setup();
   registry.failure = new StorageAnswerError("cluster.json: does not exist", "missing");

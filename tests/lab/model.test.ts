@@ -90,7 +90,7 @@ test("the prod stack has three zones and its own limits", () => {
 test("the lab knows every step of the real user data", () => {
   const steps = bootSteps(readModel(prod).userData);
   expect(steps.map(({ kind }) => kind)).toEqual([
-    ...Array.from({ length: 6 }, () => "file"),
+    ...Array.from({ length: 8 }, () => "file"),
     ...["mount", "mount", "packages", "command"],
   ]);
 });

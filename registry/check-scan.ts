@@ -16,6 +16,7 @@ import {
   type RegistryPaths,
   registryPaths,
 } from "./layout";
+import { readNodes } from "./nodes";
 import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
 import { oldRequests } from "./requests";
 import { isSettled, withoutPrevious } from "./rotate";
@@ -49,6 +50,7 @@ export class Scan {
   async run(session?: Session): Promise<Found[]> {
     await this.strays.look(session !== undefined);
     await this.settings();
+    await this.restored();
     await this.readClients();
     await this.checkClients();
     await this.claims(this.paths.addresses, (file) => (isIp(file) ? `${file}/32` : undefined));
@@ -104,6 +106,22 @@ export class Scan {
     const next = await readText(nextKey);
     if (rotation?.phase === "rotating" && next === undefined)
       this.wrong(nextKey, "is missing while the server key rotates", "restore it from the backup, or abort");
+  }
+
+  /**
+   * Servers never have more than the registry, unless it was put back to an older state. Then a revision that comes again would be
+   * taken for the one that they know, so the feed goes on above all of theirs. The nodes are read first: they follow the feed.
+   */
+  private async restored(): Promise<void> {
+    const nodes = await readNodes(this.runtimeRoot);
+    const feed = await readChanges(this.root).catch(() => undefined); // told already
+    const ahead = nodes.reduce((most, node) => (node.revision > most.revision ? node : most), {
+      instance: "",
+      revision: feed?.revision ?? Number.POSITIVE_INFINITY,
+    });
+    if (ahead.instance === "" || feed === undefined) return;
+    const problem = `is at revision ${feed.revision}, but server ${ahead.instance} has applied ${ahead.revision}: the registry was put back to an older state`;
+    this.all.push(found(this.paths.changes, problem, (session) => session.beginAbove(ahead.revision)));
   }
 
   private async finishing(): Promise<boolean> {

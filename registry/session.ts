@@ -139,6 +139,12 @@ export class Session {
     await this.announce([]);
   }
 
+  /** Makes the feed begin anew above a revision, so that every server reads all clients again. */
+  async beginAbove(revision: number): Promise<void> {
+    this.feed = { ...this.feed, revision: revision + 1, changes: [] };
+    await this.announce([]);
+  }
+
   /** Announces clients, with the audit log as far as it is now. */
   async announce(names: readonly string[], nextAddress = this.feed.nextAddress): Promise<void> {
     let { revision } = this.feed;

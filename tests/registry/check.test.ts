@@ -4,7 +4,7 @@ import { checkRegistry } from "../../registry/check";
 import { initRegistry } from "../../registry/init";
 import { keyFileName, runtimeOf } from "../../registry/layout";
 import { takeLock } from "../../registry/lock";
-import { readAllClients, readChanges } from "../../registry/reader";
+import { changesSince, readAllClients, readChanges } from "../../registry/reader";
 import { addClient, RegistryWriter, revokeClient } from "../../registry/writer";
 import { generateKeyPair } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
@@ -29,6 +29,48 @@ const look = (root: string) => checkRegistry(root, runtimeOf(root), { ...options
 const repair = (root: string) => checkRegistry(root, runtimeOf(root), { ...options, repair: true });
 const keyOf = async (root: string, name: string) =>
   (await readAllClients(root)).find((client) => client.name === name)?.publicKey ?? "";
+
+test("a registry that was put back to an older state goes on above what servers have applied, and all of them read everything", async () => {
+  const root = await registry();
+  const nodes = join(runtimeOf(root), "nodes");
+  await fs.mkdir(nodes, { recursive: true });
+  const node = (instance: string, revision: number) =>
+    fs.writeFile(
+      join(nodes, `${instance}.json`),
+      JSON.stringify({
+        schema: 1,
+        instance,
+        revision,
+        peers: 2,
+        healthy: true,
+        version: "1",
+        time: new Date(),
+      }),
+    );
+  await node("i-1", 2);
+  expect((await look(root)).findings).toEqual([]);
+  await node("i-2", 7);
+  await node("i-3", 5);
+  const { findings } = await look(root);
+  expect(findings).toMatchObject([
+    {
+      path: join(root, "changes.json"),
+      problem: expect.stringMatching(/^is at revision 2, but server i-2 has applied 7: /),
+      repairable: true,
+    },
+  ]);
+  expect(await repair(root)).toMatchObject({ findings: [{ repaired: true }] });
+  const feed = await readChanges(root);
+  expect(changesSince(feed, 7)).toEqual({ kind: "everything", revision: 8 });
+  expect(changesSince(feed, 2)).toEqual({ kind: "everything", revision: 8 });
+  expect((await look(root)).findings).toEqual([]);
+  await revokeClient(root, "alice");
+  expect(changesSince(await readChanges(root), 8)).toEqual({
+    kind: "clients",
+    revision: 9,
+    names: ["alice"],
+  });
+});
 
 test("a registry that is as it should be has no findings, and a check without repair writes nothing", async () => {
   const root = await registry();

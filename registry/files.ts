@@ -52,12 +52,32 @@ export async function removeFile(path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** The text of a file, or undefined when there is none. */
+/**
+ * The text of a file, or undefined when there is none.
+ *
+ * An NFS client remembers for up to a minute that a folder had no file of that name, whoever has made one since. It asks the
+ * server what became of the folder when the folder is opened (nfs(5), "Data and metadata coherence"), so "none" counts after that.
+ */
 export async function readText(path: string): Promise<string | undefined> {
+  return (await textNow(path)) ?? ((await openedAnew(dirname(path))) ? textNow(path) : undefined);
+}
+
+async function textNow(path: string): Promise<string | undefined> {
   try {
     return await fs.readFile(path, "utf8");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Opens a folder and closes it again; false when there is none. */
+async function openedAnew(folder: string): Promise<boolean> {
+  try {
+    await (await fs.open(folder, "r")).close();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
 }

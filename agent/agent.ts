@@ -109,7 +109,6 @@ export class Agent {
       },
     });
     this.watch = new HealthWatch({
-      interface: config.interface,
       clock,
       log,
       exec: options.exec,

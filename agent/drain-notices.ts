@@ -5,8 +5,8 @@ import type { OperatorDrain } from "./drain-command";
 import type { Imds } from "./imds";
 import { type Log, messageOf } from "./log";
 
-/** EC2 recommends to look every 5 s (EC2 user guide, "Spot Instance interruption notices"); an earlier start is a shorter outage. */
-const METADATA_MS = 2000;
+/** EC2 recommends to look every 5 s (EC2 user guide, "Spot Instance interruption notices"); a notice leaves two minutes. */
+const METADATA_MS = 5000;
 const OPERATOR_MS = 500;
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */

@@ -16,7 +16,6 @@ type Own =
 
 /** What the watch needs from around it. */
 export interface HealthWatchOptions {
-  readonly interface: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly exec: Exec;
@@ -44,7 +43,7 @@ export class HealthWatch {
   constructor(private readonly options: HealthWatchOptions) {
     const { clock, exec, line } = options;
     this.probe = new Probe(line, clock);
-    this.tool = new ToolWatch(options.interface, exec, clock);
+    this.tool = new ToolWatch(exec, clock);
     this.pulse = new Pulse(clock, () => this.beat());
   }
 
@@ -78,7 +77,7 @@ export class HealthWatch {
 
   private beat(): void {
     const { clock, device, log, reconciler } = this.options;
-    this.tool.beat(device);
+    this.tool.beat(device.lastLookAt);
     // Not before the server knows its probe: a handshake that nobody answers is repeated only after 5 s (whitepaper, section 6).
     const known = reconciler.appliedRevision !== undefined;
     // A look now finds the reason, or that it is gone.

@@ -37,8 +37,8 @@ export interface ReconcilerOptions {
   readonly onPass?: (() => void) | undefined;
 }
 
-/** How long the kernel's state is trusted; faults of the interface are seen within this time. */
-const OBSERVE_EVERY_MS = 2000;
+/** How long the kernel's state is trusted; a change that somebody else made is undone within this time. What clients feel, the probe feels at once. */
+const OBSERVE_EVERY_MS = 4000;
 /** Looking at the kernel shall take at most this share of the time, 5 %, */
 const OBSERVE_SHARE = 20;
 /** but on a machine that is slow to answer, faults must still be seen soon: then looking may take more. */

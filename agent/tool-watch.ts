@@ -4,21 +4,12 @@ import { BEAT_MS } from "./pulse";
 
 /** A tool that hangs is killed then, and tried again. */
 const KILL_AFTER_MS = 5000;
-/** Asking an interface costs as much as its peers do; where that is more than this, only the tool itself is tried. */
-const CHEAP_MS = 100;
 /** An answer is trusted for so long. */
 const FRESH_MS = 1300;
 
-/** The last look at the interface, which calls `wg` too. */
-export interface LastLook {
-  /** When it ended (monotonic), and how long it took. */
-  readonly lastLookAt: number;
-  readonly lastLookMs: number;
-}
-
 /**
  * Calls `wg` when nobody else has had an answer from it for a while, for health to know whether it still answers: the next
- * look at all peers may be seconds away.
+ * look at all peers may be seconds away. Asking an interface costs as much as its peers do, so only the tool itself is tried.
  *
  * INVARIANTS: one call at a time. Waiting is counted in beats, so that a process which was stopped sees no wait.
  */
@@ -27,7 +18,6 @@ export class ToolWatch {
   private answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly name: string,
     private readonly exec: Exec,
     private readonly clock: Clock,
   ) {}
@@ -37,7 +27,8 @@ export class ToolWatch {
     return (this.waited ?? 0) * BEAT_MS;
   }
 
-  beat({ lastLookAt, lastLookMs }: LastLook): void {
+  /** @param lastLookAt when the last look at the interface ended, which calls `wg` too (monotonic) */
+  beat(lastLookAt: number): void {
     if (this.waited !== undefined) {
       this.waited++;
       return;
@@ -48,8 +39,7 @@ export class ToolWatch {
       this.waited = undefined;
       this.answeredAt = this.clock.monotonic();
     };
-    const args = lastLookMs < CHEAP_MS ? ["show", this.name, "listen-port"] : ["--version"];
     // That it fails is the reconciler's to say, which looks at all the interface; this one is about waiting.
-    this.exec("wg", args, { timeoutMs: KILL_AFTER_MS }).then(done, done);
+    this.exec("wg", ["--version"], { timeoutMs: KILL_AFTER_MS }).then(done, done);
   }
 }

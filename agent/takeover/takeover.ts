@@ -37,7 +37,8 @@ export interface TakeoverOptions {
   readonly dated?: ((at: number) => void) | undefined;
 }
 
-const UPKEEP_MS = 5000;
+/** Whether the table still stands is looked at so often; while it does not, it is tried again sooner. */
+const UPKEEP_MS = { usual: 10_000, broken: 5000 } as const;
 /** Strays that wait for the directory to be read again. */
 const MOST_WAITING = 4096;
 
@@ -309,7 +310,8 @@ export class Takeover {
       log.error({ problem: this.tableProblem }, "sessions are not taken over");
     }
     this.directory.prune(clock.now());
-    if (!this.stopped) this.upkeepTimer = clock.after(UPKEEP_MS, () => void this.upkeep());
+    const pause = this.tableProblem === undefined ? UPKEEP_MS.usual : UPKEEP_MS.broken;
+    if (!this.stopped) this.upkeepTimer = clock.after(pause, () => void this.upkeep());
   }
 
   private loaded = false;

@@ -95,7 +95,7 @@ describe("strays", () => {
     await world.clock.advance(1000);
     flow("stray", 10, FROM);
     flow("stray", 20, FROM);
-    await world.clock.advance(5000);
+    await world.clock.advance(10_000);
     expect([kernel.done, takeover.stats.ignored]).toEqual([[], 2]);
   });
 
@@ -109,7 +109,7 @@ describe("strays", () => {
     flow("own", 50, FROM);
     flow("own", 51, FROM);
     kernel.handshake(3, FROM);
-    await world.clock.advance(5000);
+    await world.clock.advance(10_000);
     expect(kernel.done.slice(0, 2).sort()).toEqual([`2 called ${FROM}`, `3 called ${FROM}`]);
     expect([kernel.done.includes("2 forgotten"), kernel.done.includes("3 forgotten")]).toEqual([true, false]);
     expect(world.logs.get("i-self")?.every(({ publicKey }) => publicKey === key(3))).toBe(true);
@@ -361,7 +361,7 @@ describe("the table", () => {
     await world.clock.advance(20_000);
     expect(loads()).toBe(1);
     kernel.tableLoaded = false;
-    await world.clock.advance(5000);
+    await world.clock.advance(10_000);
     expect(loads()).toBe(2);
   });
 

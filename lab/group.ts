@@ -10,12 +10,13 @@ import type { Balancer } from "./balancer/balancer";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
 import type { Network } from "./network";
+import { patient } from "./patience";
 import { Server } from "./server";
 import type { LabEvent } from "./status";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const SPOT_NOTICE_MS = 120_000;
-const HEALTHY_LIMIT_MS = 120_000;
+const HEALTHY_LIMIT_MS = patient(120_000);
 /** More than any drain takes; a lifecycle hook has such a limit (its heartbeat timeout) as well. */
 const DRAIN_LIMIT_MS = 360_000;
 

@@ -12,7 +12,9 @@ export const VIEWS = { servers: "/efs/servers", control: "/efs/control" } as con
 /** What can happen to the file server. */
 export type Happening = "stop" | "start" | "cut" | "mend";
 
-export const fileServer = (happening: Happening): Promise<string> => tool("sh", script, happening);
+/** The file server is where the machine's first process is; the agent and its firewall are in a network namespace of their own. */
+export const fileServer = (happening: Happening): Promise<string> =>
+  tool("nsenter", "--net=/proc/1/ns/net", "sh", script, happening);
 
 /** A client that nobody else is. */
 export const newClient = (name: string): { name: string; publicKey: string } => ({

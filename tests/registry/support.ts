@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 
-/** Makes fresh folders, and removes them after the test file. `WGC_NFS` names the folder to make them in, on another file system. */
+/** Makes fresh folders, and removes them after the test file. */
 export function folders(): () => string {
   const made: string[] = [];
   afterAll(() => {
     for (const folder of made) rmSync(folder, { recursive: true, force: true });
   });
   return () => {
-    const folder = mkdtempSync(join(process.env["WGC_NFS"] ?? tmpdir(), "wgc-registry-"));
+    const folder = mkdtempSync(join(tmpdir(), "wgc-registry-"));
     made.push(folder);
     return folder;
   };

@@ -6,6 +6,7 @@ export type RegistryErrorKind =
   | "conflict"
   | "full"
   | "locked"
+  | "storage"
   | "unknown-client";
 
 /** A problem with the registry: which file (or field) and what is wrong with it. Its message never contains a secret. */
@@ -20,6 +21,8 @@ export class RegistryError extends Error {
     readonly kind: RegistryErrorKind = "corrupt",
     /** The way out, where this case has one of its own; it is part of the message then. */
     readonly remedy?: string,
+    /** The field of the caller's input that is refused, where it is one: `publicKey`, `routes.1`. */
+    readonly field?: string,
   ) {
     super(remedy === undefined ? `${path}: ${problem}` : `${path}: ${problem}; ${remedy}`);
   }
@@ -33,6 +36,8 @@ const REMEDIES: Readonly<Record<RegistryErrorKind, string>> = {
   conflict: "remove what is in the way first, or choose another value",
   full: "remove clients that are no longer needed",
   locked: "run the command again in a moment (the lock of a dead writer is cleared by itself)",
+  storage:
+    "make room, or mount the folder writable, then run the command again (with the same request key, if it had one)",
   "unknown-client": "check the name; the clients that exist are the files in this folder",
 };
 
@@ -48,4 +53,26 @@ export function remedyOf(error: RegistryError): string {
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
+}
+
+const STORAGE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on the storage",
+  EDQUOT: "the storage's quota is used up",
+  EROFS: "the storage is mounted read-only",
+  EACCES: "this user may not write there",
+  EPERM: "this user may not do that there",
+  EIO: "the storage reports an input/output error",
+  ESTALE: "the storage has forgotten the file (a stale NFS handle)",
+};
+
+/**
+ * A system error of the storage as a registry error that says what happened to which file; anything else as it is. Whether the
+ * change was made is open then: the next writer completes or undoes it, and the audit log says which.
+ */
+export function storageError(error: unknown, root: string): unknown {
+  const code = errorCode(error);
+  const problem = code === undefined ? undefined : STORAGE_PROBLEMS[code];
+  if (problem === undefined) return error;
+  const path = (error as NodeJS.ErrnoException).path ?? root;
+  return new RegistryError(path, `${problem} (${code})`, "storage");
 }

@@ -152,7 +152,8 @@ async function writeTemporary(path: string, content: string, options: WriteOptio
   return temporary;
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await fs.open(folder, "r");
   try {
     await handle.sync();

@@ -30,9 +30,10 @@ export async function initRegistry(
   serverAddress(wanted.tunnelIpv4); // throws when the range has no room
   if ((await readText(paths.cluster)) !== undefined) await assertSameCluster(root, wanted);
   if (expected !== undefined) await assertSameKey(paths, root, expected);
-  for (const folder of [paths.root, paths.clients, paths.addresses])
+  for (const folder of [paths.root, paths.clients, paths.addresses, paths.keys])
     await fs.mkdir(folder, { recursive: true });
-  await fs.mkdir(paths.serverFolder, { recursive: true, mode: 0o700 });
+  for (const folder of [paths.serverFolder, paths.requests])
+    await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const created = await ensurePrivateKey(paths);
   const { publicKey } = await readServerKeys(root);
   await ensurePublicKey(paths, publicKey);
@@ -71,9 +72,9 @@ async function ensurePrivateKey(paths: RegistryPaths): Promise<boolean> {
 
 /** A file that only an `init` that had made the private key, or a later writer, can have left; undefined in a new folder. */
 async function traceOfInit(paths: RegistryPaths): Promise<string | undefined> {
-  for (const path of [paths.publicKey, paths.changes, paths.cluster])
+  for (const path of [paths.publicKey, paths.changes, paths.cluster, paths.audit])
     if ((await readText(path)) !== undefined) return path;
-  for (const folder of [paths.clients, paths.addresses]) {
+  for (const folder of [paths.clients, paths.addresses, paths.keys]) {
     const file = (await list(folder)).find((name) => !name.startsWith(".")); // a dot: a temporary file of a dead writer
     if (file !== undefined) return `${folder}/${file}`;
   }

@@ -13,6 +13,8 @@ export interface LockIntent {
   readonly client?: string | undefined;
 }
 
+const STALE_MS = 10_000;
+
 /** How locks behave; the defaults suit EFS, tests shorten them. */
 export interface LockOptions {
   /** A holder that shows no sign of life for so long is taken for dead. */
@@ -53,7 +55,7 @@ export async function takeLock(
   intent: LockIntent,
   options: LockOptions = {},
 ): Promise<{ lock: HeldLock; interrupted: readonly LockIntent[] }> {
-  const staleMs = options.staleMs ?? 10_000;
+  const staleMs = options.staleMs ?? STALE_MS;
   const deadline = performance.now() + (options.waitMs ?? 15_000);
   const self: LockFile = { ...identity(), token: newToken(), operation: intent.operation };
   if (intent.client !== undefined) self.client = intent.client;
@@ -87,9 +89,34 @@ interface Observed {
 async function observe(path: string): Promise<Observed | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
-  const file = parseJson(path, text, lockSchema);
+  const file = parseLock(path, text);
   const stat = await fs.stat(path).catch(() => undefined);
   return stat === undefined ? undefined : { file, touched: stat.mtimeMs };
+}
+
+/** A lock appears with all of its content, so one that is broken is nobody's: it counts as one that nobody touches any more. */
+function parseLock(path: string, text: string): LockFile {
+  try {
+    return parseJson(path, text, lockSchema);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return { token: `broken ${text}`, host: "", pid: 0, start: "", operation: "unknown" };
+  }
+}
+
+/** A lock on another machine that has not been touched for so many stale times is nobody's, whatever the clocks say. */
+const DEAD_FOR = 10;
+
+/**
+ * Whether a lock's holder is dead; undefined when nobody holds it. A single look: elsewhere than on the holder's machine it goes by
+ * the clocks, so it waits longer than who takes the lock over.
+ */
+export async function isHeldByTheDead(path: string, staleMs = STALE_MS): Promise<boolean | undefined> {
+  const holder = await observe(path);
+  if (holder === undefined) return undefined;
+  const { host, pid, start } = holder.file;
+  if (host === identity().host) return processStart(pid) !== start;
+  return Date.now() - holder.touched > DEAD_FOR * staleMs;
 }
 
 /**

@@ -172,10 +172,12 @@ export function findConflicts(root: string, clients: readonly ClientFile[]): Reg
   const owners = new Map<string, string>();
   const problems: RegistryError[] = [];
   for (const client of clients) {
-    for (const claim of [
+    // A file whose former key is the current one as well claims it once.
+    for (const claim of new Set([
       `public key ${client.publicKey}`,
+      ...(client.previous === undefined ? [] : [`public key ${client.previous.publicKey}`]),
       ...client.addresses.map((ip) => `address ${ip}`),
-    ]) {
+    ])) {
       const owner = owners.get(claim);
       if (owner === undefined) owners.set(claim, client.name);
       else
@@ -191,7 +193,8 @@ export function findConflicts(root: string, clients: readonly ClientFile[]): Reg
   return problems;
 }
 
-async function clientNames(root: string): Promise<string[]> {
+/** The names of all clients, in order. */
+export async function clientNames(root: string): Promise<string[]> {
   const folder = registryPaths(root).clients;
   try {
     const files = await fs.readdir(folder);

@@ -9,6 +9,7 @@ const cidr = z.string().refine(isCidr, "is not an address range in CIDR form");
 const hostCidr = z.string().refine(isHostCidr, "is not one address in CIDR form (/32 or /128)");
 const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC" });
 const revision = z.int().min(0);
+const port = z.int().min(1).max(65535);
 
 /** A client's name. */
 export const clientNameSchema = z
@@ -36,6 +37,8 @@ export const clusterFileSchema = z.looseObject({
   routes: z.array(cidr),
   mtu: z.int().min(576).max(65535),
   persistentKeepalive: z.int().min(0).max(65535),
+  /** The two ports that the generations of the server key take in turn; missing until the first one was followed by another. */
+  ports: z.tuple([port, port]).optional(),
 });
 /** The content of `cluster.json`. */
 export type ClusterFile = z.infer<typeof clusterFileSchema>;
@@ -58,15 +61,29 @@ export const clientFileSchema = z.looseObject({
   expiresAt: time.optional(),
   revokedAt: time.optional(),
   tags: z.record(z.string(), z.string()),
+  /** The audit log's entry of the last change of this file: by it the next writer sees whether an interrupted change was made. */
+  sequence: z.int().min(1).optional(),
 });
 /** The content of `clients/<name>.json`. */
 export type ClientFile = z.infer<typeof clientFileSchema>;
+
+/** Where the audit log ends: its last entry that counts, and the size of the file up to there. */
+export const auditHeadSchema = z.object({
+  sequence: z.int().min(1),
+  hash: z.string().regex(/^[0-9a-f]{64}$/, "is not a SHA-256"),
+  size: z.int().min(1),
+});
+/** Where the audit log ends. */
+export type AuditHead = z.infer<typeof auditHeadSchema>;
 
 /** `changes.json`: the revision and which clients the last changes were about, oldest first. */
 export const changeFeedSchema = z.looseObject({
   schema: z.literal(1),
   revision,
   changes: z.array(z.object({ revision, name: clientNameSchema })),
+  audit: auditHeadSchema.optional(),
+  /** A hint for the next client's address: the search begins there. */
+  nextAddress: z.string().optional(),
 });
 /** The content of `changes.json`. */
 export type ChangeFeed = z.infer<typeof changeFeedSchema>;
@@ -88,7 +105,7 @@ export type NodeFile = z.infer<typeof nodeFileSchema>;
 export const rotationFileSchema = z.looseObject({
   schema: z.literal(1),
   phase: z.enum(["rotating", "finishing", "aborting"]),
-  next: z.looseObject({ publicKey: publicKeySchema, port: z.int().min(1).max(65535) }),
+  next: z.looseObject({ publicKey: publicKeySchema, port }),
   startedAt: time,
 });
 /** The content of `server/rotation.json`. */

@@ -1,301 +1,281 @@
 import { promises as fs } from "node:fs";
-import { freeAddresses, serverAddress } from "../wireguard/addresses";
+import { confirmedPath } from "./confirmed";
 import { RegistryError } from "./errors";
-import { checkValue, createFile, readText, removeFile, replaceFile, toJson } from "./files";
-import { registryPaths } from "./layout";
-import { type HeldLock, type LockIntent, type LockOptions, takeLock } from "./lock";
+import { checkValue } from "./files";
+import { type ImportEntry, type ImportOutcome, importAll } from "./import";
+import { initRegistry } from "./init";
+import { runtimeOf } from "./layout";
+import { Ledger, unknownClient } from "./ledger";
+import { readClient, readClients, readCluster } from "./reader";
+import { type NewKeys, settled, withNewKeys } from "./rotate";
+import { addressProblem, assertAllowed, assertName, refusal, serverKeyProblem } from "./rules";
+import { type ClientFile, type ClusterFile, clientFileSchema } from "./schema";
 import {
-  type ClientScan,
-  changesSince,
-  readChanges,
-  readClient,
-  readClients,
-  readCluster,
-  readServerKeys,
-  scanClients,
-} from "./reader";
-import {
-  CHANGE_FEED_LIMIT,
-  type ClientFile,
-  type ClusterFile,
-  clientFileSchema,
-  describeIssues,
-} from "./schema";
+  type ChangeContext,
+  type Changed,
+  changedFields,
+  type Decision,
+  type Session,
+  type WriterOptions,
+} from "./session";
+import { recordInit, writeCluster } from "./settings";
 
-/** What an operator says about a new client; the address is the registry's to give. */
+export type { ImportEntry, ImportOutcome } from "./import";
+export type { NewKeys } from "./rotate";
+export type { ChangeContext, Changed, WriterOptions } from "./session";
+
+/** What an operator says about a new client. */
 export interface NewClient {
   readonly name: string;
   readonly publicKey: string;
-  readonly presharedKey?: string;
-  readonly routes?: readonly string[];
-  readonly expiresAt?: string;
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly presharedKey?: string | undefined;
+  /** A certain address (`10.100.0.7/32`) instead of the next free one. */
+  readonly address?: string | undefined;
+  readonly routes?: readonly string[] | undefined;
+  readonly dns?: readonly string[] | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-const SECRET = { mode: 0o600 } as const;
-const PUBLIC = { mode: 0o644 } as const;
+/** What changes of a client: null goes back to the cluster's value, or to none; what is missing stays. */
+export interface ClientChange {
+  readonly routes?: readonly string[] | null | undefined;
+  readonly dns?: readonly string[] | null | undefined;
+  readonly expiresAt?: string | null | undefined;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
+}
+
+/** Whoever works on the registry's folder itself. */
+const LOCAL: ChangeContext = { who: "local" };
 
 /** Adds a client and gives it an address. Adding the same client again (same name and key) returns the one that is there. */
-export function addClient(root: string, client: NewClient): Promise<ClientFile> {
-  return new RegistryWriter(root).add(client);
+export async function addClient(root: string, client: NewClient): Promise<ClientFile> {
+  return (await new RegistryWriter(root).add(client, LOCAL)).value;
 }
 
 /** Takes a client's access away; it keeps its name and address. Safe to repeat. */
-export function revokeClient(root: string, name: string): Promise<ClientFile> {
-  return new RegistryWriter(root).revoke(name);
+export async function revokeClient(root: string, name: string): Promise<ClientFile> {
+  return (await new RegistryWriter(root).revoke(name, LOCAL)).value;
 }
 
 /** Gives a revoked client its access back. Safe to repeat. */
-export function restoreClient(root: string, name: string): Promise<ClientFile> {
-  return new RegistryWriter(root).restore(name);
+export async function restoreClient(root: string, name: string): Promise<ClientFile> {
+  return (await new RegistryWriter(root).restore(name, LOCAL)).value;
 }
 
 /**
  * Forgets a client and frees its address. Safe to repeat: a client that is not there is not an error. A client whose file is
  * broken can be removed too: what it holds is found by its claims.
  */
-export function removeClient(root: string, name: string): Promise<void> {
-  return new RegistryWriter(root).remove(name);
+export async function removeClient(root: string, name: string): Promise<void> {
+  await new RegistryWriter(root).remove(name, LOCAL);
 }
 
 /**
- * Writes to one registry. A writer that stays (the lab, an import) remembers the keys it has seen and re-reads only what the
- * change feed names; the functions above make a new one each time.
- *
- * INVARIANTS: one change holds the lock from its first to its last write. The order is claim address, write client, append to
- * the feed: a crash in between leaves at most an unused claim or a client that the feed has not announced, which the next
- * writer mends because the dead holder's lock names the client. Nothing is acknowledged before the feed names it.
+ * Writes to one registry. It remembers nothing between two changes: what is free and who has what is looked up in the claims, so a
+ * process that has just begun is as fast as one that stays.
  */
 export class RegistryWriter {
-  private readonly paths;
-  private known: { revision: number; names: Map<string, string>; keys: Map<string, string> } | undefined;
+  private readonly ledger: Ledger;
 
   constructor(
     private readonly root: string,
-    private readonly lockOptions: LockOptions = {},
+    options: WriterOptions = {},
   ) {
-    this.paths = registryPaths(root);
+    this.ledger = new Ledger(root, options);
+  }
+
+  /** Makes the registry where there is none, and takes changed settings over where there is one. */
+  async init(
+    cluster: ClusterFile,
+    context: ChangeContext,
+  ): Promise<Changed<{ publicKey: string; created: boolean }>> {
+    const value = await initRegistry(this.root, cluster);
+    await recordInit(this.ledger, value.publicKey, context);
+    const { revision } = await this.setCluster(cluster, context);
+    return { value, revision };
+  }
+
+  /** Changes the cluster's settings; its name and its tunnel range cannot change, and the port is the server key's to move. */
+  setCluster(cluster: ClusterFile, context: ChangeContext): Promise<Changed<ClusterFile>> {
+    return writeCluster(this.ledger, cluster, context);
   }
 
   /** See {@link addClient}. */
-  add(input: NewClient): Promise<ClientFile> {
-    return this.locked({ operation: "add", client: input.name }, async (lock) => {
-      const cluster = await readCluster(this.root);
-      const draft = this.draft(input, cluster);
-      const there = await readClient(this.root, input.name);
-      if (there !== undefined) {
-        if (there.publicKey === draft.publicKey) return this.announce(lock, there);
-        throw this.conflict(
-          draft.name,
-          "already exists with another public key",
-          "remove it first or choose another name",
-        );
-      }
-      const owner = await this.ownerOfKey(draft.publicKey);
-      if (owner !== undefined)
-        throw this.conflict(draft.name, `publicKey already belongs to client ${owner}`);
-      if (draft.publicKey === (await readServerKeys(this.root)).publicKey) {
-        throw this.conflict(draft.name, "publicKey is the server's own");
-      }
-      const address = await this.claimAddress(draft.name, cluster, lock);
-      return this.write(lock, { ...draft, addresses: [`${address}/32`] });
-    });
+  add(input: NewClient, context: ChangeContext): Promise<Changed<ClientFile>> {
+    return this.change("add", input.name, input, context, (session) => this.planAdd(session, input));
   }
 
   /** See {@link revokeClient}. */
-  revoke(name: string): Promise<ClientFile> {
-    return this.change("revoke", name, (client) =>
-      client.revokedAt === undefined ? { ...client, revokedAt: new Date().toISOString() } : client,
+  revoke(name: string, context: ChangeContext): Promise<Changed<ClientFile>> {
+    return this.edit("revoke", name, {}, context, (client, now) =>
+      client.revokedAt === undefined ? { ...client, revokedAt: now.toISOString() } : client,
     );
   }
 
   /** See {@link restoreClient}. */
-  restore(name: string): Promise<ClientFile> {
-    return this.change("restore", name, ({ revokedAt: _, ...client }) => client as ClientFile);
+  restore(name: string, context: ChangeContext): Promise<Changed<ClientFile>> {
+    return this.edit("restore", name, {}, context, ({ revokedAt: _, ...client }) => client as ClientFile);
+  }
+
+  /** Changes what an operator may say about a client. */
+  update(name: string, change: ClientChange, context: ChangeContext): Promise<Changed<ClientFile>> {
+    return this.edit("update", name, change, context, async (client, now) => {
+      const path = this.ledger.paths.client(name);
+      const after = checkValue(path, clientFileSchema, applyChange(client, change));
+      const { routes = undefined, expiresAt = undefined } = change;
+      const said = { name, routes: routes ?? undefined, expiresAt: expiresAt ?? undefined };
+      assertAllowed(this.root, await readCluster(this.root), said, now);
+      return after;
+    });
+  }
+
+  /** Gives a client new keys; see {@link NewKeys} and {@link withNewKeys}. */
+  rotate(name: string, keys: NewKeys, context: ChangeContext): Promise<Changed<ClientFile>> {
+    return this.edit("rotate", name, keys, context, async (client, now, session) => {
+      const path = this.ledger.paths.client(name);
+      if (keys.publicKey === undefined && keys.presharedKey === undefined)
+        throw refusal(path, "publicKey", "or presharedKey is needed: there is nothing to rotate");
+      const after = checkValue(path, clientFileSchema, withNewKeys(client, keys, now));
+      if (after.publicKey === client.publicKey) return after;
+      await this.assertKeyFree(session, name, after.publicKey);
+      // A mark of an earlier life of this key would end the overlap before it began.
+      await fs.rm(confirmedPath(runtimeOf(this.root), after.publicKey), { force: true });
+      return after;
+    });
   }
 
   /** See {@link removeClient}. */
-  async remove(name: string): Promise<void> {
-    await this.locked({ operation: "remove", client: name }, async (lock) => {
+  remove(name: string, context: ChangeContext): Promise<Changed<{ name: string }>> {
+    return this.change("remove", name, { name }, context, async (session) => {
       const { clients, unreadable } = await readClients(this.root, [name]);
-      const client = clients[0];
-      if (client === undefined && unreadable.length === 0) return;
-      await lock.assertHeld();
-      await removeFile(this.paths.client(name));
-      this.forget(name);
-      await this.append(lock, name);
-      // Only now may the address go to somebody else: every reader has been told that this client is gone.
-      if (client === undefined) await this.releaseUnused(name, []);
-      else await this.releaseClaims(name, client.addresses);
+      const [before] = clients;
+      const answer = () => ({ name });
+      if (before !== undefined) return { answer, steps: [{ name, before, after: undefined }] };
+      if (unreadable.length === 0) return { answer, steps: [] };
+      const claimed = await session.claims.findAll(name);
+      return { answer, steps: [{ name, before, after: undefined, claimed }] };
     });
   }
 
-  private change(
+  /** Takes clients of another system over, one by one: what is refused keeps no other one out. */
+  importClients(
+    entries: readonly ImportEntry[],
+    { dryRun }: { readonly dryRun: boolean },
+    context: ChangeContext,
+  ): Promise<Changed<readonly ImportOutcome[]>> {
+    const once = dryRun ? { ...context, requestKey: undefined } : context;
+    return this.ledger.change("import", entries, once, { operation: "import" }, async (session) => {
+      const outcomes = await importAll(session, entries, dryRun, context);
+      return { answer: () => outcomes, steps: [] };
+    });
+  }
+
+  private async planAdd(session: Session, input: NewClient): Promise<Decision<ClientFile>> {
+    const { name } = input;
+    const path = this.ledger.paths.client(name);
+    const cluster = await readCluster(this.root);
+    const there = await readClient(this.root, name);
+    const draft = checkValue(path, clientFileSchema, draftOf(input, session.now));
+    if (there !== undefined) {
+      if (there.publicKey === draft.publicKey) return { answer: () => there, steps: [] };
+      throw new RegistryError(
+        path,
+        "already exists with another public key",
+        "conflict",
+        "remove it first or choose another name",
+        "name",
+      );
+    }
+    assertAllowed(this.root, cluster, input, session.now);
+    await this.assertKeyFree(session, name, draft.publicKey);
+    const address = await this.addressFor(session, cluster, input);
+    const after: ClientFile = { ...draft, addresses: [address] };
+    return {
+      answer: ([written]) => written ?? after,
+      steps: [{ name, before: undefined, after }],
+      nextAddress: input.address === undefined ? address.split("/")[0] : session.nextAddress,
+    };
+  }
+
+  private async addressFor(session: Session, cluster: ClusterFile, input: NewClient): Promise<string> {
+    const { name, address } = input;
+    if (address === undefined) {
+      return `${await session.claims.freeAddress(cluster, session.nextAddress, new Set())}/32`;
+    }
+    const path = this.ledger.paths.client(name);
+    const problem = addressProblem(address, cluster.tunnelIpv4);
+    if (problem !== undefined) throw refusal(path, "address", problem);
+    const owner = await session.claims.ownerOf(address, name);
+    if (owner !== undefined)
+      throw refusal(path, "address", `${address} already belongs to client ${owner}`, "conflict");
+    return address;
+  }
+
+  private async assertKeyFree(session: Session, name: string, publicKey: string): Promise<void> {
+    const path = this.ledger.paths.client(name);
+    const problem = await serverKeyProblem(this.root, publicKey);
+    if (problem !== undefined) throw refusal(path, "publicKey", problem, "conflict");
+    const owner = await session.claims.ownerOf(publicKey, name);
+    if (owner !== undefined)
+      throw refusal(path, "publicKey", `already belongs to client ${owner}`, "conflict");
+  }
+
+  private edit(
     operation: string,
     name: string,
-    edit: (client: ClientFile) => ClientFile,
-  ): Promise<ClientFile> {
-    return this.locked({ operation, client: name }, async (lock) => {
-      const client = await readClient(this.root, name);
-      if (client === undefined) {
-        throw new RegistryError(this.paths.client(name), `there is no client ${name}`, "unknown-client");
-      }
-      return this.write(lock, edit(client));
+    input: object,
+    context: ChangeContext,
+    edit: (client: ClientFile, now: Date, session: Session) => ClientFile | Promise<ClientFile>,
+  ): Promise<Changed<ClientFile>> {
+    return this.change(operation, name, { ...input, name }, context, async (session) => {
+      const before = await readClient(this.root, name);
+      if (before === undefined) throw unknownClient(this.ledger.paths, name);
+      const after = await edit(await settled(this.root, before, session.now), session.now, session);
+      if (changedFields(before, after).length === 0) return { answer: () => before, steps: [] };
+      return { answer: ([written]) => written ?? after, steps: [{ name, before, after }] };
     });
   }
 
-  private async locked<T>(intent: LockIntent, work: (lock: HeldLock) => Promise<T>): Promise<T> {
-    if (intent.client !== undefined) checkedName(this.paths.root, intent.client);
-    await readCluster(this.root); // a folder that is no registry (or is not mounted) gets no lock file
-    const { lock, interrupted } = await takeLock(this.paths.lock, intent, this.lockOptions);
-    try {
-      for (const unfinished of interrupted) await this.mend(lock, unfinished);
-      return await work(lock);
-    } finally {
-      await lock.release();
-    }
-  }
-
-  /** Puts right what a writer that died while holding the lock may have left: unused claims and an unannounced change. */
-  private async mend(lock: HeldLock, { client: name }: LockIntent): Promise<void> {
-    if (name === undefined) return;
-    const { clients, unreadable } = await readClients(this.root, [name]);
-    // Which claims a broken file uses cannot be told: they stay until it is restored or the client is removed.
-    if (unreadable.length === 0) await this.releaseUnused(name, clients[0]?.addresses ?? []);
-    this.known = undefined;
-    await this.append(lock, name);
-  }
-
-  private draft(input: NewClient, cluster: ClusterFile): ClientFile {
-    const { routes, presharedKey, expiresAt } = input;
-    const draft: ClientFile = {
-      schema: 1,
-      name: input.name,
-      publicKey: input.publicKey,
-      // A place holder inside the range until an address is claimed; it is checked with the rest and never written.
-      addresses: [`${serverAddress(cluster.tunnelIpv4).split("/")[0]}/32`],
-      ...(routes === undefined ? {} : { routes: [...routes] }),
-      ...(presharedKey === undefined ? {} : { presharedKey }),
-      createdAt: new Date().toISOString(),
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-      tags: { ...input.tags },
-    };
-    const path = this.paths.client(input.name);
-    const good = checkValue(path, clientFileSchema, draft);
-    if (good.expiresAt !== undefined && Date.parse(good.expiresAt) <= Date.now()) {
-      throw new RegistryError(path, "expiresAt is in the past", "invalid");
-    }
-    return good;
-  }
-
-  private async claimAddress(name: string, cluster: ClusterFile, lock: HeldLock): Promise<string> {
-    const taken = new Set(await fs.readdir(this.paths.addresses));
-    for (const address of freeAddresses(cluster.tunnelIpv4, taken)) {
-      await lock.assertHeld();
-      if (await createFile(this.paths.address(address), `${name}\n`, PUBLIC)) return address;
-    }
-    throw new RegistryError(this.paths.addresses, `no free address is left in ${cluster.tunnelIpv4}`, "full");
-  }
-
-  private async releaseClaims(name: string, addresses: readonly string[]): Promise<void> {
-    for (const address of addresses) {
-      const path = this.paths.address(address.split("/")[0] ?? "");
-      if ((await readText(path))?.trim() === name) await removeFile(path);
-    }
-  }
-
-  /** Frees every address that a client has claimed and does not use; slow, because it looks at all claims. */
-  private async releaseUnused(name: string, inUse: readonly string[]): Promise<void> {
-    for (const ip of await fs.readdir(this.paths.addresses)) {
-      if (inUse.includes(`${ip}/32`)) continue;
-      if ((await readText(this.paths.address(ip)))?.trim() === name) await removeFile(this.paths.address(ip));
-    }
-  }
-
-  private async write(lock: HeldLock, client: ClientFile): Promise<ClientFile> {
-    await lock.assertHeld();
-    await replaceFile(this.paths.client(client.name), toJson(client), SECRET);
-    return this.announce(lock, client);
-  }
-
-  /** Also done when nothing changed: an earlier attempt may have died before it announced what it wrote. */
-  private async announce(lock: HeldLock, client: ClientFile): Promise<ClientFile> {
-    this.remember(client);
-    await this.append(lock, client.name);
-    return client;
-  }
-
-  private async append(lock: HeldLock, name: string): Promise<void> {
-    const feed = await readChanges(this.root);
-    const revision = feed.revision + 1;
-    const changes = [...feed.changes, { revision, name }].slice(-CHANGE_FEED_LIMIT);
-    await lock.assertHeld();
-    await replaceFile(this.paths.changes, toJson({ ...feed, revision, changes }), PUBLIC);
-    if (this.known?.revision === feed.revision) this.known.revision = revision;
-  }
-
-  /**
-   * Who has a public key. A file that cannot be read may hold that very key, and two clients with one key take each other's
-   * traffic away, so while there is such a file the answer is an error that names it and the ways out.
-   */
-  private async ownerOfKey(publicKey: string): Promise<string | undefined> {
-    const feed = await readChanges(this.root);
-    const since = this.known && changesSince(feed, this.known.revision);
-    if (this.known === undefined || since === undefined || since.kind === "everything") {
-      // Clients that are in conflict with each other are no reason to refuse a third one: their keys are known.
-      const scan = await scanClients(this.root);
-      this.assertReadable(scan);
-      this.known = { revision: feed.revision, names: new Map(), keys: new Map() };
-      for (const client of scan.clients) this.remember(client);
-    } else if (since.kind === "clients") {
-      const scan = await readClients(this.root, since.names);
-      this.assertReadable(scan);
-      for (const name of since.names) this.forget(name);
-      for (const client of scan.clients) this.remember(client);
-      this.known.revision = feed.revision;
-    }
-    return this.known.keys.get(publicKey);
-  }
-
-  private assertReadable({ unreadable, problems }: ClientScan): void {
-    const name = unreadable[0];
-    if (name === undefined) return;
-    const path = this.paths.client(name);
-    const [one, them] =
-      unreadable.length === 1 ? ["this file", "it"] : [`${unreadable.length} files`, "each"];
-    const why = problems.find((problem) => problem.path === path)?.problem ?? "cannot be read";
-    throw new RegistryError(
-      path,
-      `${why}; no client can be added while ${one} may hold the same public key`,
-      "corrupt",
-      `restore ${them} from the backup, or delete ${them}, which ends the access of ${unreadable.join(", ")}`,
-    );
-  }
-
-  private remember({ name, publicKey }: ClientFile): void {
-    this.forget(name);
-    this.known?.names.set(name, publicKey);
-    this.known?.keys.set(publicKey, name);
-  }
-
-  private forget(name: string): void {
-    const key = this.known?.names.get(name);
-    if (key !== undefined && this.known?.keys.get(key) === name) this.known.keys.delete(key);
-    this.known?.names.delete(name);
-  }
-
-  private conflict(name: string, problem: string, remedy?: string): RegistryError {
-    return new RegistryError(this.paths.client(name), problem, "conflict", remedy);
+  private async change<T>(
+    operation: string,
+    name: string,
+    input: unknown,
+    context: ChangeContext,
+    work: (session: Session) => Promise<Decision<T>>,
+  ): Promise<Changed<T>> {
+    assertName(this.ledger.paths, name);
+    return this.ledger.change(operation, input, context, { operation, client: name }, work);
   }
 }
 
-function checkedName(root: string, name: string): void {
-  const parsed = clientFileSchema.shape.name.safeParse(name);
-  if (!parsed.success) {
-    throw new RegistryError(
-      root,
-      `${JSON.stringify(name.slice(0, 80))} ${describeIssues(parsed.error)}`,
-      "invalid",
-    );
+function draftOf(input: NewClient, now: Date): ClientFile {
+  const { name, publicKey, routes, dns, presharedKey, expiresAt, tags } = input;
+  return {
+    schema: 1,
+    name,
+    publicKey,
+    // A place holder until an address is found; it is checked with the rest and never written.
+    addresses: ["0.0.0.0/32"],
+    ...(routes === undefined ? {} : { routes: [...routes] }),
+    ...(dns === undefined ? {} : { dns: [...dns] }),
+    ...(presharedKey === undefined ? {} : { presharedKey }),
+    createdAt: now.toISOString(),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    tags: { ...tags },
+  };
+}
+
+function applyChange(client: ClientFile, change: ClientChange): ClientFile {
+  const next: Record<string, unknown> = { ...client };
+  for (const field of ["routes", "dns", "expiresAt"] as const) {
+    const value = change[field];
+    if (value === null) delete next[field];
+    else if (value !== undefined) next[field] = value;
   }
+  const tags = Object.entries({ ...client.tags, ...change.tags });
+  return {
+    ...next,
+    tags: Object.fromEntries(tags.filter(([, value]) => value !== null)),
+  } as ClientFile;
 }

@@ -75,6 +75,25 @@ export function* freeAddresses(tunnel: string, taken: ReadonlySet<string>): Gene
   }
 }
 
+/**
+ * All client addresses of the tunnel's range once, beginning at `from` and going round at the end; from the first one where `from`
+ * is none of them.
+ */
+export function* clientAddresses(tunnel: string, from?: string): Generator<string> {
+  const { firstClient, lastClient } = tunnelRange(tunnel);
+  const wanted = from !== undefined && isClientAddress(tunnel, from) ? numberOf(from) : firstClient;
+  for (let host = wanted; host <= lastClient; host++) yield dotted(host);
+  for (let host = firstClient; host < wanted; host++) yield dotted(host);
+}
+
+/** Whether a client may have this address (IPv4, without a length): inside the range, none of those that are not for clients. */
+export function isClientAddress(tunnel: string, address: string): boolean {
+  if (address.includes("/") || !Address4.isValid(address)) return false;
+  const { firstClient, lastClient } = tunnelRange(tunnel);
+  const host = numberOf(address);
+  return host >= firstClient && host <= lastClient;
+}
+
 /** The lowest free client address of the tunnel's range (without a length), or undefined when the range is full. */
 export function allocateAddress(tunnel: string, taken: ReadonlySet<string>): string | undefined {
   const first = freeAddresses(tunnel, taken).next();
@@ -99,6 +118,10 @@ function tunnelRange(tunnel: string): TunnelRange {
     probe: broadcast - 1,
     prefix: parsed.subnetMask,
   };
+}
+
+function numberOf(address: string): number {
+  return Number(new Address4(address).bigInt());
 }
 
 function dotted(host: number): string {

@@ -8,6 +8,8 @@ import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { folders } from "./support";
 
+// A disk that others use too may take its time to sync.
+jest.setTimeout(60_000);
 const folder = folders();
 
 async function registry(): Promise<string> {
@@ -27,6 +29,8 @@ test("init makes exactly the documented files, keeps the key secret and is safe 
       "changes.json",
       "clients",
       "cluster.json",
+      "keys",
+      "requests",
       "server",
       "server/private.key",
       "server/public.key",
@@ -74,6 +78,7 @@ test("a public key that a crash left out is made again; one that does not belong
 const rest = [
   "server/public.key",
   "changes.json",
+  "audit.log",
   "cluster.json",
   "clients/alice.json",
   "addresses/10.100.0.2",
@@ -84,7 +89,8 @@ test.each(rest)(
   async (left) => {
     const root = await registry();
     await addClient(root, { name: "alice", publicKey: newKey() });
-    for (const path of ["server/private.key", ...rest]) if (path !== left) await fs.rm(join(root, path));
+    for (const path of ["server/private.key", "keys", ...rest])
+      if (path !== left) await fs.rm(join(root, path), { recursive: true });
     const refused = initRegistry(root, CLUSTER);
     await expect(refused).rejects.toBeInstanceOf(RegistryError);
     await expect(refused).rejects.toThrow(

@@ -11,7 +11,8 @@ export function folders(): () => string {
     for (const folder of made) rmSync(folder, { recursive: true, force: true });
   });
   return () => {
-    const folder = mkdtempSync(join(tmpdir(), "wgc-registry-"));
+    // The same tests run on a network file system: whoever mounts one says where.
+    const folder = mkdtempSync(join(process.env["WGC_TEST_REGISTRY_ROOT"] ?? tmpdir(), "wgc-registry-"));
     made.push(folder);
     return folder;
   };

@@ -2,7 +2,6 @@ import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { RegistryError } from "../../registry/errors";
 import { initRegistry } from "../../registry/init";
-import { takeLock } from "../../registry/lock";
 import {
   changesSince,
   readAllClients,
@@ -14,8 +13,11 @@ import {
 import { addClient, RegistryWriter, removeClient, restoreClient, revokeClient } from "../../registry/writer";
 import { generateKeyPair, generatePresharedKey, ZERO_KEY } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
+import { LocalWriter } from "./local-writer";
 import { folders } from "./support";
 
+// A disk that others use too may take its time to sync.
+jest.setTimeout(60_000);
 const folder = folders();
 
 async function registry(cluster = CLUSTER): Promise<string> {
@@ -46,6 +48,7 @@ test("a client gets the first free address, a claim file and an entry in the fee
     presharedKey,
     createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
     tags: { team: "ops" },
+    sequence: 1,
   });
   expect((await addClient(root, { name: "bob", publicKey: newKey() })).addresses).toEqual(["10.100.0.3/32"]);
   expect(await readClient(root, "alice")).toEqual(alice);
@@ -58,7 +61,11 @@ test("a client gets the first free address, a claim file and an entry in the fee
       { revision: 1, name: "alice" },
       { revision: 2, name: "bob" },
     ],
+    audit: { sequence: 2, hash: expect.any(String), size: (await fs.stat(join(root, "audit.log"))).size },
+    nextAddress: "10.100.0.3",
   });
+  const claim = join(root, "keys", Buffer.from(publicKey, "base64").toString("hex"));
+  expect(await fs.readFile(claim, "utf8")).toBe("alice\n");
   expect((await fs.readdir(root)).includes("lock")).toBe(false);
 });
 
@@ -82,7 +89,7 @@ test("adding the same client again is the same client; another key or a taken ke
 
 test("a writer that stays sees keys that other writers added, changed and removed", async () => {
   const root = await registry();
-  const writer = new RegistryWriter(root);
+  const writer = new LocalWriter(root);
   const [a, b, c] = [newKey(), newKey(), newKey()];
   await writer.add({ name: "a", publicKey: a });
   await addClient(root, { name: "b", publicKey: b });
@@ -102,15 +109,20 @@ test("revoke, restore and remove can be repeated; a removed client's address is 
   const publicKey = newKey();
   const alice = await addClient(root, { name: "alice", publicKey });
   const revoked = await revokeClient(root, "alice");
-  expect(revoked).toEqual({ ...alice, revokedAt: expect.any(String) });
-  expect((await revokeClient(root, "alice")).revokedAt).toBe(revoked.revokedAt);
-  expect(await restoreClient(root, "alice")).toEqual(alice);
-  expect(await restoreClient(root, "alice")).toEqual(alice);
-  expect(await readClient(root, "alice")).toEqual(alice);
+  expect(revoked).toEqual({ ...alice, revokedAt: expect.any(String), sequence: 2 });
+  expect(await revokeClient(root, "alice")).toEqual(revoked);
+  const restored = { ...alice, sequence: 3 };
+  expect(await restoreClient(root, "alice")).toEqual(restored);
+  expect(await restoreClient(root, "alice")).toEqual(restored);
+  expect(await readClient(root, "alice")).toEqual(restored);
   await removeClient(root, "alice");
   await removeClient(root, "alice");
   expect(await readClient(root, "alice")).toBeUndefined();
-  expect((await addClient(root, { name: "bob", publicKey })).addresses).toEqual(alice.addresses);
+  expect([await fs.readdir(join(root, "addresses")), await fs.readdir(join(root, "keys"))]).toEqual([[], []]);
+  expect((await readChanges(root)).revision).toBe(4); // what changes nothing is not announced
+  const [address] = alice.addresses;
+  const bob = await new RegistryWriter(root).add({ name: "bob", publicKey, address }, { who: "test" });
+  expect(bob.value.addresses).toEqual(alice.addresses);
   await expect(revokeClient(root, "alice")).rejects.toThrow("there is no client alice");
 });
 
@@ -233,52 +245,28 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     expect(await fs.readFile(join(root, "clients/alice.json"), "utf8")).toBe(text);
   });
 
-  test("nobody is added beside a file that may hold the same key, and the error says which and what to do", async () => {
+  test("a broken client keeps its key and its address, and nobody else out", async () => {
     const root = await registry();
     const publicKey = newKey();
     await addClient(root, { name: "alice", publicKey });
-    await addClient(root, { name: "bob", publicKey: newKey() });
     const path = join(root, "clients/alice.json");
     const good = await fs.readFile(path, "utf8");
     await fs.writeFile(path, good.slice(0, 40));
-    const message =
-      /clients\/alice\.json: is not JSON.*; no client can be added while this file .*; restore it from the backup, or delete it, which ends the access of alice/;
-    const writer = new RegistryWriter(root);
-    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(message);
-    await expect(addClient(root, { name: "carol", publicKey: newKey() })).rejects.toThrow(message);
-    expect((await fs.readdir(join(root, "addresses"))).sort()).toEqual(["10.100.0.2", "10.100.0.3"]);
-    await fs.writeFile(path, good); // the first way out
-    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
-      "already belongs to client alice",
+    await expect(addClient(root, { name: "mallory", publicKey })).rejects.toThrow(
+      "publicKey already belongs to client alice",
     );
-    await fs.writeFile(path, "{");
-    await removeClient(root, "alice"); // the second one: the address is free, and a writer that stays hears of it
-    expect((await writer.add({ name: "mallory", publicKey })).addresses).toEqual(["10.100.0.2/32"]);
+    expect((await addClient(root, { name: "carol", publicKey: newKey() })).addresses).toEqual([
+      "10.100.0.3/32",
+    ]);
+    await removeClient(root, "alice"); // what it had is found by its claims
+    expect(await fs.readdir(join(root, "addresses"))).toEqual(["10.100.0.3"]);
+    expect((await addClient(root, { name: "mallory", publicKey })).addresses).toEqual(["10.100.0.4/32"]);
     expect((await readChanges(root)).changes.map((change) => change.name)).toEqual([
       "alice",
-      "bob",
+      "carol",
       "alice",
       "mallory",
     ]);
-  });
-
-  test("a writer that stays refuses too while a file that the feed names is broken, and forgets no key over it", async () => {
-    const root = await registry();
-    const writer = new RegistryWriter(root);
-    const publicKey = newKey();
-    await writer.add({ name: "alice", publicKey });
-    await addClient(root, { name: "bob", publicKey: newKey() });
-    const path = join(root, "clients/bob.json");
-    const good = await fs.readFile(path, "utf8");
-    await fs.writeFile(path, "{");
-    for (const _ of ["once", "and again"])
-      await expect(writer.add({ name: "carol", publicKey: newKey() })).rejects.toThrow(
-        "ends the access of bob",
-      );
-    await fs.writeFile(path, good);
-    await expect(writer.add({ name: "mallory", publicKey })).rejects.toThrow(
-      "already belongs to client alice",
-    );
   });
 
   test("two clients in conflict do not keep a third one out", async () => {
@@ -288,23 +276,6 @@ describe("corrupt files end in one clear error, and nothing is lost", () => {
     expect((await addClient(root, { name: "bob", publicKey: newKey() })).addresses).toEqual([
       "10.100.0.3/32",
     ]);
-  });
-
-  test("a writer that died while it changed a client whose file is broken now holds nobody up", async () => {
-    const root = await registry();
-    await addClient(root, { name: "alice", publicKey: newKey() });
-    await addClient(root, { name: "bob", publicKey: newKey() });
-    await fs.writeFile(join(root, "clients/alice.json"), "{");
-    const { lock } = await takeLock(join(root, "lock"), { operation: "revoke", client: "alice" });
-    const text = JSON.parse(await fs.readFile(join(root, "lock"), "utf8"));
-    await fs.writeFile(join(root, "lock"), JSON.stringify({ ...text, start: "another process" }));
-    await revokeClient(root, "bob");
-    await lock.release();
-    expect((await readChanges(root)).changes.slice(-2).map((change) => change.name)).toEqual([
-      "alice",
-      "bob",
-    ]);
-    expect(await fs.readFile(join(root, "addresses/10.100.0.2"), "utf8")).toBe("alice\n");
   });
 
   test("one address or one key in two files", async () => {

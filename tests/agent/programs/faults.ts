@@ -1,8 +1,8 @@
 // Breaks a serving server in every way that health must see, and mends it again. Runs inside its own namespaces.
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
-import { RegistryWriter } from "../../../registry/writer";
 import { generateKeyPair } from "../../../wireguard/keys";
+import { LocalWriter } from "../../registry/local-writer";
 import { clientCannotReachTheProbe } from "./probe-client";
 import {
   bootServer,
@@ -112,7 +112,7 @@ async function stuckAgent(agent: RunningAgent): Promise<void> {
 }
 
 /** What every server would get from the registry takes none out of service: `wg` refuses a change, everything else works. */
-async function badRevision(writer: RegistryWriter): Promise<void> {
+async function badRevision(writer: LocalWriter): Promise<void> {
   const refuse = `#!/bin/sh\n[ "$1" != addconf ] || { echo refused >&2; exit 1; }\nexec /usr/bin/wg "$@"\n`;
   await fs.writeFile(`${TOOLS}/wg`, refuse, { mode: 0o755 });
   await writer.add({ name: "odd", publicKey: generateKeyPair().publicKey });
@@ -159,7 +159,7 @@ async function main(): Promise<void> {
   const publicKey = await bootServer();
   await fs.mkdir(TOOLS);
   const path = { PATH: `${TOOLS}:${process.env["PATH"]}` };
-  const writer = new RegistryWriter(registry);
+  const writer = new LocalWriter(registry);
   const agent = startAgent(bundle, { ...env, ...path });
   await isStatus("ok");
   const { body } = await health(PORT);

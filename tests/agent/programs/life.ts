@@ -1,9 +1,9 @@
 // The life of one server, with the real bundle and a real WireGuard interface. Runs inside its own namespaces.
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
-import { RegistryWriter } from "../../../registry/writer";
 import { parseDump } from "../../../wireguard/dump";
 import { generateKeyPair, generatePresharedKey } from "../../../wireguard/keys";
+import { LocalWriter } from "../../registry/local-writer";
 import { bootServer, bundle, config, env, isStatus, PORT, peers, registry } from "./server";
 import { children, health, metric, type RunningAgent, startAgent, step, tool, until } from "./support";
 
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   await until("healthz 200", async () => (await health(PORT)).status === 200);
   step("healthy", { ms: Math.round(performance.now() - started) });
 
-  const writer = new RegistryWriter(registry);
+  const writer = new LocalWriter(registry);
   const [alice, bob, carol] = [generateKeyPair(), generateKeyPair(), generateKeyPair()];
   const presharedKey = generatePresharedKey();
   const added = await writer.add({ name: "alice", publicKey: alice.publicKey, presharedKey });
@@ -145,7 +145,7 @@ async function main(): Promise<void> {
 }
 
 /** A file that a foreign tool cut off: the client stays as it was, the others go on, and health says which file it is. */
-async function corruptClient(writer: RegistryWriter, publicKey: string): Promise<void> {
+async function corruptClient(writer: LocalWriter, publicKey: string): Promise<void> {
   const path = `${registry}/clients/bob.json`;
   const good = await fs.readFile(path, "utf8");
   await fs.writeFile(path, good.slice(0, 40));
@@ -162,7 +162,7 @@ async function corruptClient(writer: RegistryWriter, publicKey: string): Promise
   assert.equal(status, 200);
   assert.match(body.reasons.join(), /clients\/bob\.json: is not JSON \(40 characters, perhaps cut off\)/);
   assert.equal((await peers()).has(publicKey), true, "the last good state stays");
-  await new RegistryWriter(registry).revoke("short"); // another client's change still gets through
+  await new LocalWriter(registry).revoke("short"); // another client's change still gets through
   await until(
     "the other change applied",
     async () => (await health(PORT)).body.revision === feed.revision + 1,
@@ -195,7 +195,7 @@ async function restart(agent: RunningAgent, publicKey: string): Promise<RunningA
   return next;
 }
 
-async function hungStorage(agentPid: number, writer: RegistryWriter): Promise<void> {
+async function hungStorage(agentPid: number, writer: LocalWriter): Promise<void> {
   const [worker] = await children(agentPid, "storage-worker");
   assert.notEqual(worker, undefined);
   process.kill(worker ?? 0, "SIGSTOP");

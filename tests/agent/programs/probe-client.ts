@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
-import type { RegistryWriter } from "../../../registry/writer";
 import { generateKeyPair } from "../../../wireguard/keys";
+import type { LocalWriter } from "../../registry/local-writer";
 import { config, isStatus, peers, root } from "./server";
 import { type RunningAgent, step, tool, until } from "./support";
 
@@ -48,7 +48,7 @@ const send = (to: string) => inClient("bash", "-c", `echo x >/dev/udp/${to}`);
  * the probe, with its own address or with the probe's. The agent is killed meanwhile, so that nothing else counts.
  */
 export async function clientCannotReachTheProbe(
-  writer: RegistryWriter,
+  writer: LocalWriter,
   serverKey: string,
   agent: RunningAgent,
   restart: () => RunningAgent,

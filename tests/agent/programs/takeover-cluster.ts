@@ -1,6 +1,6 @@
 // Three servers for the takeover's tests, and what happens to clients between them.
 import assert from "node:assert/strict";
-import { RegistryWriter } from "../../../registry/writer";
+import { LocalWriter } from "../../registry/local-writer";
 import { until } from "./support";
 import { REGISTRY, recorded, route, TestClient, TestServer, traffic } from "./takeover-net";
 
@@ -37,7 +37,7 @@ export async function connected(
 
 /** Takes all clients away, so that none of their packets is counted in the next part. */
 export async function clear(): Promise<void> {
-  const writer = new RegistryWriter(REGISTRY);
+  const writer = new LocalWriter(REGISTRY);
   const leaving = present.splice(0);
   for (const client of leaving) {
     await client.run("ip", "link", "del", "wg0").catch(() => "");

@@ -2,9 +2,9 @@
 // clients are network namespaces behind it. Clients know one address, the balancer's; it sends each to the server of its choice.
 import { promises as fs } from "node:fs";
 import { parseSessions } from "../../../registry/sessions";
-import { RegistryWriter } from "../../../registry/writer";
 import { type Dump, type Peer, parseDump } from "../../../wireguard/dump";
 import { generateKeyPair } from "../../../wireguard/keys";
+import { LocalWriter } from "../../registry/local-writer";
 import { metric, type RunningAgent, runAgent, tool, until } from "./support";
 
 export const BALANCER = { 4: "10.9.0.1", 6: "fd09::1" } as const;
@@ -191,7 +191,7 @@ export class TestClient extends Place {
   tunnelAddress = "";
   /** Registers it, and configures its machine as its config file would. */
   async join(family: 4 | 6, more: { expiresAt?: string } = {}): Promise<void> {
-    const file = await new RegistryWriter(REGISTRY).add({
+    const file = await new LocalWriter(REGISTRY).add({
       name: this.name,
       publicKey: this.publicKey,
       ...more,

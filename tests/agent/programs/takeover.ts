@@ -2,7 +2,7 @@
 // that the servers stay; each has its own clients.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { RegistryWriter } from "../../../registry/writer";
+import { LocalWriter } from "../../registry/local-writer";
 import { send, step, tool, until } from "./support";
 import { a, b, c, clear, connected, flood, forgotten, fresh, moves } from "./takeover-cluster";
 import { agents, isolation, several, skew, storage } from "./takeover-faults";
@@ -52,7 +52,7 @@ async function takeovers(): Promise<void> {
 /** A client that may not connect any more sends on, to a server that never had it: no packet goes to it. */
 async function outcasts(): Promise<void> {
   const carol = await connected("carol", a);
-  await new RegistryWriter(REGISTRY).revoke("carol");
+  await new LocalWriter(REGISTRY).revoke("carol");
   const soon = new Date(Date.now() + 4000).toISOString();
   const dave = await connected("dave", a, 4, { expiresAt: soon });
   for (const client of [carol, dave]) {

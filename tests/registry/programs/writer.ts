@@ -3,9 +3,9 @@
 
 import { promises as fs } from "node:fs";
 import { initRegistry } from "../../../registry/init";
-import { RegistryWriter } from "../../../registry/writer";
 import { publicKeyOf } from "../../../wireguard/keys";
 import { CLUSTER } from "../cluster";
+import { LocalWriter } from "../local-writer";
 
 const crashAt = Number(process.env["WGC_CRASH_AT"] ?? Number.POSITIVE_INFINITY);
 let calls = 0;
@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(await initRegistry(root, CLUSTER)));
     return;
   }
-  const writer = new RegistryWriter(root, { staleMs: 2000, waitMs: 60_000 });
+  const writer = new LocalWriter(root, { staleMs: 2000, waitMs: 60_000 });
   for (let i = 0; i < Number(count); i++) {
     const name = `${prefix}${i}`;
     const client = await writer.add({ name, publicKey: keyFor(name) });

@@ -1,0 +1,315 @@
+import { promises as fs } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isKey } from "../wireguard/keys";
+import { verifyAudit } from "./audit";
+import { readMany } from "./bulk";
+import { claimsOf, isIp, list } from "./claims";
+import { readConfirmed } from "./confirmed";
+import { RegistryError } from "./errors";
+import { createFile, parseJson, readText, removeFile } from "./files";
+import {
+  clientNameOfFile,
+  confirmedPath,
+  keyFileName,
+  keyOfFileName,
+  type RegistryPaths,
+  registryPaths,
+} from "./layout";
+import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
+import { oldRequests } from "./requests";
+import { isSettled, withoutPrevious } from "./rotate";
+import { readRotation } from "./rotation-files";
+import { addressProblem } from "./rules";
+import { type ClientFile, clientFileSchema } from "./schema";
+import type { Session, Step } from "./session";
+
+/** What was found, and how it is mended where that can be done without knowing more. */
+export interface Found {
+  readonly path: string;
+  readonly problem: string;
+  /** What a person does; where it is missing, the repair does it. */
+  readonly remedy?: string;
+  readonly repair?: (session: Session) => Promise<void>;
+}
+
+/** Something that the repair mends. */
+export function found(path: string, problem: string, repair: (session: Session) => Promise<void>): Found {
+  return { path, problem, repair };
+}
+
+/** A temporary file that is there for so long was left by a dead writer: living ones need it for milliseconds. */
+const TEMPORARY_MS = 1500;
+/** How this code names temporary files: `.alice.json.4711.0123456789ab`. */
+const TEMPORARY = /^\..+\.\d+\.[0-9a-f]{12}$/;
+/** What an NFS client makes of a file that is removed while somebody reads it; it goes by itself. */
+const SILLY = /^\.nfs[0-9a-f]+$/i;
+
+/** One look at everything in a registry. */
+export class Scan {
+  clients = 0;
+  /** Clients whose file is newer than what was announced. */
+  readonly unannounced: string[] = [];
+  private readonly paths: RegistryPaths;
+  private readonly all: Found[] = [];
+  private readonly files: ClientFile[] = [];
+  private readonly broken = new Set<string>();
+  private temporary: string[] = [];
+
+  constructor(
+    private readonly root: string,
+    private readonly runtimeRoot: string,
+    private readonly now: Date,
+    private readonly temporaryMs = TEMPORARY_MS,
+  ) {
+    this.paths = registryPaths(root);
+  }
+
+  /** All that is wrong. @param session given when the lock is held */
+  async run(session?: Session): Promise<Found[]> {
+    const began = performance.now();
+    await this.temporaries(session !== undefined);
+    await this.settings();
+    await this.readClients();
+    await this.checkClients();
+    await this.claims(this.paths.addresses, (file) => (isIp(file) ? `${file}/32` : undefined));
+    await this.claims(this.paths.keys, keyOfFileName);
+    await this.missingClaims();
+    await this.requests();
+    await this.marks(session !== undefined);
+    await this.audit();
+    await this.deadTemporaries(began);
+    return this.all;
+  }
+
+  /** Clients whose former keys are no longer needed, without them. */
+  async settling(session: Session): Promise<Step[]> {
+    const steps: Step[] = [];
+    for (const client of this.files) {
+      if (!(await isSettled(this.root, client, session.now))) continue;
+      steps.push({ name: client.name, before: client, after: withoutPrevious(client) });
+    }
+    return steps;
+  }
+
+  private wrong(path: string, problem: string, remedy: string): void {
+    this.all.push({ path, problem, remedy });
+  }
+
+  private async told<T>(read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      this.wrong(error.path, error.problem, error.remedy ?? "restore the file from the backup");
+      return undefined;
+    }
+  }
+
+  /** The registry's own files, what is beside them, and temporary files. */
+  private async temporaries(locked: boolean): Promise<void> {
+    const { root, serverFolder, clients, addresses, keys, requests } = this.paths;
+    const known = ["cluster.json", "server", "clients", "addresses", "keys", "requests", "changes.json"];
+    const beside = ["audit.log", "lock", "lock.clear", "runtime", "lost+found"];
+    await this.folder(root, new Set([...known, ...beside]), false);
+    const ofServer = ["private.key", "public.key", "next.key", "rotation.json"];
+    await this.folder(serverFolder, new Set(ofServer), false);
+    for (const folder of [clients, addresses, keys, requests]) await this.folder(folder, undefined, locked);
+    for (const folder of [keys, requests]) {
+      const make = async () => void (await fs.mkdir(folder, { recursive: true, mode: 0o700 }));
+      const there = await fs.stat(folder).catch(() => undefined);
+      if (there === undefined) this.all.push(found(folder, "is missing", make));
+    }
+  }
+
+  private async folder(
+    folder: string,
+    known: ReadonlySet<string> | undefined,
+    writersOnly: boolean,
+  ): Promise<void> {
+    for (const file of await list(folder)) {
+      const path = join(folder, file);
+      if (SILLY.test(file) || known?.has(file) === true) continue;
+      if (TEMPORARY.test(file)) {
+        // Only writers make files there, and we hold their lock: whose it was is dead.
+        if (writersOnly) this.deadTemporary(path);
+        else this.temporary.push(path);
+      } else if (known !== undefined || file.startsWith(".")) this.foreign(path);
+    }
+  }
+
+  private foreign(path: string): void {
+    this.wrong(path, "does not belong here", "move it away if nobody needs it here");
+  }
+
+  private deadTemporary(path: string): void {
+    this.all.push(found(path, "is a temporary file that a dead writer left", () => removeFile(path)));
+  }
+
+  private async deadTemporaries(began: number): Promise<void> {
+    if (this.temporary.length === 0) return;
+    await sleep(Math.max(0, this.temporaryMs - (performance.now() - began)));
+    for (const path of this.temporary) if ((await readText(path)) !== undefined) this.deadTemporary(path);
+  }
+
+  private async settings(): Promise<void> {
+    await this.told(() => readCluster(this.root));
+    await this.told(() => readChanges(this.root));
+    const { publicKey: path, nextKey } = this.paths;
+    const keys = await this.told(() => readServerKeys(this.root));
+    const beside = (await readText(path))?.trim();
+    if (keys !== undefined && beside === undefined) {
+      const write = async () => void (await createFile(path, `${keys.publicKey}\n`, { mode: 0o644 }));
+      this.all.push(found(path, "is missing", write));
+    } else if (keys !== undefined && beside !== keys.publicKey && !(await this.finishing())) {
+      this.wrong(
+        path,
+        `does not belong to ${this.paths.privateKey}, whose public key is ${keys.publicKey}`,
+        "restore the pair from the backup; where clients already use the private key's, remove public.key and check again",
+      );
+    }
+    const rotation = await this.told(() => readRotation(this.root));
+    const next = await readText(nextKey);
+    if (rotation?.phase === "rotating" && next === undefined)
+      this.wrong(nextKey, "is missing while the server key rotates", "restore it from the backup, or abort");
+  }
+
+  private async finishing(): Promise<boolean> {
+    return (await readRotation(this.root).catch(() => undefined))?.phase === "finishing";
+  }
+
+  private async readClients(): Promise<void> {
+    const names: string[] = [];
+    for (const file of await list(this.paths.clients)) {
+      const name = clientNameOfFile(file);
+      if (name !== undefined) names.push(name);
+      else if (!file.startsWith(".")) this.foreign(join(this.paths.clients, file));
+    }
+    names.sort();
+    const paths = names.map((name) => this.paths.client(name));
+    await readMany(paths, (text, index) => {
+      const [path, name] = [paths[index] ?? "", names[index] ?? ""];
+      if (text === undefined) return;
+      this.clients++;
+      try {
+        const client = parseJson(path, text, clientFileSchema);
+        if (client.name !== name) throw new RegistryError(path, `is about ${client.name}`);
+        this.files.push(client);
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        this.broken.add(name);
+        const remedy = `restore it from the backup, or remove client ${name}, which ends its access`;
+        this.wrong(path, error.problem, remedy);
+      }
+    });
+  }
+
+  private async checkClients(): Promise<void> {
+    const cluster = await readCluster(this.root).catch(() => undefined);
+    const head = await readChanges(this.root).catch(() => undefined);
+    for (const conflict of findConflicts(this.root, this.files))
+      this.wrong(conflict.path, conflict.problem, "remove one of the two clients, or give it another key");
+    for (const { name, addresses, sequence } of this.files) {
+      const path = this.paths.client(name);
+      for (const address of addresses) {
+        const problem = cluster && addressProblem(address, cluster.tunnelIpv4);
+        if (problem !== undefined) this.wrong(path, problem, "remove the client and add it again");
+      }
+      if (head === undefined || sequence === undefined || sequence <= (head.audit?.sequence ?? 0)) continue;
+      this.unannounced.push(name);
+      this.all.push(found(path, "has not been announced to the servers", async () => {}));
+    }
+  }
+
+  private readonly owners = new Map<string, string[]>();
+  private readonly claimed = new Set<string>();
+
+  /** Who has what, by the clients' files. */
+  private expected(): Map<string, string[]> {
+    if (this.owners.size > 0) return this.owners;
+    for (const client of this.files) {
+      for (const claim of claimsOf(client)) {
+        const others = this.owners.get(claim);
+        if (others === undefined) this.owners.set(claim, [client.name]);
+        else others.push(client.name);
+      }
+    }
+    return this.owners;
+  }
+
+  private async claims(folder: string, claimOf: (file: string) => string | undefined): Promise<void> {
+    const owners = this.expected();
+    const claims: string[] = [];
+    const paths: string[] = [];
+    for (const file of await list(folder)) {
+      const claim = claimOf(file);
+      if (claim === undefined) {
+        if (!file.startsWith(".")) this.foreign(join(folder, file));
+        continue;
+      }
+      claims.push(claim);
+      paths.push(join(folder, file));
+    }
+    await readMany(paths, (text, index) => {
+      const [claim, path] = [claims[index] ?? "", paths[index] ?? ""];
+      if (text === undefined) return;
+      const name = text.trim();
+      const [owner] = owners.get(claim) ?? [];
+      this.claimed.add(claim);
+      if (owners.get(claim)?.includes(name) === true) return;
+      // What a client whose file is broken had claimed is kept for it.
+      if (owner === undefined && this.broken.has(name)) return;
+      if (owner === undefined)
+        this.all.push(found(path, "claims what no client has", () => removeFile(path)));
+      else {
+        const correct = (session: Session) => session.claims.correct(owner, claim);
+        this.all.push(found(path, `is not in the name of ${owner}, who has it`, correct));
+      }
+    });
+  }
+
+  private async missingClaims(): Promise<void> {
+    for (const [claim, [name = ""]] of this.expected()) {
+      if (this.claimed.has(claim)) continue;
+      const path = isKey(claim) ? this.paths.key(claim) : this.paths.address(claim.split("/")[0] ?? "");
+      const ensure = (session: Session) => session.claims.ensure(name, claim);
+      this.all.push(found(path, `is missing: ${name} has it and nothing keeps others from it`, ensure));
+    }
+  }
+
+  private async requests(): Promise<void> {
+    for (const path of await oldRequests(this.root, this.now))
+      this.all.push(found(path, "is the answer to an old request", () => removeFile(path)));
+    for (const file of await list(this.paths.requests))
+      if (!/^[0-9a-f]{64}\.json$/.test(file) && !file.startsWith("."))
+        this.foreign(join(this.paths.requests, file));
+  }
+
+  /** Marks of rotations that are over. Those of clients stay where nobody repairs anything: that is nothing wrong. */
+  private async marks(locked: boolean): Promise<void> {
+    const waiting = new Set(
+      this.files.flatMap(({ publicKey, previous }) => (previous === undefined ? [] : publicKey)),
+    );
+    for (const key of await readConfirmed(this.runtimeRoot)) {
+      const path = confirmedPath(this.runtimeRoot, key);
+      if (locked && !waiting.has(key))
+        this.all.push(found(path, "marks a key that is not new", () => removeFile(path)));
+    }
+    const rotation = await readRotation(this.root).catch(() => undefined);
+    const current = rotation && keyFileName(rotation.next.publicKey);
+    for (const file of await list(join(this.runtimeRoot, "moved"))) {
+      if (file === current) continue;
+      const path = join(this.runtimeRoot, "moved", file);
+      const remove = () => fs.rm(path, { recursive: true, force: true });
+      this.all.push(found(path, "belongs to a rotation of the server key that is over", remove));
+    }
+  }
+
+  private async audit(): Promise<void> {
+    const verdict = await this.told(() => verifyAudit(this.root)).catch(() => undefined);
+    if (verdict?.problem === undefined) return;
+    const remedy =
+      "find out who changed the log (CloudTrail has the invocations) and keep a copy of it; changes go on being recorded behind it";
+    this.wrong(this.paths.audit, verdict.problem, remedy);
+  }
+}

@@ -1,0 +1,96 @@
+import { promises as fs } from "node:fs";
+import { dirname } from "node:path";
+import { publicKeyOf } from "../wireguard/keys";
+import type { AuditEntry } from "./audit-log";
+import { RegistryError } from "./errors";
+import { readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
+import { movedFolder, type RegistryPaths, registryPaths, runtimeOf } from "./layout";
+import { readCluster, readServerKeys } from "./reader";
+import { type ClusterFile, type RotationFile, rotationFileSchema } from "./schema";
+import type { Session } from "./session";
+
+const PUBLIC = { mode: 0o644 } as const;
+
+/** The server key's rotation as it stands; undefined when there is none. */
+export function readRotation(root: string): Promise<RotationFile | undefined> {
+  return readJson(registryPaths(root).rotation, rotationFileSchema);
+}
+
+/** The next private key, while there is one. */
+export async function readNextKey(root: string): Promise<string | undefined> {
+  return (await readText(registryPaths(root).nextKey))?.trim();
+}
+
+/** An endpoint with another port: `vpn.example.org:51820`. */
+export function withPort(endpoint: string, port: number): string {
+  return `${endpoint.slice(0, endpoint.lastIndexOf(":"))}:${port}`;
+}
+
+/** The port of an endpoint. */
+export function portOf(endpoint: string): number {
+  return Number(endpoint.slice(endpoint.lastIndexOf(":") + 1));
+}
+
+/** The two ports that the generations of the key take in turn. */
+export function portsOf(cluster: ClusterFile): [number, number] {
+  const first = portOf(cluster.endpoint);
+  return cluster.ports ?? [first, first + 1];
+}
+
+/**
+ * Completes a finish or an abort that was decided, and takes a next key away that no rotation names. Safe to repeat: each step looks
+ * whether it has been done.
+ *
+ * INVARIANTS: the phase in rotation.json decides, and it goes last. While it says `rotating` both keys exist; `finishing` may only
+ * go on to the next key being the only one, `aborting` to it being gone. The private key is replaced by a rename, so there is
+ * never a moment without one.
+ */
+export async function settleRotation(session: Session): Promise<void> {
+  const { root, paths, lock } = session;
+  const rotation = await readRotation(root);
+  if (rotation?.phase === "rotating") return;
+  if (rotation === undefined) {
+    if ((await readText(paths.nextKey)) === undefined) return;
+    await lock.assertHeld();
+    await removeFile(paths.nextKey);
+    return;
+  }
+  await lock.assertHeld();
+  if (rotation.phase === "finishing") await finish(root, paths, rotation);
+  else await removeFile(paths.nextKey);
+  await lock.assertHeld();
+  await fs.rm(movedFolder(runtimeOf(root), rotation.next.publicKey), { recursive: true, force: true });
+  await removeFile(paths.rotation);
+}
+
+async function finish(root: string, paths: RegistryPaths, { next }: RotationFile): Promise<void> {
+  const waiting = await readNextKey(root);
+  if (waiting !== undefined) {
+    if (publicKeyOf(waiting) !== next.publicKey)
+      throw new RegistryError(paths.nextKey, "is not the key that rotation.json names", "conflict");
+    await fs.rename(paths.nextKey, paths.privateKey);
+    await syncFolder(dirname(paths.privateKey));
+  }
+  const { publicKey } = await readServerKeys(root);
+  if (publicKey !== next.publicKey) {
+    throw new RegistryError(
+      paths.privateKey,
+      `is the key of ${publicKey}, but the rotation that is being finished goes to ${next.publicKey}`,
+      "conflict",
+      "restore server/next.key or server/private.key from the backup",
+    );
+  }
+  await replaceFile(paths.publicKey, `${publicKey}\n`, PUBLIC);
+  const cluster = await readCluster(root);
+  const moved = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
+  await replaceFile(paths.cluster, toJson(moved), PUBLIC);
+}
+
+/** Whether an interrupted step of the rotation was taken; asked after {@link settleRotation}. */
+export async function rotationTookEffect(session: Session, entry: AuditEntry): Promise<boolean> {
+  const rotation = await readRotation(session.root);
+  const next = entry.claims?.[0];
+  if (entry.operation.endsWith("begin")) return rotation?.next.publicKey === next;
+  if (entry.operation.endsWith("finish")) return (await readServerKeys(session.root)).publicKey === next;
+  return rotation === undefined;
+}

@@ -1,0 +1,181 @@
+import { generateKeyPair } from "../wireguard/keys";
+import { listMoved } from "./confirmed";
+import { RegistryError } from "./errors";
+import { createFile, replaceFile, toJson } from "./files";
+import { runtimeOf } from "./layout";
+import { Ledger } from "./ledger";
+import { readCluster, readServerKeys, scanClients } from "./reader";
+import { portOf, portsOf, readRotation, settleRotation, withPort } from "./rotation-files";
+import { isPast } from "./rules";
+import type { ClientFile, RotationFile } from "./schema";
+import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
+
+export { portsOf, readNextKey, readRotation } from "./rotation-files";
+
+/** A server key and where it is served. */
+export interface ServedKey {
+  readonly publicKey: string;
+  readonly endpoint: string;
+}
+
+/** Where the rotation of the server key stands. */
+export interface RotationState {
+  readonly phase: "steady" | "rotating";
+  readonly current: ServedKey;
+  readonly next?: ServedKey;
+  readonly startedAt?: string;
+  /** Active clients by whether they have used the next key. */
+  readonly moved: number;
+  readonly waiting: number;
+  /** Names of clients that have not, in order, at most 1,000. */
+  readonly waitingFor: readonly string[];
+}
+
+/** Names that {@link RotationState.waitingFor} has at most. */
+const NAMES = 1000;
+
+/** Whether a client may connect. */
+export function isActiveClient(client: ClientFile, now: Date): boolean {
+  return client.revokedAt === undefined && (client.expiresAt === undefined || !isPast(client.expiresAt, now));
+}
+
+/**
+ * Where the rotation stands. A rotation that is being finished or aborted is over as far as anybody may rely on: the next writer
+ * completes it. @param clients all of them, where the caller knows them; they are read otherwise, while keys rotate.
+ */
+export async function rotationState(
+  root: string,
+  now: Date,
+  clients?: Iterable<ClientFile>,
+): Promise<RotationState> {
+  const [cluster, keys, rotation] = [
+    await readCluster(root),
+    await readServerKeys(root),
+    await readRotation(root),
+  ];
+  const current = { publicKey: keys.publicKey, endpoint: cluster.endpoint };
+  if (rotation?.phase !== "rotating") {
+    return { phase: "steady", current, moved: 0, waiting: 0, waitingFor: [] };
+  }
+  const { next, startedAt } = rotation;
+  const done = await listMoved(runtimeOf(root), next.publicKey);
+  const active = [...(clients ?? (await scanClients(root)).clients)].filter((client) =>
+    isActiveClient(client, now),
+  );
+  const hasMoved = ({ publicKey, previous }: ClientFile): boolean =>
+    done.has(publicKey) || (previous !== undefined && done.has(previous.publicKey));
+  const waiting = active.flatMap((client) => (hasMoved(client) ? [] : client.name)).sort();
+  return {
+    phase: "rotating",
+    current,
+    next: { publicKey: next.publicKey, endpoint: withPort(cluster.endpoint, next.port) },
+    startedAt,
+    moved: active.length - waiting.length,
+    waiting: waiting.length,
+    waitingFor: waiting.slice(0, NAMES),
+  };
+}
+
+/** Makes the next key pair and publishes it beside the current one, at the other port. Safe to repeat while it goes on. */
+export async function beginRotation(
+  root: string,
+  context: ChangeContext,
+  options: WriterOptions = {},
+): Promise<Changed<RotationState>> {
+  return step(root, options, "server-key begin", context, async (session) => {
+    if ((await readRotation(root)) !== undefined) return;
+    const cluster = await readCluster(root);
+    const [first, second] = portsOf(cluster);
+    const port = portOf(cluster.endpoint) === first ? second : first;
+    const { privateKey, publicKey } = generateKeyPair();
+    const startedAt = session.now.toISOString();
+    const rotation: RotationFile = { schema: 1, phase: "rotating", next: { publicKey, port }, startedAt };
+    await record(session, "server-key begin", context, publicKey);
+    await session.lock.assertHeld();
+    await createFile(session.paths.nextKey, `${privateKey}\n`, { mode: 0o600 });
+    await writeRotation(session, rotation);
+  });
+}
+
+/**
+ * Makes the next key the only one. Refused while active clients have not used it, unless `force`: they would be cut off until they
+ * get a new configuration.
+ */
+export async function finishRotation(
+  root: string,
+  context: ChangeContext,
+  { force = false, ...options }: WriterOptions & { readonly force?: boolean } = {},
+): Promise<Changed<RotationState>> {
+  return step(root, options, "server-key finish", context, async (session) => {
+    const rotation = await current(session);
+    const { waiting, waitingFor } = await rotationState(root, session.now);
+    if (waiting > 0 && !force) {
+      const some = waitingFor.slice(0, 5).join(", ") + (waiting > 5 ? ", ..." : "");
+      throw new RegistryError(
+        session.paths.rotation,
+        `${waiting} active ${waiting === 1 ? "client has" : "clients have"} not used the next key: ${some}`,
+        "conflict",
+        "hand out their new configurations, revoke them, or finish with force, which cuts them off",
+        "force",
+      );
+    }
+    await record(session, "server-key finish", context, rotation.next.publicKey);
+    await writeRotation(session, { ...rotation, phase: "finishing" });
+    await settleRotation(session);
+  });
+}
+
+/** Takes the next key back; clients that have moved to it need their former configuration again. */
+export async function abortRotation(
+  root: string,
+  context: ChangeContext,
+  options: WriterOptions = {},
+): Promise<Changed<RotationState>> {
+  return step(root, options, "server-key abort", context, async (session) => {
+    const rotation = await current(session);
+    await record(session, "server-key abort", context, rotation.next.publicKey);
+    await writeRotation(session, { ...rotation, phase: "aborting" });
+    await settleRotation(session);
+  });
+}
+
+async function current({ root, paths }: Session): Promise<RotationFile> {
+  const rotation = await readRotation(root);
+  if (rotation !== undefined) return rotation;
+  throw new RegistryError(
+    paths.rotation,
+    "no rotation of the server key is going on",
+    "conflict",
+    "begin one",
+  );
+}
+
+function record(session: Session, operation: string, context: ChangeContext, next: string): Promise<void> {
+  const named = { ...context, operation };
+  return session.recordOther(operation, named, {
+    subject: "server-key",
+    changed: ["serverKey"],
+    claims: [next],
+  });
+}
+
+async function writeRotation(session: Session, rotation: RotationFile): Promise<void> {
+  await session.lock.assertHeld();
+  await replaceFile(session.paths.rotation, toJson(rotation), { mode: 0o644 });
+}
+
+async function step(
+  root: string,
+  options: WriterOptions,
+  operation: string,
+  context: ChangeContext,
+  work: (session: Session) => Promise<void>,
+): Promise<Changed<RotationState>> {
+  const ledger = new Ledger(root, options);
+  const done = await ledger.change(operation, {}, context, { operation }, async (session) => {
+    await work(session);
+    await session.finishOther(operation, null);
+    return { answer: () => null, steps: [] };
+  });
+  return { ...done, value: await rotationState(root, ledger.now()) };
+}

@@ -1,0 +1,61 @@
+import { checkValue, replaceFile, toJson } from "./files";
+import type { Ledger } from "./ledger";
+import { digestOf } from "./mend";
+import { readCluster } from "./reader";
+import { portOf, portsOf, readRotation, withPort } from "./rotation-files";
+import { refusal } from "./rules";
+import { type ClusterFile, clusterFileSchema } from "./schema";
+import { type ChangeContext, type Changed, changedFields } from "./session";
+
+/** Records that the registry was made, unless something has been recorded before. */
+export function recordInit(ledger: Ledger, publicKey: string, context: ChangeContext): Promise<void> {
+  return ledger.locked({ operation: "init" }, async (session) => {
+    if (session.recorded) return;
+    await session.recordOther("init", context, { subject: "registry", changed: [], claims: [publicKey] });
+    await session.announce([]);
+  });
+}
+
+/** See `RegistryWriter.setCluster`. */
+export function writeCluster(
+  ledger: Ledger,
+  wanted: ClusterFile,
+  context: ChangeContext,
+): Promise<Changed<ClusterFile>> {
+  const path = ledger.paths.cluster;
+  const checked = checkValue(path, clusterFileSchema, wanted);
+  return ledger.change("set-cluster", wanted, context, { operation: "set-cluster" }, async (session) => {
+    const there = await readCluster(ledger.root);
+    for (const field of ["cluster", "tunnelIpv4"] as const) {
+      if (there[field] !== checked[field])
+        throw refusal(path, field, `is ${there[field]} and cannot change: clients depend on it`, "conflict");
+    }
+    const after = { ...there, ...checked, ...endpointOf(there, checked) };
+    const changed = changedFields(there, after);
+    if (changed.length === 0) return { answer: () => there, steps: [] };
+    const moves = portOf(after.endpoint) !== portOf(there.endpoint);
+    if (moves && (await readRotation(ledger.root)) !== undefined) {
+      throw refusal(path, "endpoint", "cannot get other ports while the server key is rotated", "conflict");
+    }
+    const text = toJson(after);
+    await session.recordOther("set-cluster", context, {
+      subject: "cluster",
+      changed,
+      digest: digestOf(text),
+    });
+    await replaceFile(path, text, { mode: 0o644 });
+    await session.finishOther("set-cluster", after);
+    return { answer: () => after, steps: [] };
+  });
+}
+
+/** The configured endpoint has the first of the two ports; the generation of the server key decides which one counts. */
+function endpointOf(there: ClusterFile, wanted: ClusterFile): Pick<ClusterFile, "endpoint" | "ports"> {
+  if (there.ports === undefined) return { endpoint: wanted.endpoint };
+  const second = portOf(there.endpoint) === portsOf(there)[1];
+  const first = portOf(wanted.endpoint);
+  return {
+    endpoint: withPort(wanted.endpoint, second ? first + 1 : first),
+    ports: [first, first + 1],
+  };
+}

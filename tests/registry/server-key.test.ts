@@ -1,0 +1,164 @@
+import { promises as fs } from "node:fs";
+import { join } from "node:path";
+import { checkRegistry } from "../../registry/check";
+import { listMoved, markMoved } from "../../registry/confirmed";
+import { initRegistry } from "../../registry/init";
+import { movedFolder, runtimeOf } from "../../registry/layout";
+import { readCluster, readServerKeys } from "../../registry/reader";
+import {
+  abortRotation,
+  beginRotation,
+  finishRotation,
+  readRotation,
+  rotationState,
+} from "../../registry/server-key";
+import { RegistryWriter } from "../../registry/writer";
+import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
+import { CLUSTER } from "./cluster";
+import { folders } from "./support";
+
+// A disk that others use too may take its time to sync.
+jest.setTimeout(60_000);
+const folder = folders();
+const newKey = () => generateKeyPair().publicKey;
+const WHO = { who: "ops" };
+
+async function registry() {
+  const root = folder();
+  const { publicKey } = await initRegistry(root, CLUSTER);
+  return { root, publicKey, writer: new RegistryWriter(root), server: join(root, "server") };
+}
+
+test("begin makes the next key at the other port and leaves everything that is served as it is; repeated it is the same", async () => {
+  const { root, publicKey, server } = await registry();
+  const { value } = await beginRotation(root, WHO);
+  expect(value).toMatchObject({
+    phase: "rotating",
+    current: { publicKey, endpoint: "vpn.example.org:51820" },
+    next: { endpoint: "vpn.example.org:51821" },
+  });
+  const next = (await fs.readFile(join(server, "next.key"), "utf8")).trim();
+  expect(publicKeyOf(next)).toBe(value.next?.publicKey);
+  expect((await fs.stat(join(server, "next.key"))).mode & 0o777).toBe(0o600);
+  expect(await readRotation(root)).toEqual({
+    schema: 1,
+    phase: "rotating",
+    next: { publicKey: value.next?.publicKey, port: 51821 },
+    startedAt: value.startedAt,
+  });
+  expect(await readCluster(root)).toEqual(CLUSTER);
+  expect((await beginRotation(root, WHO)).value).toEqual(value);
+  expect(await fs.readFile(join(root, "audit.log"), "utf8")).not.toContain(next);
+});
+
+test("finish makes the next key the only one and moves the endpoint; the generation after that is back at the first port", async () => {
+  const { root, server } = await registry();
+  const { value } = await beginRotation(root, WHO);
+  const second = value.next?.publicKey ?? "";
+  await markMoved(runtimeOf(root), second, newKey());
+  const finished = await finishRotation(root, WHO);
+  expect(finished.value).toEqual({
+    phase: "steady",
+    current: { publicKey: second, endpoint: "vpn.example.org:51821" },
+    moved: 0,
+    waiting: 0,
+    waitingFor: [],
+  });
+  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+  expect(await fs.readFile(join(server, "public.key"), "utf8")).toBe(`${second}\n`);
+  expect((await readServerKeys(root)).publicKey).toBe(second);
+  await expect(fs.access(movedFolder(runtimeOf(root), second))).rejects.toThrow("ENOENT");
+  expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("vpn.example.org:51820");
+  expect((await finishRotation(root, WHO)).value.current.endpoint).toBe("vpn.example.org:51820");
+});
+
+test("abort leaves the registry as it was before begin", async () => {
+  const { root, publicKey, server } = await registry();
+  const { value } = await beginRotation(root, WHO);
+  await markMoved(runtimeOf(root), value.next?.publicKey ?? "", newKey());
+  expect((await abortRotation(root, WHO)).value).toMatchObject({ phase: "steady", current: { publicKey } });
+  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+  expect(await readCluster(root)).toEqual(CLUSTER);
+  await expect(abortRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
+  await expect(finishRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
+});
+
+test("who has moved: active clients by their current or former key; finish waits for all of them unless it is forced", async () => {
+  const { root, writer } = await registry();
+  const [alice, bob, second] = [newKey(), newKey(), newKey()];
+  await writer.add({ name: "alice", publicKey: alice }, WHO);
+  await writer.add({ name: "bob", publicKey: bob }, WHO);
+  await writer.add({ name: "carol", publicKey: newKey() }, WHO);
+  await writer.add({ name: "dave", publicKey: newKey(), expiresAt: "2099-01-01T00:00:00Z" }, WHO);
+  await writer.revoke("carol", WHO);
+  const { value } = await beginRotation(root, WHO);
+  const next = value.next?.publicKey ?? "";
+  expect(value).toMatchObject({ moved: 0, waiting: 3, waitingFor: ["alice", "bob", "dave"] });
+  await markMoved(runtimeOf(root), next, alice);
+  await markMoved(runtimeOf(root), next, bob);
+  await markMoved(runtimeOf(root), newKey(), bob); // of another rotation
+  await writer.rotate("bob", { publicKey: second, overlapSeconds: 3600 }, WHO);
+  expect(await listMoved(runtimeOf(root), next)).toEqual(new Set([alice, bob]));
+  expect(await rotationState(root, new Date())).toMatchObject({ moved: 2, waiting: 1, waitingFor: ["dave"] });
+  expect(await rotationState(root, new Date("2100-01-01T00:00:00Z"))).toMatchObject({ moved: 2, waiting: 0 });
+  await expect(finishRotation(root, WHO)).rejects.toMatchObject({
+    kind: "conflict",
+    field: "force",
+    problem: "1 active client has not used the next key: dave",
+  });
+  expect((await readRotation(root))?.phase).toBe("rotating");
+  expect((await finishRotation(root, WHO, { force: true })).value.current.publicKey).toBe(next);
+});
+
+test("neither the server's key nor its next one can be a client's", async () => {
+  const { root, writer, publicKey } = await registry();
+  const next = (await beginRotation(root, WHO)).value.next?.publicKey ?? "";
+  await writer.add({ name: "alice", publicKey: newKey() }, WHO);
+  for (const [taken, problem] of [
+    [publicKey, "publicKey is the server's own"],
+    [next, "publicKey is the server's next one"],
+  ] as const) {
+    const refused = { field: "publicKey", problem };
+    await expect(writer.add({ name: "bob", publicKey: taken }, WHO)).rejects.toMatchObject(refused);
+    await expect(writer.rotate("alice", { publicKey: taken, overlapSeconds: 0 }, WHO)).rejects.toMatchObject(
+      refused,
+    );
+  }
+});
+
+test("settings that come again with each deployment leave the port to the server key's generation", async () => {
+  const { root, writer } = await registry();
+  await beginRotation(root, WHO);
+  await expect(writer.setCluster({ ...CLUSTER, endpoint: "vpn.example.org:4500" }, WHO)).rejects.toThrow(
+    "endpoint cannot get other ports while the server key is rotated",
+  );
+  await writer.setCluster({ ...CLUSTER, endpoint: "new.example.org:51820" }, WHO);
+  await finishRotation(root, WHO);
+  const port = async () => (await readCluster(root)).endpoint;
+  expect(await port()).toBe("new.example.org:51821");
+  const before = await fs.readFile(join(root, "audit.log"), "utf8");
+  expect(await writer.init({ ...CLUSTER, endpoint: "new.example.org:51820" }, WHO)).toMatchObject({
+    value: { created: false },
+  });
+  expect(await port()).toBe("new.example.org:51821");
+  expect(await fs.readFile(join(root, "audit.log"), "utf8")).toBe(before); // nothing changed, nothing to record
+  await writer.setCluster({ ...CLUSTER, endpoint: "new.example.org:4500" }, WHO);
+  expect(await port()).toBe("new.example.org:4501");
+  expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("new.example.org:4500");
+});
+
+test("a next key that no rotation names, and marks of one that is over, are mended", async () => {
+  const { root, server } = await registry();
+  await fs.writeFile(join(server, "next.key"), `${generateKeyPair().privateKey}\n`);
+  const old = newKey();
+  await markMoved(runtimeOf(root), old, newKey());
+  const look = (repair: boolean) => checkRegistry(root, runtimeOf(root), { repair });
+  const problems = (await look(false)).findings.map(({ problem }) => problem).sort();
+  expect(problems).toEqual([
+    "belongs to a rotation of the server key that is over",
+    "was left by a rotation that was not begun",
+  ]);
+  expect((await look(true)).findings.every(({ repaired }) => repaired)).toBe(true);
+  expect((await look(false)).findings).toEqual([]);
+  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+});

@@ -23,7 +23,7 @@ test("missing programs are named with the command that installs them", () => {
 /** What a script does, with its programs replaced by ones that only say what they are asked for. */
 function doneBy(script: string): string[] {
   const programs = ["node", "sh", "mkdir"].map(
-    (name) => `${name}() { printf '%s\\n' "${name} on '$WGC_NFS'" "$@"; }`,
+    (name) => `${name}() { printf '%s\\n' "${name} on '$WGC_TEST_REGISTRY_ROOT'" "$@"; }`,
   );
   const { stdout } = spawnSync("sh", ["-c", [...programs, script].join("\n")], {
     encoding: "utf8",

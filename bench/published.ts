@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { UserError } from "../config/errors";
 import type { ApplyResult, DirectoryResult } from "./apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/report";
+import type { ChangeResult } from "./change/bench";
+import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
 import { HEAD, rows } from "./failover/report";
 import { type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
 import type { MachineFacts } from "./machine";
@@ -18,7 +20,8 @@ export type Finding =
   | ({ readonly bench: "failover" } & FailoverResult)
   | ({ readonly bench: "throughput" } & ThroughputResult)
   | ({ readonly bench: "apply" } & ApplyResult)
-  | ({ readonly bench: "directory" } & DirectoryResult);
+  | ({ readonly bench: "directory" } & DirectoryResult)
+  | ({ readonly bench: "change" } & ChangeResult);
 
 /** How a result came about. */
 export interface Origin {
@@ -39,6 +42,7 @@ function keyOf(result: Finding): string {
     case "apply":
       return `${result.bench}/${result.clients}`;
     case "directory":
+    case "change":
       return result.bench;
   }
 }
@@ -96,11 +100,13 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
   const throughput = of(results, "throughput");
   const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
   const directory = of(results, "directory");
+  const change = of(results, "change");
   return {
     failover: section(failover, HEAD, rows(failover)),
     throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
     apply: section(apply, APPLY_HEAD, applyRows(apply)),
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
+    change: [section(change, CHANGE_HEAD, changeRows(change)), ...change.map(othersLine)].join("\n\n"),
   };
 }
 

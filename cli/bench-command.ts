@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { benchApply } from "../bench/apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "../bench/apply/report";
+import { benchChange } from "../bench/change/bench";
+import { CHANGE_HEAD, changeRows, othersLine } from "../bench/change/report";
 import type { Cluster, Workshop } from "../bench/cluster";
 import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
 import { type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
@@ -143,6 +145,27 @@ async function apply(project: string, words: ApplyWords): Promise<void> {
   await write(project, words, wireguard, findings);
 }
 
+interface ChangeWords extends Common {
+  runs: string;
+  clients: string;
+  servers: string;
+  stack: string;
+}
+
+async function change(project: string, words: ChangeWords): Promise<void> {
+  const options = {
+    runs: wholeNumber("runs", words.runs, 1, 1000),
+    clients: wholeNumber("clients", words.clients, 0, 20_000),
+    servers: wholeNumber("servers", words.servers, 2, 9),
+    stack: words.stack,
+  };
+  const { result, wireguard } = await benchChange(await openWorkshop(project, words.yes === true), options);
+  const finding: Finding = { bench: "change", ...result };
+  if (words.json) print(JSON.stringify(finding));
+  else print(`${table(CHANGE_HEAD, changeRows([result]))}\n\n${othersLine(result)}`);
+  await write(project, words, wireguard, [finding]);
+}
+
 function complain({ failures }: FailoverReport): void {
   for (const { scenario, takeover, run, problem } of failures)
     say(`${scenario}, takeover ${takeover}, run ${run} gave no samples: ${problem}`);
@@ -212,11 +235,26 @@ function addApply(bench: Command, project: string): void {
     .action((options: ApplyWords) => apply(project, options));
 }
 
+function addChange(bench: Command, project: string): void {
+  const command = bench
+    .command("change")
+    .description("how soon a client that was added or revoked is so on every server, while others talk")
+    .option("--runs <n>", "clients added and revoked", "50")
+    .option("--clients <n>", "clients in the registry besides", "1000")
+    .option("--servers <n>", "servers", "3");
+  withCommonOptions(command, "run of the benchmark")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc bench change\n  $ ./wgc bench change --runs 5 --clients 100 --json",
+    )
+    .action((options: ChangeWords) => change(project, options));
+}
+
 /** Adds `wgc bench` and its subcommands. */
 export function addBenchCommand(program: Command, project: string): void {
   const bench = program
     .command("bench")
-    .description("measure failover, throughput and the handling of many clients")
+    .description("measure failover, throughput, changes and the handling of many clients")
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc bench failover --runs 3 --health fast\n  $ ./wgc bench throughput\n  $ ./wgc bench apply",
@@ -224,4 +262,5 @@ export function addBenchCommand(program: Command, project: string): void {
   addFailover(bench, project);
   addThroughput(bench, project);
   addApply(bench, project);
+  addChange(bench, project);
 }

@@ -68,6 +68,11 @@ export class Attempts {
     return [...this.attempts.values()].some(({ answered }) => !answered);
   }
 
+  /** Whether clients are being called, or were a moment ago and are still spoken to. */
+  get open(): boolean {
+    return this.attempts.size > 0;
+  }
+
   /** Calls a client at the address; nothing happens while another attempt for it runs, or when there are too many. */
   start(publicKey: string, endpoint: string): void {
     const { clock } = this.options;

@@ -14,9 +14,11 @@ export interface SessionStoreOptions {
   /** All sessions that this server's log shall hold. */
   readonly held: () => readonly SessionRecord[];
   readonly onNews: (news: readonly SessionNews[]) => void;
+  /** Whether this server speaks to clients unasked at the moment, and so must know soon which of them it has lost. */
+  readonly hurried: () => boolean;
 }
 
-const POLL_MS = 1000;
+const POLL_MS = { usual: 1000, hurried: 250 } as const;
 /** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
 const REFRESH_AT_MOST_EVERY_MS = 200;
 /** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */
@@ -73,7 +75,7 @@ export class SessionStore {
   }
 
   private async poll(): Promise<void> {
-    const { storage, runtimeRoot, clock, onNews } = this.options;
+    const { storage, runtimeRoot, clock, onNews, hurried } = this.options;
     this.timer?.cancel();
     this.lastPoll = clock.monotonic();
     try {
@@ -85,7 +87,8 @@ export class SessionStore {
       this.note("read", messageOf(error));
     }
     if (this.stopped) return;
-    this.timer = clock.after(POLL_MS, () => void this.refresh());
+    const pause = hurried() ? POLL_MS.hurried : POLL_MS.usual;
+    this.timer = clock.after(pause, () => void this.refresh());
     void this.write(); // what an earlier failure left
   }
 

@@ -84,6 +84,7 @@ export class Takeover {
       instance,
       held: () => this.directory.heldBy(instance),
       onNews: (news) => this.onNews(news),
+      hurried: () => this.attempts.open,
     });
     this.attempts = new Attempts({
       interface: config.interface,

@@ -4,7 +4,19 @@ import assert from "node:assert/strict";
 import { promises as fs } from "node:fs";
 import { appendSessions, sessionLogPath } from "../../../registry/sessions";
 import { runAgent, step, tool, until } from "./support";
-import { a, b, bundle, c, connected, forgotten, fresh, moves, present, skewed } from "./takeover-cluster";
+import {
+  a,
+  b,
+  bundle,
+  c,
+  connected,
+  finished,
+  forgotten,
+  fresh,
+  moves,
+  present,
+  skewed,
+} from "./takeover-cluster";
 import { REGISTRY, RUNTIME, recorded, route, TestClient, TestServer, traffic } from "./takeover-net";
 
 export async function agents(): Promise<void> {
@@ -31,6 +43,7 @@ export async function agents(): Promise<void> {
   await moves(gina, a, b);
   step("agent restarted: sessions untouched, the handshakes of the gap are recorded");
 
+  await finished(b, gina);
   await b.killAgent();
   await moves(gina, b, c);
   assert.equal(await b.holds(gina), true);

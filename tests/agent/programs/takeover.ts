@@ -42,6 +42,13 @@ async function takeovers(): Promise<void> {
   await forgotten(c, alice);
   step("takeover after a takeover");
 
+  // Before the takeover before is over: whatever else is said on the way, traffic goes on each time.
+  for (const server of [b, c, b, a]) {
+    await route(alice, server);
+    await alice.answer(`moved on to ${server.name} in a hurry`);
+  }
+  step("moves in quick succession");
+
   const bob = await connected("bob", a, 6);
   await moves(bob, a, b);
   await moves(bob, b, a);

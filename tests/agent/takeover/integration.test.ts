@@ -33,6 +33,7 @@ namespaceTest(
       "the server that lost a client is silent",
       "back within a minute",
       "takeover after a takeover",
+      "moves in quick succession",
       "takeover IPv6",
       "revoked and expired clients",
       "only handshakes to a known client, and no more after it did not answer",

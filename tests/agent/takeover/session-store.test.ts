@@ -19,6 +19,7 @@ function setup() {
   const state = {
     fail: undefined as string | undefined,
     gate: Promise.resolve(),
+    hurried: false,
     found: [] as SessionNews[],
   };
   const request = async (operation: string, args: { records?: readonly SessionRecord[] }) => {
@@ -40,6 +41,7 @@ function setup() {
     instance: "a",
     held: () => held,
     onNews: (found) => news.push([...found]),
+    hurried: () => state.hurried,
   });
   /** As the takeover does it: the directory has a record before the log gets it. */
   const append = (...indices: number[]) => {
@@ -84,6 +86,22 @@ test("what others wrote is asked for once a second", async () => {
   store.stop();
   await clock.advance(10_000);
   expect(calls.filter((call) => call === "pollSessions")).toHaveLength(3);
+});
+
+test("and four times a second while this server speaks to clients that it may have lost meanwhile", async () => {
+  const { store, calls, clock, state } = setup();
+  state.hurried = true;
+  store.start();
+  await settle();
+  const looks = () => calls.filter((call) => call === "pollSessions").length;
+  expect(looks()).toBe(1);
+  await clock.advance(1000);
+  expect(looks()).toBe(5);
+  state.hurried = false;
+  await clock.advance(250); // the one that was on its way
+  await clock.advance(999);
+  expect(looks()).toBe(6);
+  store.stop();
 });
 
 test("a hung storage keeps nobody waiting; all that came meanwhile is in the log afterwards", async () => {

@@ -1,0 +1,296 @@
+/**
+ * What an operator waits for: a client is added, and passes packets through every server; a client is revoked, and passes none any
+ * more. All of it while others talk, who must not notice.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import type { Input, Operation, Response, Results } from "../../control/protocol";
+import { runPlan } from "../../plan";
+import { generateKeyPair } from "../../wireguard/keys";
+import { Cluster, type Workshop } from "../cluster";
+import { type Spread, spread } from "../statistics";
+import { withGroup } from "../variant";
+
+export interface ChangeOptions {
+  readonly runs: number;
+  /** Clients in the registry besides those that talk. */
+  readonly clients: number;
+  readonly servers: number;
+  readonly stack: string;
+}
+
+export interface ChangeResult {
+  readonly clients: number;
+  readonly servers: number;
+  readonly runs: number;
+  /** From the call of `add` until every server said that it has the client. */
+  readonly add_applied_ms: Spread;
+  /** From the call of `add` until an answer has come back through each of the servers, one after the other. */
+  readonly add_first_packet_ms: Spread;
+  /** From the call of `revoke` until every server said that it has let the client go. */
+  readonly revoke_applied_ms: Spread;
+  /** From the call of `revoke` until the last answer that the client got, which sent 100 requests a second; 0: none came after the call. */
+  readonly revoke_last_packet_ms: Spread;
+  /** Those who talked meanwhile: requests without an answer, the longest time without one, handshakes beyond WireGuard's own. */
+  readonly others: {
+    readonly clients: number;
+    readonly requests: number;
+    readonly lost: number;
+    readonly longest_gap_ms: number;
+    readonly extra_handshakes: number;
+  };
+}
+
+const NEWCOMER = "newcomer";
+/** The newcomer's tunnel address, each time: only the key is new. The last of the range are never reached by the others. */
+const ADDRESS = "10.100.200.1/32";
+const KEY_FILE = "/run/newcomer.key";
+const PER_SERVER = 2;
+/** Requests of the newcomer: as dense as a busy client's. */
+const PACE_MS = 10;
+const LIMIT_MS = 20_000;
+/** So long nothing must come after a revocation before the last answer is called the last. */
+const SILENCE_MS = 1000;
+
+class ChangeBench {
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly servers: readonly string[],
+  ) {}
+
+  async call<O extends Operation>(
+    operation: O,
+    input: Input<O>,
+  ): Promise<{ revision: number; result: Results[O] }> {
+    const request = { version: 1, operation, input };
+    const answer = await this.cluster.call<Response<O>>("control", request);
+    if (!answer.ok) throw new Error(`${operation}: ${answer.error.message}`);
+    return answer;
+  }
+
+  /** Fills the registry with clients that never connect. */
+  async fill(count: number): Promise<void> {
+    for (let first = 0; first < count; first += 1000) {
+      const clients = Array.from({ length: Math.min(1000, count - first) }, (_, index) => {
+        const number = first + index;
+        return {
+          name: `filler-${number}`,
+          publicKey: generateKeyPair().publicKey,
+          addresses: [`10.100.${100 + (number >> 8)}.${number & 255}/32`],
+        };
+      });
+      await this.call("import", { clients, dryRun: false });
+    }
+  }
+
+  /** Resolves when every server has applied a revision. */
+  async applied(revision: number): Promise<void> {
+    const late = performance.now() + LIMIT_MS;
+    for (;;) {
+      const { nodes } = (await this.call("status", {})).result;
+      if (nodes.length >= this.servers.length && nodes.every((node) => node.revision >= revision)) return;
+      if (performance.now() > late)
+        throw new Error(`not every server applied revision ${revision} in ${LIMIT_MS / 1000} s`);
+      await pause(10);
+    }
+  }
+
+  /** A new key in the newcomer's machine; the private one never leaves it. */
+  private newKey(): Promise<string> {
+    return this.cluster.sh(NEWCOMER, `umask 077; wg genkey >${KEY_FILE}; wg pubkey <${KEY_FILE}`);
+  }
+
+  private now(): Promise<number> {
+    return this.cluster.now();
+  }
+
+  /** Resolves with the time of the first answer that came through a server after a moment. */
+  private async answerFrom(address: string, since: number): Promise<number> {
+    const late = performance.now() + LIMIT_MS;
+    for (;;) {
+      const { answers } = await this.cluster.traffic(NEWCOMER, since, Number.MAX_SAFE_INTEGER);
+      const first = answers.find(({ via }) => via === address);
+      if (first) return first.at;
+      if (performance.now() > late)
+        throw new Error(`no answer came through ${address} in ${LIMIT_MS / 1000} s`);
+      await pause(10);
+    }
+  }
+
+  async add(name: string): Promise<{ applied: number; packet: number }> {
+    const publicKey = await this.newKey();
+    const began = await this.now();
+    const { revision } = await this.call("add", { name, publicKey, address: ADDRESS });
+    await this.applied(revision);
+    const applied = (await this.now()) - began;
+    await this.cluster.sh(NEWCOMER, `wg set wg0 private-key ${KEY_FILE}`);
+    await this.cluster.pace([NEWCOMER], PACE_MS);
+    let last = 0;
+    const { servers } = await this.cluster.status();
+    for (const { name: server, address } of servers) {
+      const moved = await this.now();
+      await this.cluster.call("roam", { name: NEWCOMER, to: server });
+      last = await this.answerFrom(address, moved);
+    }
+    return { applied, packet: last - began };
+  }
+
+  async revoke(name: string): Promise<{ applied: number; packet: number }> {
+    const began = await this.now();
+    const { revision } = await this.call("revoke", { name });
+    await this.applied(revision);
+    const applied = (await this.now()) - began;
+    let last = await this.lastAnswer(began);
+    for (;;) {
+      await pause(SILENCE_MS);
+      const again = await this.lastAnswer(began);
+      if (again === last) break;
+      last = again;
+    }
+    await this.cluster.pace([NEWCOMER], 0);
+    await this.call("remove", { name });
+    return { applied, packet: last };
+  }
+
+  private async lastAnswer(since: number): Promise<number> {
+    const { answers } = await this.cluster.traffic(NEWCOMER, since, Number.MAX_SAFE_INTEGER);
+    const last = answers.at(-1);
+    return last === undefined ? 0 : last.at - since;
+  }
+
+  /** Two clients on each server, which talk all the time. */
+  async others(): Promise<string[]> {
+    const names: string[] = [];
+    for (const server of this.servers) {
+      for (let index = 0; index < PER_SERVER; index += 1) {
+        const name = `${server}-${index + 1}`;
+        await this.cluster.join(name);
+        await this.cluster.call("roam", { name, to: server });
+        names.push(name);
+      }
+    }
+    return names;
+  }
+
+  /** Handshakes that a client's WireGuard has begun or answered, by the newest one's time. */
+  handshake(name: string): Promise<number> {
+    return this.cluster.sh(name, "wg show wg0 latest-handshakes | cut -f2").then(Number);
+  }
+}
+
+/** A session is renewed by its own clock after 120 s (whitepaper, section 6.1); sooner is somebody's doing. */
+const REKEY_SECONDS = 120;
+
+/** Watches the handshakes of clients and counts those that came sooner than a session's own end. */
+class HandshakeWatch {
+  extra = 0;
+  private stopped = false;
+  private readonly running: Promise<void>;
+
+  constructor(
+    private readonly bench: ChangeBench,
+    private readonly names: readonly string[],
+  ) {
+    this.running = this.watch();
+  }
+
+  async stop(): Promise<number> {
+    this.stopped = true;
+    await this.running;
+    return this.extra;
+  }
+
+  private async watch(): Promise<void> {
+    const newest = new Map<string, number>();
+    while (!this.stopped) {
+      for (const name of this.names) {
+        const [at, before] = [await this.bench.handshake(name), newest.get(name)];
+        if (before !== undefined && at !== before && at - before < REKEY_SECONDS) this.extra += 1;
+        newest.set(name, at);
+      }
+      await pause(2000);
+    }
+  }
+}
+
+async function othersResult(
+  cluster: Cluster,
+  names: readonly string[],
+  from: number,
+  to: number,
+  extra: number,
+): Promise<ChangeResult["others"]> {
+  let [requests, lost, longest] = [0, 0, 0];
+  for (const name of names) {
+    const { sent, answers } = await cluster.traffic(name, from, to);
+    const answered = new Set(answers.map(({ seq }) => seq));
+    const settled = sent.filter(({ at }) => at < to - 1000);
+    requests += settled.length;
+    lost += settled.filter(({ seq }) => !answered.has(seq)).length;
+    longest = Math.max(longest, await cluster.call<number>("gap", { name, from, to }));
+  }
+  return {
+    clients: names.length,
+    requests,
+    lost,
+    longest_gap_ms: Math.round(longest),
+    extra_handshakes: extra,
+  };
+}
+
+/** Adds and revokes a client so many times. */
+export async function benchChange(
+  workshop: Workshop,
+  { runs, clients, servers, stack }: ChangeOptions,
+): Promise<{ result: ChangeResult; wireguard: string }> {
+  const planned = await runPlan({ projectDir: workshop.project, stack, mode: "resolved" });
+  const plan = withGroup(planned, { minSize: servers, desiredCapacity: servers });
+  const cluster = await Cluster.open(workshop, `bench-${process.pid}`, plan);
+  try {
+    const status = await cluster.status();
+    const bench = new ChangeBench(
+      cluster,
+      status.servers.map(({ name }) => name),
+    );
+    await bench.fill(clients);
+    const others = await bench.others();
+    await cluster.call("join", { name: NEWCOMER });
+    await cluster.pace([NEWCOMER], 0);
+    await bench.call("remove", { name: NEWCOMER });
+    await cluster.sh(NEWCOMER, `ip address flush dev wg0 scope global; ip address add ${ADDRESS} dev wg0`);
+    await cluster.pace(others, PACE_MS);
+    await pause(3000);
+    const began = await cluster.now();
+    const watch = new HandshakeWatch(bench, others);
+    const added = { applied: [] as number[], packet: [] as number[] };
+    const revoked = { applied: [] as number[], packet: [] as number[] };
+    for (let run = 1; run <= runs; run += 1) {
+      const add = await bench.add(`run-${run}`);
+      const revoke = await bench.revoke(`run-${run}`);
+      added.applied.push(add.applied);
+      added.packet.push(add.packet);
+      revoked.applied.push(revoke.applied);
+      revoked.packet.push(revoke.packet);
+      const [a, b] = [Math.round(add.packet), Math.round(revoke.packet)];
+      workshop.say(
+        `run ${run} of ${runs}: through every server ${a} ms after add, last packet ${b} ms after revoke`,
+      );
+    }
+    const ended = await cluster.now();
+    const extra = await watch.stop();
+    return {
+      result: {
+        clients,
+        servers,
+        runs,
+        add_applied_ms: spread(added.applied),
+        add_first_packet_ms: spread(added.packet),
+        revoke_applied_ms: spread(revoked.applied),
+        revoke_last_packet_ms: spread(revoked.packet),
+        others: await othersResult(cluster, others, began, ended, extra),
+      },
+      wireguard: status.wireguard,
+    };
+  } finally {
+    await cluster.close();
+  }
+}

@@ -45,23 +45,39 @@ class HealthChecks {
   }
 }
 
-/** What the agent's processes are called that wait in the kernel and cannot be interrupted (proc(5), state D). */
-async function stuck(agentPid: number): Promise<string[]> {
-  const pids = [agentPid, ...(await children(agentPid, ""))];
-  const states = await Promise.all(
-    pids.map(async (pid) => {
-      const tasks = await fs.readdir(`/proc/${pid}/task`).catch(() => []);
-      const stats = tasks.map((task) =>
-        fs.readFile(`/proc/${pid}/task/${task}/stat`, "utf8").catch(() => ""),
-      );
-      const waits = (await Promise.all(stats)).some((stat) => / D /.test(stat.slice(stat.lastIndexOf(")"))));
-      if (!waits) return [];
-      return [
-        (await fs.readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ").trim(),
-      ];
-    }),
-  );
-  return states.flat();
+/** Which of the agent's processes wait in the kernel for so long that it is for the file server (proc(5), state D). */
+class Waiting {
+  readonly commands = new Set<string>();
+  private readonly since = new Map<number, { at: number; command: string }>();
+
+  constructor(private readonly agentPid: number) {}
+
+  async look(): Promise<void> {
+    for (const pid of [this.agentPid, ...(await children(this.agentPid, ""))]) {
+      if (!(await waits(pid))) {
+        this.since.delete(pid); // any process waits for a disk or a lock now and then
+        continue;
+      }
+      // Read at once: a process that has been killed has no arguments any more.
+      const since = this.since.get(pid) ?? { at: performance.now(), command: await commandOf(pid) };
+      this.since.set(pid, since);
+      if (performance.now() - since.at > 1000) this.commands.add(since.command);
+    }
+  }
+}
+
+const reading = (path: string): Promise<string> => fs.readFile(path, "utf8").catch(() => "");
+
+/** Whether one of a process's threads waits uninterruptibly. */
+async function waits(pid: number): Promise<boolean> {
+  const tasks = await fs.readdir(`/proc/${pid}/task`).catch(() => []);
+  const stats = await Promise.all(tasks.map((task) => reading(`/proc/${pid}/task/${task}/stat`)));
+  return stats.some((stat) => stat.slice(stat.lastIndexOf(")")).startsWith(") D "));
+}
+
+/** The last argument: what the agent's own processes are started as. */
+async function commandOf(pid: number): Promise<string> {
+  return (await reading(`/proc/${pid}/cmdline`)).split("\0").at(-2) ?? "";
 }
 
 async function outage(name: string, agentPid: number, begin: Happening, end: Happening): Promise<void> {
@@ -69,7 +85,7 @@ async function outage(name: string, agentPid: number, begin: Happening, end: Hap
   await addClient(ROOT, present);
   await until("applied", async () => (await peers()).has(present.publicKey));
   const checks = new HealthChecks();
-  const waiting = new Set<string>();
+  const waiting = new Waiting(agentPid);
   await fileServer(begin);
   const began = performance.now();
   const late = newClient(`${begin}-late`);
@@ -79,7 +95,7 @@ async function outage(name: string, agentPid: number, begin: Happening, end: Hap
   while (performance.now() - began < OUTAGE_MS) {
     await tool("wg", "set", "wg0", "peer", present.publicKey, "remove");
     await until("drift mended meanwhile", async () => {
-      for (const command of await stuck(agentPid)) waiting.add(command.split(" ").at(-1) ?? "");
+      await waiting.look();
       return (await peers()).has(present.publicKey);
     });
     mended++;
@@ -91,7 +107,11 @@ async function outage(name: string, agentPid: number, begin: Happening, end: Hap
   await isStatus("ok");
   const recoveredMs = Math.round(performance.now() - over);
   const health = await checks.end();
-  assert.deepEqual([...waiting], ["storage-worker"], "one process waits for the server, and no other");
+  assert.deepEqual(
+    [...waiting.commands],
+    ["storage-worker"],
+    "one process waits for the server, and no other",
+  );
   await until("the workers that hung are gone", async () => {
     return (await children(agentPid, "storage-worker")).length === 1;
   });

@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
 import { confirm, markMoved, readConfirmed } from "../registry/confirmed";
 import { RegistryError } from "../registry/errors";
-import { replaceFile, toJson } from "../registry/files";
+import { replaceFile, toJson, unlessStale } from "../registry/files";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
 import {
   type ChangesSince,
@@ -136,20 +136,24 @@ export class StorageWorker {
 
   /** Opens the feed anew each time: NFS checks a file's attributes with the server on open, and only then (nfs(5)). */
   private async follow(root: string, revision: number): Promise<ChangesSince> {
-    const handle = await fs.open(registryPaths(root).changes, "r").catch(() => undefined);
-    let version: string | undefined;
-    try {
-      const stat = await handle?.stat({ bigint: true });
-      version = stat && `${root} ${stat.dev} ${stat.ino} ${stat.mtimeNs} ${stat.size}`;
-    } finally {
-      await handle?.close();
-    }
+    const version = await unlessStale(() => versionOf(root));
     if (version === undefined || this.feed?.version !== version) {
       const feed = await readChanges(root);
       this.feed = version === undefined ? undefined : { version, feed };
       return changesSince(feed, revision);
     }
     return changesSince(this.feed.feed, revision);
+  }
+}
+
+/** What changes when the feed is replaced; undefined when there is none. */
+async function versionOf(root: string): Promise<string | undefined> {
+  const handle = await fs.open(registryPaths(root).changes, "r").catch(() => undefined);
+  try {
+    const stat = await handle?.stat({ bigint: true });
+    return stat && `${root} ${stat.dev} ${stat.ino} ${stat.mtimeNs} ${stat.size}`;
+  } finally {
+    await handle?.close();
   }
 }
 

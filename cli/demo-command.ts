@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import pc from "picocolors";
 import { enterLab, type RunningLab } from "../lab/enter";
 import { checkMachine } from "../lab/machine-check";
+import { patient } from "../lab/patience";
 import type { LabEvent, LabStatus } from "../lab/status";
 import { type Measured, type Stage, Story, type StoryStep } from "../lab/story";
 import { runPlan } from "../plan";
@@ -141,7 +142,10 @@ class DemoStage implements Stage {
       const watcher = (status: LabStatus): void => {
         if (fits(status)) end(() => resolve(status));
       };
-      const timer = setTimeout(() => lose(new Error(`waited ${limit / 1000} s for ${what}`)), limit);
+      const timer = setTimeout(
+        () => lose(new Error(`waited ${patient(limit) / 1000} s for ${what}`)),
+        patient(limit),
+      );
       this.watchers.add(watcher);
       this.losers.add(lose);
     });

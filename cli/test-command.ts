@@ -8,7 +8,7 @@ import { z } from "zod";
 import { UserError } from "../config/errors";
 import { duration, print, printJson, say } from "./output";
 import { ensurePrograms } from "./system-packages";
-import { jestScript, runScriptInVm, VM_TEST_MINUTES } from "./vm";
+import { jestScript, NFS_TESTS, runScriptInVm, VM_TEST_MINUTES } from "./vm";
 
 interface StepResult {
   name: string;
@@ -125,20 +125,24 @@ interface TestOptions {
   vm?: boolean;
 }
 
-/** Tests that have to do with the kernel's WireGuard. */
-const VM_TESTS = ["agent/integration", "agent/takeover/integration", "lab/cluster"];
+/** Tests that have to do with the kernel's WireGuard, or with its NFS. */
+const VM_TESTS = ["agent/integration", "agent/takeover/integration", "lab/cluster", "nfs"];
 
-/** The chosen tests in a virtual machine: rooms, or files and folders below tests/. */
+/** The chosen tests in a virtual machine: rooms, files and folders below tests/, or `nfs`. */
 async function testInVm(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
   const began = performance.now();
-  const names = (chosen.length > 0 ? chosen : VM_TESTS).map((name) => name.replace(/^tests\//, ""));
+  const called = (chosen.length > 0 ? chosen : VM_TESTS).map((name) => name.replace(/^tests\//, ""));
+  const nfs = called.includes("nfs");
+  const names = [...new Set(called.flatMap((name) => (name === "nfs" ? NFS_TESTS : [name])))];
   const paths = names.map((name) => `tests/${name}`);
   const unknown = paths.filter(
     (path) => !existsSync(join(project, path)) && !existsSync(join(project, `${path}.test.ts`)),
   );
   if (unknown.length > 0)
-    throw new UserError(`no tests called '${unknown.join("', '")}'; name folders or files below tests/`);
-  const { text } = await runScriptInVm(project, jestScript(paths), VM_TEST_MINUTES);
+    throw new UserError(
+      `no tests called '${unknown.join("', '")}'; name folders or files below tests/, or nfs`,
+    );
+  const { text } = await runScriptInVm(project, jestScript(paths, { nfs }), VM_TEST_MINUTES);
   const results = [resultOf(`in the virtual machine: ${names.join(", ")}`, text, performance.now() - began)];
   if (summarise(results, options.json === true) > 0) process.exitCode = 1;
 }
@@ -178,7 +182,7 @@ export function addTestCommand(program: Command, project: string): void {
     )
     .addHelpText(
       "after",
-      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry\n  $ ./wgc test --vm\n  $ ./wgc test --vm agent/integration lab/nat`,
+      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry\n  $ ./wgc test --vm\n  $ ./wgc test --vm agent/integration lab/nat\n  $ ./wgc test --vm nfs`,
     )
     .action((rooms: string[], options: TestOptions) => test(project, rooms, options));
 }

@@ -22,8 +22,21 @@ export async function commandInVm(project: string, command: readonly string[]): 
   process.exitCode = code;
 }
 
-/** The script that runs tests one after another, with jest's report as its result. */
-export function jestScript(paths: readonly string[]): string {
+/** What `test --vm nfs` stands for: tests of a file server as EFS is one, and those of the registry that break its writers, on it. */
+export const NFS_TESTS = ["vm/nfs", "registry/lock", "registry/processes", "registry/faults"];
+
+/** Where the registry's tests make their registries when there is a file server: on its mount. */
+const NFS_FOLDER = "/efs/control/tests";
+
+/**
+ * The script that runs tests one after another, with jest's report as its result.
+ *
+ * @param nfs start the machine's file server (vm/nfs), and let the registry's tests run on it
+ */
+export function jestScript(paths: readonly string[], { nfs = false } = {}): string {
   const jest = ["node", "node_modules/.bin/jest", "--runInBand", "--json", "--outputFile=/run/result"];
-  return [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
+  const tests = [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
+  if (!nfs) return tests;
+  const settings = `export WGC_NFS=up WGC_TEST_REGISTRY_ROOT=${NFS_FOLDER}`;
+  return ["sh vm/nfs up", `mkdir ${NFS_FOLDER}`, settings, tests].join(" && ");
 }

@@ -13,6 +13,7 @@ import { faultSchema } from "./faults";
 import { Lab } from "./lab";
 import { readModel } from "./model";
 import { NAT_KINDS, type NatKind } from "./nat";
+import { patient } from "./patience";
 import { run } from "./process";
 import { RpcServer } from "./rpc";
 import type { LabEvent } from "./status";
@@ -31,7 +32,7 @@ export type DaemonOptions = z.infer<typeof daemonOptionsSchema>;
 
 const LAB = "/run/lab";
 const STATUS_INTERVAL_MS = 250;
-const HEALTHY_LIMIT_MS = 60_000;
+const HEALTHY_LIMIT_MS = patient(60_000);
 
 const named = z.object({ name: z.string().min(1) });
 const execParams = z.object({ machine: z.string(), command: z.array(z.string()).min(1) });

@@ -10,12 +10,13 @@ import type { Balancer } from "./balancer/balancer";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
 import type { Network } from "./network";
+import { patient } from "./patience";
 import { Server } from "./server";
 import type { LabEvent } from "./status";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const SPOT_NOTICE_MS = 120_000;
-const HEALTHY_LIMIT_MS = 120_000;
+const HEALTHY_LIMIT_MS = patient(120_000);
 /** More than any drain takes; a lifecycle hook has such a limit (its heartbeat timeout) as well. */
 const DRAIN_LIMIT_MS = 360_000;
 
@@ -27,6 +28,8 @@ export class Group {
   private launched = 0;
   /** Servers that are on their way out: nobody replaces them because they are unhealthy. */
   private readonly ending = new Set<string>();
+  /** Servers that the load balancer has called healthy. */
+  private readonly arrived = new Set<string>();
 
   constructor(
     private readonly model: LabModel,
@@ -62,22 +65,48 @@ export class Group {
     await Promise.all(boots);
   }
 
+  /** The load balancer calls a server healthy: its time of grace is over. */
+  noteHealthy(name: string): void {
+    this.arrived.add(name);
+  }
+
   /** What the Auto Scaling group does with an unhealthy server: a new one first, then the old one goes. */
   async replace(name: string): Promise<void> {
     const old = this.servers.get(name);
     if (!old || this.ending.has(name)) return;
     this.ending.add(name);
-    const replacement = this.launch();
-    this.log(`the group replaces ${name} with ${replacement.name}`);
     try {
-      await this.boot(replacement);
-      await this.balancer.deregister(name);
-      await old.crash();
-      this.servers.delete(name);
-    } catch (error) {
-      this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
+      if (await this.arrives(old)) return;
+      await this.replaceBy(this.launch(), old);
     } finally {
       this.ending.delete(name);
+    }
+  }
+
+  /**
+   * A server that has booted and was never healthy gets time to become so; one that does not run gets none
+   * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-check-grace-period.html). On AWS all of that time has to pass;
+   * a lab is not that old, so here it ends when the server is healthy for the first time.
+   */
+  private async arrives(server: Server): Promise<boolean> {
+    if (this.arrived.has(server.name)) return false;
+    const late = performance.now() + this.model.group.gracePeriod * 1000;
+    while (server.state === "running" && !this.arrived.has(server.name)) {
+      if (performance.now() > late) return false;
+      await pause(200);
+    }
+    return this.arrived.has(server.name);
+  }
+
+  private async replaceBy(replacement: Server, old: Server): Promise<void> {
+    this.log(`the group replaces ${old.name} with ${replacement.name}`);
+    try {
+      await this.boot(replacement);
+      await this.balancer.deregister(old.name);
+      await old.crash();
+      this.servers.delete(old.name);
+    } catch (error) {
+      this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
     }
   }
 

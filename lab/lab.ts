@@ -113,6 +113,7 @@ export class Lab {
           `${event.target} is ${event.state} (${event.reason})`,
           event.state === "healthy" ? "good" : "bad",
         );
+        if (event.state === "healthy") this.group.noteHealthy(event.target);
         if (event.state === "unhealthy" && this.options.replaceUnhealthy)
           void this.group.replace(event.target);
         return;

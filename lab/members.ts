@@ -17,12 +17,13 @@ import { Machine, type Site } from "./machine";
 import type { LabModel, LabZone } from "./model";
 import type { NatKind } from "./nat";
 import type { Network } from "./network";
+import { patient } from "./patience";
 import type { Server } from "./server";
 import type { ClientStatus } from "./status";
 
 /** How long a change may take to reach every server before the lab calls it an error. */
-const APPLY_LIMIT_MS = 15_000;
-const FIRST_ANSWER_LIMIT_MS = 20_000;
+const APPLY_LIMIT_MS = patient(15_000);
+const FIRST_ANSWER_LIMIT_MS = patient(20_000);
 
 export interface MembersContext {
   model: LabModel;

@@ -14,6 +14,14 @@ export function hardwareAddress(address: string): string {
   return ["02", "00", ...bytes].join(":");
 }
 
+/** Does nothing: the kernel loads connection tracking, and has its settings, from the first rule that asks for it. */
+const LOAD_CONNTRACK = `
+add table inet load_conntrack
+add chain inet load_conntrack rules
+add rule inet load_conntrack rules ct state new
+delete table inet load_conntrack
+`;
+
 export class Network {
   private readonly bridges = new Map<string, string>();
   /** Machine → its end of the veth pair here; numbered, because interface names end at 15 characters. */
@@ -22,6 +30,7 @@ export class Network {
   /** Makes the bridges of all subnets that the model uses, and the router's settings. */
   static async create(model: LabModel): Promise<Network> {
     const network = new Network();
+    await run(["nft", "-f", "-"], { input: LOAD_CONNTRACK });
     // An NLB keeps a UDP flow for 120 s without packets, in both directions:
     // https://docs.aws.amazon.com/elasticloadbalancing/latest/network/network-load-balancers.html#connection-idle-timeout
     await run([

@@ -1,5 +1,6 @@
 /** Running other programs: argument lists only, bounded time, output collected, and errors that say what was run. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { patient } from "./patience";
 
 const DEFAULT_LIMIT_MS = 30_000;
 
@@ -13,7 +14,7 @@ export interface Finished {
 export interface RunOptions {
   /** Text for the program's standard input. */
   input?: string;
-  /** Time limit in milliseconds, after which the program is killed; default 30,000. */
+  /** Time limit in milliseconds, after which the program is killed; default 30,000. Longer on a slow machine (lab/patience.ts). */
   timeout?: number;
   env?: NodeJS.ProcessEnv;
 }
@@ -48,7 +49,7 @@ export function attempt(command: readonly string[], options: RunOptions = {}): P
     const child = spawn(program, args, { stdio: "pipe", env: options.env ?? process.env, detached: true });
     let stdout = "";
     let stderr = "";
-    const limit = options.timeout ?? DEFAULT_LIMIT_MS;
+    const limit = patient(options.timeout ?? DEFAULT_LIMIT_MS);
     const timer = setTimeout(() => {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
       // Now, and not when the pipes close: a process that cannot be killed (a hung mount) holds them open.

@@ -1,8 +1,10 @@
 /** NAT rebinding: a client's router forgets its mapping, and the client's packets come from another port. */
+
 import { UserError } from "../config/errors";
 import type { Balancer } from "./balancer/balancer";
 import { FlowWatch } from "./balancer/flows";
 import type { Client } from "./client";
+import { patient } from "./patience";
 
 /** What a rebinding did; times are of the lab's clock (performance.now()). */
 export interface Roamed {
@@ -20,7 +22,7 @@ export interface Roamed {
 }
 
 /** A silent client sends a keepalive every 25 s, so a packet comes within that time. */
-const FIRST_PACKET_LIMIT_MS = 40_000;
+const FIRST_PACKET_LIMIT_MS = patient(40_000);
 const TRIES = 5;
 const PORTS_TO_LOOK_AT = 2000;
 

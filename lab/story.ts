@@ -2,7 +2,9 @@
  * The demo's story: what happens to a cluster in a minute, step by step, each with what was measured. A step that did
  * not really happen throws, and the story ends there.
  */
+
 import { countResources, type Plan } from "../plan";
+import { patient } from "./patience";
 import type { RpcClient } from "./rpc";
 import type { LabStatus, ServerStatus } from "./status";
 import type { Answer } from "./traffic";
@@ -190,7 +192,7 @@ export class Story {
   }
 
   private async answerFromElsewhere(name: string, notVia: string): Promise<Answer> {
-    const limit = 60_000;
+    const limit = patient(60_000);
     const answer = await this.rpc.call<Answer | null>("nextAnswer", { name, notVia, limit });
     assert(answer !== null, `${name} did not recover within ${limit / 1000} s`);
     return answer;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
+import { constants } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type * as z from "zod";
 import { errorCode, RegistryError } from "./errors";
@@ -52,12 +53,51 @@ export async function removeFile(path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** The text of a file, or undefined when there is none. */
+/**
+ * The text of a file, or undefined when there is none.
+ *
+ * An NFS client remembers for up to a minute that a folder had no file of that name, whoever has made one since. It asks the
+ * server what became of the folder when the folder is opened (nfs(5), "Data and metadata coherence"), so "none" counts after that.
+ */
 export async function readText(path: string): Promise<string | undefined> {
+  return (await textNow(path)) ?? ((await openedAnew(dirname(path))) ? textNow(path) : undefined);
+}
+
+async function textNow(path: string): Promise<string | undefined> {
   try {
-    return await fs.readFile(path, "utf8");
+    return await unlessStale(() => fs.readFile(path, "utf8"));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A file is not replaced again and again within a moment. */
+const STALE_TRIES = 3;
+
+/**
+ * Opens a file and reads it, from the beginning when it is gone in between: an NFS client may open what it remembers, and only
+ * then be told that somebody has replaced it and that the old one is no more (ESTALE, open(2)).
+ */
+export async function unlessStale<T>(openAndRead: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await openAndRead();
+    } catch (error) {
+      // Node.js has no name for this one.
+      const stale = error instanceof Error && "errno" in error && error.errno === -constants.errno.ESTALE;
+      if (!stale || tries === STALE_TRIES) throw error;
+    }
+  }
+}
+
+/** Opens a folder and closes it again; false when there is none. */
+async function openedAnew(folder: string): Promise<boolean> {
+  try {
+    await (await fs.open(folder, "r")).close();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
+import { unlessStale } from "./files";
 import { instanceOfSessionLog, parseSessions, type SessionRecord } from "./sessions";
 
 /** What a look at the session logs found: new records by server. */
@@ -52,7 +53,7 @@ export class SessionReader {
       const instance = instanceOfSessionLog(file);
       if (instance === undefined) continue;
       try {
-        const records = await this.read(join(folder, file), file, now);
+        const records = await unlessStale(() => this.read(join(folder, file), file, now));
         if (records.length > 0) news.push({ instance, records });
       } catch (error) {
         this.problem = `${file}: ${error instanceof Error ? error.message : String(error)}`;

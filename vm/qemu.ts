@@ -24,6 +24,16 @@ export function chooseAccelerator(kvmUsable: boolean, cpuinfo: string): Accelera
   return kvmUsable && /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo) ? "kvm" : "tcg";
 }
 
+/**
+ * Emulated, the machine has a clock of its own (qemu(1), -icount): each instruction takes one nanosecond of it, however long it
+ * takes here, and while the processor is idle it keeps to the clock of this machine. So to the programs in there, the machine is
+ * a slow one of constant speed, and their time limits mean the same whatever else goes on here. That takes one processor.
+ */
+const PROCESSOR: Readonly<Record<Accelerator, readonly string[]>> = {
+  kvm: ["-accel", "kvm", "-smp", "2"],
+  tcg: [...["-accel", "tcg,thread=single", "-smp", "1"], ...["-icount", "shift=0", "-rtc", "clock=vm"]],
+};
+
 /** A comma ends a value, two stand for one (qemu(1)). */
 const value = (path: string): string => path.replaceAll(",", ",,");
 
@@ -38,8 +48,8 @@ export function qemuArguments(parts: MachineParts): string[] {
     ...["-device", `virtserialport,chardev=port${index + 1},nr=${index + 1}`],
   ]);
   return [
-    ...["-accel", parts.accelerator === "kvm" ? "kvm" : "tcg,thread=multi"],
-    ...["-cpu", "max", "-smp", "2", "-m", "3072"],
+    ...PROCESSOR[parts.accelerator],
+    ...["-cpu", "max", "-m", "3072"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", parts.kernel, "-initrd", parts.initrd],
     ...["-append", "console=ttyS0 quiet panic=-1"],

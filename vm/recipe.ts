@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 
 /**
  * Packages of the machine; apt adds what they depend on, and nothing is there by itself. First a system that runs shell
- * scripts, then what the lab calls, last the kernel and what its initial RAM disk takes.
+ * scripts, then what the lab calls, then a file server, last the kernel and what its initial RAM disk takes.
  */
 export const PACKAGES = [
   ...["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "findutils"],
   ...["grep", "gzip", "hostname", "libc-bin", "mawk", "mount", "procps", "sed", "tar", "util-linux"],
   ...["bindfs", "conntrack", "fuse3", "iproute2", "iputils-ping", "libstdc++6"],
   ...["netbase", "nftables", "wireguard-tools"],
+  ...["nfs-common", "nfs-kernel-server"],
   ...["busybox-static", "kmod", "linux-image-amd64"],
 ] as const;
 

@@ -35,7 +35,7 @@ export interface VmOptions {
   readonly tell: (text: string) => void;
 }
 
-/** How much more time tests give everything, by what runs the machine. */
+/** How many times longer lab and tests wait for what must come (lab/patience.ts), by what runs the machine. */
 const SLOWNESS: Readonly<Record<Accelerator, number>> = { kvm: 1, tcg: 6 };
 const NOT_COPIED = new Set([".git", ".wgc", ".vm", "coverage", "node_modules"]);
 
@@ -58,7 +58,7 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
     tell(
       accelerator === "kvm"
         ? "starting the virtual machine ..."
-        : "starting the virtual machine; without KVM it is slow, its times say nothing ...",
+        : "starting the virtual machine; without KVM its processor and its clock are slow ones ...",
     );
     return await boot(partsOf(image, checkout, folder, sockets, accelerator), options.limitMinutes);
   } finally {

@@ -6,10 +6,11 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fromWallClock } from "../clock";
+import { patient } from "../patience";
 import { attempt, onLines } from "../process";
 import { Waiters } from "../waiters";
 
-const LISTEN_LIMIT_MS = 5000;
+const LISTEN_LIMIT_MS = patient(5000);
 
 /** Whether a process has a netlink socket that has subscribed to something. */
 function isListening(pid: number): boolean {

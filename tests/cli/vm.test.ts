@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireVmPrograms } from "../../cli/system-packages";
-import { jestScript } from "../../cli/vm";
+import { jestScript, NFS_TESTS } from "../../cli/vm";
 import { wgc } from "./support";
 
 const [PATH, folder] = [process.env["PATH"], mkdtempSync(join(tmpdir(), "wgc-vm-test-"))];
@@ -20,15 +20,21 @@ test("missing programs are named with the command that installs them", () => {
   );
 });
 
-test("the script in the machine runs the chosen tests one after another and leaves jest's report", () => {
-  const { stdout } = spawnSync(
-    "sh",
-    ["-c", `node() { printf '%s\\n' "$@"; }\n${jestScript(["tests/lab/nat", "tests/a b"])}`],
-    {
-      encoding: "utf8",
-    },
+/** What a script does, with its programs replaced by ones that only say what they are asked for. */
+function doneBy(script: string): string[] {
+  const programs = ["node", "sh", "mkdir"].map(
+    (name) => `${name}() { printf '%s\\n' "${name} on '$WGC_TEST_REGISTRY_ROOT'" "$@"; }`,
   );
-  expect(stdout.trimEnd().split("\n")).toEqual([
+  const { stdout } = spawnSync("sh", ["-c", [...programs, script].join("\n")], {
+    encoding: "utf8",
+    env: { PATH },
+  });
+  return stdout.trimEnd().split("\n");
+}
+
+test("the script in the machine runs the chosen tests one after another and leaves jest's report", () => {
+  expect(doneBy(jestScript(["tests/lab/nat", "tests/a b"]))).toEqual([
+    "node on ''",
     "node_modules/.bin/jest",
     "--runInBand",
     "--json",
@@ -39,8 +45,19 @@ test("the script in the machine runs the chosen tests one after another and leav
   ]);
 });
 
+test("with the file server, the registry's tests are on its mount", () => {
+  const steps = doneBy(jestScript(["tests/vm/nfs"], { nfs: true }));
+  expect(steps.slice(0, 5)).toEqual(["sh on ''", "vm/nfs", "up", "mkdir on ''", "/efs/control/tests"]);
+  expect(steps[5]).toBe("node on '/efs/control/tests'");
+  expect(steps.at(-1)).toBe("tests/vm/nfs");
+});
+
+test("`nfs` stands for tests that exist", () => {
+  for (const name of NFS_TESTS) expect(existsSync(join(__dirname, "..", `${name}.test.ts`))).toBe(true);
+});
+
 test("tests that do not exist are refused before anything is made", async () => {
   const { code, stderr } = await wgc(["test", "--vm", "agent/integration", "lab/nothing"]);
   expect(code).toBe(1);
-  expect(stderr).toContain("no tests called 'tests/lab/nothing'; name folders or files below tests/");
+  expect(stderr).toContain("no tests called 'tests/lab/nothing'; name folders or files below tests/, or nfs");
 }, 60_000);

@@ -42,8 +42,15 @@ test("a crash of the kernel ends QEMU, there is no network, and the accelerator 
   expect(args).toEqual(expect.arrayContaining(["-no-reboot", "-nodefaults"]));
   expect(valuesOf("-append")).toEqual(["console=ttyS0 quiet panic=-1"]);
   expect(args.filter((word) => /^-(nic|netdev|net)$/.test(word))).toEqual([]);
-  expect(valuesOf("-accel")).toEqual(["tcg,thread=multi"]);
+  expect(valuesOf("-accel")).toEqual(["tcg,thread=single"]);
   expect(valuesOf("-accel", { ...PARTS, accelerator: "kvm" })).toEqual(["kvm"]);
+});
+
+test("emulated, the machine's clocks count its instructions; with KVM they are this machine's", () => {
+  const clocks = (accelerator: "kvm" | "tcg") =>
+    ["-smp", "-icount", "-rtc"].map((name) => valuesOf(name, { ...PARTS, accelerator }));
+  expect(clocks("tcg")).toEqual([["1"], ["shift=0"], ["clock=vm"]]);
+  expect(clocks("kvm")).toEqual([["2"], [], []]);
 });
 
 test.each([

@@ -33,7 +33,9 @@ test("the release is the one that apt's sources name", () => {
 test("the machine has a kernel, and all that the lab calls besides what the kernel replaces", () => {
   const lab = ["wireguard-tools", "nftables", "conntrack", "iproute2", "util-linux", "procps", "bindfs"];
   // netbase: without /etc/protocols nft knows no protocol by its name.
-  expect(PACKAGES).toEqual(expect.arrayContaining(["linux-image-amd64", "netbase", ...lab]));
+  expect(PACKAGES).toEqual(
+    expect.arrayContaining(["linux-image-amd64", "netbase", "nfs-kernel-server", ...lab]),
+  );
   expect(PACKAGES).not.toContain("wireguard-go");
   expect(new Set(PACKAGES).size).toBe(PACKAGES.length);
   expect(VM_PROGRAMS.map(({ program }) => program)).toContain("qemu-system-x86_64");

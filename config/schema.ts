@@ -41,7 +41,8 @@ export const settingsSchema = z.strictObject({
   tags: tagMap(MOST_TAGS, ["Project", "Cluster", "Stack", "Name", "SubnetType", "wgc:cluster"], {
     default: "",
     example: "Owner=network,Environment=dev",
-    description: "Tags for every resource except the agent's object in S3 and the servers' disks and network interfaces (a new tag there would replace all servers).",
+    description:
+      "Tags for every resource except the agent's object in S3 and the servers' disks and network interfaces (a new tag there would replace all servers).",
   }),
 
   vpcCidr: range(16, 24, {

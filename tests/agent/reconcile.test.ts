@@ -35,7 +35,12 @@ class FakeDevice implements Device {
   async apply(commands: readonly WgCommand[]) {
     await this.call("apply", () => {
       for (const { args, stdin } of commands) {
-        for (const [i, arg] of args.entries()) if (arg === "remove") this.peers.delete(args[i - 1] ?? "");
+        for (const [i, arg] of args.entries()) {
+          const publicKey = args[i - 1] ?? "";
+          if (arg === "remove") this.peers.delete(publicKey);
+          if (arg === "allowed-ips")
+            this.peers.set(publicKey, { publicKey, allowedIps: [args[i + 1] ?? ""] });
+        }
         for (const section of stdin?.split("[Peer]").slice(1) ?? []) {
           const publicKey = /PublicKey = (\S+)/.exec(section)?.[1] ?? "";
           this.peers.set(publicKey, {

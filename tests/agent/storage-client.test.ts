@@ -165,7 +165,9 @@ test("the real worker: identity, follow, a worker that dies is replaced", async 
     },
   });
   const root = join(folder, "registry");
-  await expect(client.request("identity", { root })).rejects.toThrow(`${root}/cluster.json: does not exist`);
+  await expect(client.request("identity", { root })).rejects.toThrow(
+    `${root}/server/private.key: does not exist`,
+  );
   const { publicKey } = await initRegistry(root, CLUSTER);
   expect((await client.request("identity", { root })).keys.publicKey).toBe(publicKey);
   expect(await client.request("follow", { root, revision: 0 })).toEqual({ kind: "none", revision: 0 });

@@ -9,6 +9,7 @@ import { StorageClient } from "../../../agent/storage-client";
 import type { StorageOperation, StorageOperations } from "../../../agent/storage-protocol";
 import { RegistryError } from "../../../registry/errors";
 import { initRegistry } from "../../../registry/init";
+import { runtimeOf } from "../../../registry/layout";
 import { readClient } from "../../../registry/reader";
 import type { ClientFile } from "../../../registry/schema";
 import { addClient, removeClient, restoreClient, revokeClient } from "../../../registry/writer";
@@ -46,7 +47,8 @@ class Reader {
     this.follower = new RegistryFollower({
       root,
       cluster: CLUSTER.cluster,
-      serverPublicKey,
+      runtimeRoot: runtimeOf(root),
+      serverPublicKeys: () => [serverPublicKey],
       storage: { request },
       clock: systemClock,
       log: createLog(2),
@@ -54,6 +56,8 @@ class Reader {
         onEverything: (clients) => {
           for (const client of clients) this.clients.set(client.name, client);
         },
+        awaitedKeys: new Map(),
+        onUsedKeys: () => {},
         onChanges: (changes) => {
           this.told = { looks: this.looks, at: performance.now() };
           for (const [name, client] of changes)

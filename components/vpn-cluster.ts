@@ -175,6 +175,7 @@ function clusterDescription(
     routes: args.clientRoutes,
     mtu: args.mtu,
     persistentKeepalive: args.persistentKeepalive,
+    bothPorts: args.serverKeyRotation,
   };
 }
 

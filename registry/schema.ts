@@ -39,6 +39,8 @@ export const clusterFileSchema = z.looseObject({
   persistentKeepalive: z.int().min(0).max(65535),
   /** The two ports that the generations of the server key take in turn; missing until the first one was followed by another. */
   ports: z.tuple([port, port]).optional(),
+  /** Whether clients reach both of these ports; missing where nobody has said. */
+  bothPorts: z.boolean().optional(),
 });
 /** The content of `cluster.json`. */
 export type ClusterFile = z.infer<typeof clusterFileSchema>;

@@ -6,7 +6,7 @@ import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
 import { portOf, portsOf, readRotation, settleRotation, withPort } from "./rotation-files";
-import { isPast } from "./rules";
+import { isPast, refusal } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
 import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
 
@@ -86,6 +86,10 @@ export async function beginRotation(
     if ((await readRotation(root)) !== undefined) return;
     const cluster = await readCluster(root);
     const [first, second] = portsOf(cluster);
+    if (cluster.bothPorts === false) {
+      const problem = `cannot be rotated: the load balancer does not listen on UDP port ${second}, where the next key would be served; set wgc:serverKeyRotation to true and deploy first`;
+      throw refusal(session.paths.cluster, "the server key", problem, "conflict");
+    }
     const port = portOf(cluster.endpoint) === first ? second : first;
     const { privateKey, publicKey } = generateKeyPair();
     const startedAt = session.now.toISOString();

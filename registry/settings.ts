@@ -33,6 +33,7 @@ export function writeCluster(
     const after = { ...there, ...checked, ...endpointOf(there, checked) };
     const changed = changedFields(there, after);
     if (changed.length === 0) return { answer: () => there, steps: [] };
+    await assertReachable(ledger.root, after, path);
     const moves = portOf(after.endpoint) !== portOf(there.endpoint);
     if (moves && (await readRotation(ledger.root)) !== undefined) {
       throw refusal(path, "endpoint", "cannot get other ports while the server key is rotated", "conflict");
@@ -47,6 +48,16 @@ export function writeCluster(
     await session.finishOther("set-cluster", after);
     return { answer: () => after, steps: [] };
   });
+}
+
+/** The second port must not go while a key is served there: all of its clients would be cut off. */
+async function assertReachable(root: string, after: ClusterFile, path: string): Promise<void> {
+  if (after.bothPorts !== false) return;
+  const [first, second] = portsOf(after);
+  const served = [portOf(after.endpoint), (await readRotation(root))?.next.port];
+  if (!served.includes(second)) return;
+  const problem = `cannot be turned off: clients use UDP port ${second}; rotate the server key once more, which brings them back to ${first}, then turn wgc:serverKeyRotation off`;
+  throw refusal(path, "bothPorts", problem, "conflict");
 }
 
 /** The configured endpoint has the first of the two ports; the generation of the server key decides which one counts. */

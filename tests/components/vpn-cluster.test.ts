@@ -108,6 +108,7 @@ test("what only clients' configurations have goes to the registry and not to ser
         routes: ["10.0.0.0/16"],
         mtu: 1420,
         persistentKeepalive: 20,
+        bothPorts: false,
       },
     },
   });

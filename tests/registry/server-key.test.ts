@@ -147,6 +147,25 @@ test("settings that come again with each deployment leave the port to the server
   expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("new.example.org:4500");
 });
 
+test("where the load balancer does not listen on the second port no rotation begins, and one that needs it keeps it", async () => {
+  const { root, writer } = await registry();
+  await writer.setCluster({ ...CLUSTER, bothPorts: false }, WHO);
+  await expect(beginRotation(root, WHO)).rejects.toThrow(
+    /does not listen on UDP port 51821, where the next key would be served; set wgc:serverKeyRotation to true/,
+  );
+  expect(await readRotation(root)).toBeUndefined();
+  await writer.setCluster({ ...CLUSTER, bothPorts: true }, WHO);
+  await beginRotation(root, WHO);
+  const off = () => writer.setCluster({ ...CLUSTER, bothPorts: false }, WHO);
+  await expect(off()).rejects.toThrow("bothPorts cannot be turned off: clients use UDP port 51821");
+  await finishRotation(root, WHO);
+  await expect(off()).rejects.toThrow("rotate the server key once more, which brings them back to 51820");
+  await beginRotation(root, WHO);
+  await finishRotation(root, WHO);
+  await off();
+  expect(await readCluster(root)).toMatchObject({ endpoint: "vpn.example.org:51820", bothPorts: false });
+});
+
 test("a next key that no rotation names, and marks of one that is over, are mended", async () => {
   const { root, server } = await registry();
   await fs.writeFile(join(server, "next.key"), `${generateKeyPair().privateKey}\n`);

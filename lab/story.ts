@@ -185,7 +185,9 @@ export class Story {
     from: number,
   ): Promise<{ name: string; outage: number; after: number }> {
     const answer = await this.answerFromElsewhere(name, notVia);
-    const moved = await this.rpc.call<{ at: number } | null>("reroute", { name, since: from });
+    // The answer may be here before the lab has written down what the load balancer did.
+    const noted = patient(5000);
+    const moved = await this.rpc.call<{ at: number } | null>("reroute", { name, since: from, limit: noted });
     assert(moved !== null, `${name} was answered by another server without having been moved`);
     const outage = await this.rpc.call<number>("gap", { name, from, to: answer.at });
     return { name, outage, after: answer.at - moved.at };

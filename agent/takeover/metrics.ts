@@ -5,7 +5,7 @@ import type { Takeover } from "./takeover";
 /** Adds the takeover's numbers to the agent's; they are read when somebody asks. */
 export function addTakeoverMetrics(registry: Registry, takeover: Takeover): void {
   const { gauge, counter } = readMetrics(registry);
-  const { attempts, stats, directory } = takeover;
+  const { attempts, stats, strays, directory } = takeover;
   counter("wgc_takeovers_total", "Sessions taken over from another server", () => attempts.stats.answered);
   counter("wgc_takeover_attempts_total", "Clients called after a stray packet", () => attempts.stats.started);
   counter(
@@ -26,7 +26,7 @@ export function addTakeoverMetrics(registry: Registry, takeover: Takeover): void
   counter(
     "wgc_stray_unknown_total",
     "Stray packets with an index that no server recorded",
-    () => stats.unknown,
+    () => strays.unknown,
   );
   counter(
     "wgc_stray_ignored_total",

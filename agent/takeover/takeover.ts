@@ -19,6 +19,7 @@ import { PeerLooks } from "./peer-looks";
 import { SESSION_SECONDS } from "./ruleset";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
+import { Strays } from "./strays";
 
 /** What the takeover needs. */
 export interface TakeoverOptions {
@@ -49,8 +50,6 @@ export interface TakeoverOptions {
 
 /** Whether the table still stands is looked at so often; while it does not, it is tried again sooner. */
 const UPKEEP_MS = { usual: 10_000, broken: 5000 } as const;
-/** Strays that wait for the directory to be read again. */
-const MOST_WAITING = 4096;
 
 /**
  * Session takeover: when the load balancer sends a client's packets here, and another server held its session, this server
@@ -63,7 +62,8 @@ const MOST_WAITING = 4096;
 export class Takeover {
   readonly directory = new SessionDirectory();
   readonly attempts: Attempts;
-  readonly stats = { lost: 0, unknown: 0, ignored: 0, lastMs: undefined as number | undefined };
+  readonly strays: Strays;
+  readonly stats = { lost: 0, ignored: 0, lastMs: undefined as number | undefined };
   private readonly own = new OwnSessions();
   private readonly table: SessionsTable;
   private readonly watch: FlowWatch;
@@ -72,8 +72,6 @@ export class Takeover {
   private readonly looks: PeerLooks;
   /** Clients whose session this server holds, by the time of its record. */
   private readonly held = new Map<string, number>();
-  private waiting: FlowEvent[] = [];
-  private refreshing = false;
   private upkeepTimer: Timer | undefined;
   private stopped = false;
   private tableProblem: string | undefined;
@@ -95,7 +93,12 @@ export class Takeover {
       instance,
       held: () => this.directory.heldBy(instance),
       onNews: (news) => this.onNews(news),
-      hurried: () => this.attempts.open,
+      hurried: () => this.attempts.open || this.strays.open,
+    });
+    this.strays = new Strays({
+      clock,
+      judge: (event) => this.judge(event),
+      refresh: () => this.store.refresh(),
     });
     this.attempts = new Attempts({
       interface: options.interface,
@@ -139,6 +142,7 @@ export class Takeover {
     this.stopped = true;
     this.watch.stop();
     this.store.stop();
+    this.strays.stop();
     this.isolation.stop();
     this.looks.stop();
     this.upkeepTimer?.cancel();
@@ -193,11 +197,7 @@ export class Takeover {
     if (zone === "own") {
       this.own.issued(event, this.options.clock.now());
       this.looks.soon();
-    } else if (!this.judge(event)) {
-      // Perhaps its record is newer than the last look at the directory.
-      if (this.waiting.length < MOST_WAITING) this.waiting.push(event);
-      void this.refresh();
-    }
+    } else this.strays.add(event);
   }
 
   /** Acts on a stray packet; false when nobody here knows its index. */
@@ -231,18 +231,6 @@ export class Takeover {
     }
   }
 
-  private async refresh(): Promise<void> {
-    if (this.refreshing) return;
-    this.refreshing = true;
-    while (this.waiting.length > 0 && !this.stopped) {
-      const strays = this.waiting;
-      this.waiting = [];
-      await this.store.refresh();
-      for (const stray of strays) if (!this.judge(stray)) this.stats.unknown++;
-    }
-    this.refreshing = false;
-  }
-
   private onNews(news: readonly SessionNews[]): void {
     const { clock, instance } = this.options;
     for (const { instance: from, records } of news) {
@@ -256,6 +244,7 @@ export class Takeover {
         if (from !== instance) this.checkHeld(publicKey);
       }
     }
+    this.strays.retry();
     if (this.inherited) return;
     this.inherited = true;
     for (const { instance: from, records } of news) if (from === instance) this.inherit(records);

@@ -4,7 +4,7 @@ import type { ChangeResult } from "./bench";
 
 export const CHANGE_HEAD = ["change", "until", "runs", "p50", "p95", "max"] as const;
 
-/** Four rows: each of the two changes, as the servers say it and as packets show it. */
+/** Five rows: each of the two changes, as the servers say it and as packets show it. */
 export function changeRows(results: readonly ChangeResult[]): string[][] {
   return results.flatMap((result) => {
     const row = (change: string, until: string, { p50, p95, max }: Spread): string[] => [
@@ -15,7 +15,8 @@ export function changeRows(results: readonly ChangeResult[]): string[][] {
     ];
     return [
       row("add", `all ${result.servers} servers have it`, result.add_applied_ms),
-      row("add", "answers through each server", result.add_first_packet_ms),
+      row("add", "the first answer", result.add_first_packet_ms),
+      row("add", "answers through each server, one after the other", result.add_every_server_ms),
       row("revoke", `all ${result.servers} servers have it`, result.revoke_applied_ms),
       row("revoke", "the last answer", result.revoke_last_packet_ms),
     ];

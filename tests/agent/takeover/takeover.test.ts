@@ -35,7 +35,7 @@ describe("strays", () => {
     const { world, kernel, takeover, flow } = bind(await Node.start());
     for (let index = 0; index < 200; index++) flow("stray", index, FROM);
     await world.clock.advance(5000);
-    expect([kernel.done, kernel.dumps, takeover.stats.unknown]).toEqual([[], 0, 200]);
+    expect([kernel.done, kernel.dumps, takeover.strays.unknown]).toEqual([[], 0, 200]);
   });
 
   test("a flood of unknown indices waits for the directory in bounded memory; what is known is called meanwhile", async () => {
@@ -47,7 +47,7 @@ describe("strays", () => {
     await world.clock.advance(10);
     expect(kernel.done).toEqual([`2 called ${FROM}`]);
     await world.clock.advance(1000);
-    expect(takeover.stats.unknown).toBe(4097);
+    expect(takeover.strays.unknown).toBe(4097);
   });
 
   test("another server's client is called where its packet came from, and is ours when it answers", async () => {
@@ -73,6 +73,33 @@ describe("strays", () => {
     expect(kernel.done).toEqual([]);
     await world.clock.advance(250);
     expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
+  test("one whose record comes later is called as soon as it is there, without another packet; after two seconds it is forgotten", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    flow("stray", 10, FROM);
+    await world.clock.advance(900);
+    expect([kernel.done, takeover.strays.open]).toEqual([[], true]);
+    world.record("i-other", 2, 10);
+    await world.clock.advance(250); // looks come four times a second meanwhile
+    expect([kernel.done, takeover.strays.open]).toEqual([[`2 called ${FROM}`], false]);
+    flow("stray", 11, BEHIND);
+    await world.clock.advance(2100);
+    expect(takeover.strays.open).toBe(false);
+    world.record("i-other", 3, 11);
+    await world.clock.advance(3000);
+    expect(kernel.done).not.toContain(`3 called ${BEHIND}`);
+  });
+
+  test("strays that nobody knows are kept in bounded memory", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    for (let index = 100; index < 1100; index++) flow("stray", index, FROM);
+    await world.clock.advance(500);
+    flow("stray", 10, FROM); // no room for it
+    await world.clock.advance(250);
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1000);
+    expect(kernel.done).toEqual([]);
   });
 
   test("with the storage gone, what is known is enough, and the unknown stays without an effect", async () => {

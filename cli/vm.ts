@@ -4,8 +4,8 @@ import { runInVm } from "../vm/run";
 import { say } from "./output";
 import { requireVmPrograms } from "./system-packages";
 
-/** Enough for the default tests without KVM, on two cores that do other things as well. */
-export const VM_TEST_MINUTES = 90;
+/** Enough for the default tests without KVM, on a core that does other things as well. */
+export const VM_TEST_MINUTES = 240;
 const VM_COMMAND_MINUTES = 60;
 
 /** Runs a script at the top of the checkout, in the virtual machine. */

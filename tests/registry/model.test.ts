@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { verifyAudit } from "../../registry/audit";
 import { checkRegistry } from "../../registry/check";
@@ -209,8 +210,8 @@ class History {
     }
     await bury(this.root);
     await run(() => this.writer().setCluster(CLUSTER, WHO)); // any writer mends
-    const seen = JSON.stringify(plain(await readAllClients(this.root)));
-    const reached = this.between(next).find((one) => JSON.stringify(sorted(one)) === seen);
+    const seen = plain(await readAllClients(this.root));
+    const reached = this.between(next).find((one) => isDeepStrictEqual(sorted(one), seen));
     if (reached !== undefined) this.model = reached;
     else if (act.kind === "rotate" && next !== undefined) {
       // The mark of the new key goes before the client's file is written.

@@ -7,11 +7,9 @@ import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
-import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
-import type { Network } from "./network";
 import { patient } from "./patience";
-import { Server } from "./server";
+import type { Server, ServerPlace } from "./server";
 import type { LabEvent } from "./status";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
@@ -33,8 +31,7 @@ export class Group {
 
   constructor(
     private readonly model: LabModel,
-    private readonly site: Site,
-    private readonly network: Network,
+    private readonly make: (place: ServerPlace) => Server,
     private readonly balancer: Balancer,
     private readonly log: Log,
   ) {
@@ -142,8 +139,7 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const machine = new Machine(place.name, this.site);
-    const server = new Server(place, machine, this.network, this.model.userData);
+    const server = this.make(place);
     this.servers.set(server.name, server);
     return server;
   }
@@ -174,6 +170,13 @@ export class Group {
     await server.start();
     await this.register(server);
     this.log(`${name} runs`);
+  }
+
+  /** A server reboots: its agent drains, and it comes back with the same disk. */
+  async reboot(name: string): Promise<void> {
+    this.log(`${name} reboots`);
+    await this.server(name).reboot();
+    this.log(`${name} runs again`);
   }
 
   /** Asks a server's agent to drain, as `wgc node drain` does. */

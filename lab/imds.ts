@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { METADATA_ADDRESS } from "./addresses";
+import { type BootMetadata, itemAt, metadataTree } from "./imds-tree";
 import { run } from "./process";
 
 /** What the service tells an instance of itself. */
@@ -21,6 +22,8 @@ export interface InstanceMetadata {
   targetLifecycleState: "InService" | "Terminated";
   /** When EC2 takes a spot instance back; ISO 8601. Undefined: it does not. */
   spotEnd: string | undefined;
+  /** What only a server asks for that boots by itself. */
+  boot?: BootMetadata;
 }
 
 /** A request, as far as it matters; header names in lower case. */
@@ -52,7 +55,7 @@ export class Metadata {
     if (method !== "GET" && method !== "HEAD") return status(405, "Method Not Allowed");
     const token = this.tokens.get(String(headers[TOKEN_HEADER] ?? ""));
     if (!token || token.instance !== about.instance || token.until <= now) return status(401, "Unauthorized");
-    const body = itemOf(about, path);
+    const body = itemAt(metadataTree(about), path);
     return body === undefined ? status(404, "Not Found") : { status: 200, body };
   }
 
@@ -69,23 +72,6 @@ export class Metadata {
 }
 
 const status = (code: number, text: string): MetadataAnswer => ({ status: code, body: `${text}\n` });
-
-function itemOf(about: InstanceMetadata, path: string): string | undefined {
-  switch (path.replace("/latest/meta-data/", "")) {
-    case "instance-id":
-      return about.instance;
-    case "placement/availability-zone":
-      return about.zone;
-    case "placement/region":
-      return about.zone.replace(/[a-z]$/, "");
-    case "autoscaling/target-lifecycle-state":
-      return about.targetLifecycleState;
-    case "spot/instance-action":
-      return about.spotEnd && JSON.stringify({ action: "terminate", time: about.spotEnd });
-    default:
-      return undefined;
-  }
-}
 
 /** Serves the metadata of whichever instance has the address that a request comes from. */
 export class MetadataService {

@@ -8,8 +8,11 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
-import { backendAddress, INTERNET } from "./addresses";
+import { AWS_SERVICES, backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
+import type { AwsCall } from "./boot/aws-services";
+import type { BootModel } from "./boot/model";
+import { BootYard, type YardContext } from "./boot/yard";
 import { type Client, ECHO_PORT } from "./client";
 import { LabControl } from "./control";
 import { Group } from "./group";
@@ -20,9 +23,10 @@ import type { LabModel } from "./model";
 import { Network } from "./network";
 import { attempt } from "./process";
 import { type Roamed, roam } from "./roam";
-import type { Server } from "./server";
+import { Server, type ServerPlace } from "./server";
 import { controlFolder, layFolders } from "./shared-folders";
 import type { LabEvent, LabStatus, ServerStatus } from "./status";
+import { StepwiseBoot } from "./stepwise-boot";
 import { Trouble } from "./trouble";
 
 export interface LabOptions {
@@ -30,6 +34,8 @@ export interface LabOptions {
   replaceUnhealthy: boolean;
   /** Program that guest/echo.ts was bundled into. */
   echoProgram: string;
+  /** What servers need that boot by themselves; without it they take the steps of their user data on the host's programs. */
+  boot?: { model: BootModel; image: YardContext["image"] };
 }
 
 export class Lab {
@@ -41,6 +47,7 @@ export class Lab {
   private metadata: MetadataService | undefined;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
+  private readonly yard: BootYard | undefined;
 
   private constructor(
     private readonly model: LabModel,
@@ -52,7 +59,15 @@ export class Lab {
   ) {
     const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
-    this.group = new Group(model, site, network, this.balancer, log);
+    if (options.boot) {
+      const endpoint = `http://${AWS_SERVICES.address}:${AWS_SERVICES.port}`;
+      const { model: boot, image } = options.boot;
+      this.yard = new BootYard({ model, boot, site, network, log, image, endpoint });
+    }
+    const stepwise = (place: ServerPlace): Server =>
+      new Server(place, new StepwiseBoot(new Machine(place.name, site), model.userData), network);
+    const make = this.yard ? this.yard.make.bind(this.yard) : stepwise;
+    this.group = new Group(model, make, this.balancer, log);
     const machine = this.machine.bind(this);
     this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
     const reachable = (): Server[] =>
@@ -83,6 +98,7 @@ export class Lab {
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
+    await this.yard?.open(this.group);
     await this.group.fill();
   }
 
@@ -214,6 +230,12 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
+    this.yard?.close();
+  }
+
+  /** What booted servers asked of AWS, in order. */
+  get awsCalls(): readonly AwsCall[] {
+    return this.yard?.calls ?? [];
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
+import { ensureBootImage } from "../lab/boot/image";
 import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
 import { checkMachine } from "../lab/machine-check";
@@ -29,10 +30,11 @@ async function connect(project: string): Promise<RpcClient> {
 
 async function up(
   project: string,
-  options: { stack: string; yes?: boolean; replace?: boolean },
+  options: { stack: string; yes?: boolean; replace?: boolean; boot?: boolean },
 ): Promise<void> {
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
+  const boot = options.boot ? await ensureBootImage(project, say) : undefined;
   say(`planning stack ${options.stack} ...`);
   const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved" });
   const lab = await enterLab(NAME, plan, {
@@ -40,6 +42,7 @@ async function up(
     detached: true,
     replaceUnhealthy: options.replace === true,
     ...(tools ? { tools } : {}),
+    ...(boot ? { boot } : {}),
   });
   lab.client.on<LabEvent>("log", (event) => say(event.text));
   try {
@@ -148,9 +151,13 @@ export function addLabCommand(program: Command, project: string): void {
     .command("up")
     .description("plan a stack and start it in the background")
     .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--boot", "each server boots Debian under systemd, through cloud-init (root; slower)")
     .option("--replace", "let the group replace unhealthy servers, as on AWS")
     .option("-y, --yes", "install missing system packages without asking")
-    .addHelpText("after", "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace\n  $ sudo ./wgc lab up --boot",
+    )
     .action((options) => up(project, options));
   lab
     .command("status")

@@ -25,6 +25,8 @@ export interface BootWay {
   again(): Promise<void>;
   /** An orderly shutdown; resolves when the machine is off. */
   off(how: "poweroff" | "reboot"): Promise<void>;
+  /** Takes away what a failed first boot left that would keep the next one from being a first. The machine is off. */
+  forget?(): void;
   /** What the metadata service tells it beside what it tells every server. */
   metadata?(): BootMetadata;
 }
@@ -62,7 +64,10 @@ export class Server {
 
   /** Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it boots as a reboot does. */
   async start(): Promise<void> {
-    if (this.state === "failed") await this.machine.kill(); // it was left running to be looked at
+    if (this.state === "failed") {
+      await this.machine.kill(); // it was left running to be looked at
+      this.boot.forget?.();
+    }
     if (this.machine.running) return;
     this.state = "booting";
     const began = performance.now();

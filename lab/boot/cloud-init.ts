@@ -40,6 +40,11 @@ export class CloudInitBoot implements BootWay {
     await this.boot();
   }
 
+  /** A new disk: cloud-init runs user data once on an instance, and the group would launch another. */
+  forget(): void {
+    this.machine.wipe();
+  }
+
   async off(how: "poweroff" | "reboot"): Promise<void> {
     await this.machine.attempt(["systemctl", how]);
     await this.machine.whenOff();

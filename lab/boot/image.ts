@@ -36,7 +36,8 @@ export async function bootFacts(): Promise<BootFacts> {
   };
 }
 
-function canMakeCgroup(): boolean {
+/** Whether control groups can be made here. */
+export function canMakeCgroup(): boolean {
   const parent = existsSync(join(CGROUPS, "systemd")) ? join(CGROUPS, "systemd") : CGROUPS;
   const probe = join(parent, `wgc-probe-${process.pid}`);
   try {

@@ -3,7 +3,7 @@
  * machine is asked for; only its power has a switch of its own, because its network cable must be in before it boots.
  */
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Machine, type Site } from "../machine";
@@ -78,6 +78,11 @@ export class BootedMachine extends Machine {
     const pid = this.initPid;
     await super.kill();
     while (existsSync(`/proc/${pid}`)) await pause(10);
+  }
+
+  /** Gives the machine, which must be off, a new disk. */
+  wipe(): void {
+    rmSync(this.disk, { recursive: true, force: true });
   }
 
   /** Resolves when the machine is off, whichever way; it is switched off the hard way after the limit. */

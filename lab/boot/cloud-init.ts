@@ -57,7 +57,11 @@ export class CloudInitBoot implements BootWay {
     const late = performance.now() + LIMIT_MS;
     while (performance.now() < late) {
       const result = machine.read(RESULT);
-      if (result !== undefined && result !== "") return resultSchema.parse(JSON.parse(result)).v1.errors;
+      if (result !== undefined && result !== "") {
+        // cloud-init's last unit ends a moment after it wrote that.
+        await machine.attempt(["systemctl", "is-system-running", "--wait"]);
+        return resultSchema.parse(JSON.parse(result)).v1.errors;
+      }
       if (!machine.running) throw new UserError(`${machine.name} went off while it booted`);
       await pause(50);
     }

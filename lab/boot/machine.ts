@@ -105,7 +105,7 @@ export class BootedMachine extends Machine {
 
   /** Before it is on there is only its network, which the lab's own programs set up. */
   protected override namespaces(): string[] {
-    return this.on ? ["--net", "--mount", "--uts", "--ipc", "--pid", "--root", "--wd=/"] : ["--net"];
+    return this.on ? ["--net", "--mount", "--uts", "--ipc", "--pid", "--root", "--wdns=/"] : ["--net"];
   }
 }
 

@@ -190,17 +190,17 @@ export class ClusterLink {
       const owner = this.isPassive ? this.activeServer : holderOf(zoneRole(zone), candidates, zone);
       if (owner === instance) roles.push(zoneRole(zone));
     }
-    this.take(roles);
+    const contested = candidates.flatMap((one) => (one.instance === instance ? [] : one.owns));
+    this.take(roles, contested);
     const again = clock.monotonic() - this.filteredAt > FILTER_MS;
     if (again) this.filteredAt = clock.monotonic();
     this.follow(again);
   }
 
-  private take(roles: readonly string[]): void {
+  private take(roles: readonly string[], contested: readonly string[]): void {
     const isNews = roles.join() !== this.owns.join();
     this.owns = roles;
-    const zones = roles.flatMap((role) => (role.startsWith("zone:") ? role.slice("zone:".length) : []));
-    this.routes?.own(new Set(zones));
+    this.routes?.own(zonesOf(roles), zonesOf(contested));
     if (!isNews) return;
     this.options.log.info({ roles }, "this server's roles among the others have changed");
     this.mesh.hurry();
@@ -218,4 +218,9 @@ export class ClusterLink {
     this.addresses = addresses;
     if (moved.size > 0) this.holders?.moved(moved);
   }
+}
+
+function zonesOf(roles: readonly string[]): ReadonlySet<string> {
+  const prefix = zoneRole("");
+  return new Set(roles.flatMap((role) => (role.startsWith(prefix) ? role.slice(prefix.length) : [])));
 }

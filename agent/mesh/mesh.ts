@@ -71,10 +71,10 @@ export class Mesh {
     return this.options.line.problem ?? (this.key === undefined ? this.storageProblem : undefined);
   }
 
-  /** All servers that live, this one included. */
+  /** All servers that live, this one included; it is steady once it would know of all the others that they are. */
   get candidates(): readonly Candidate[] {
     const { instance, zone, pace, clock, status } = this.options;
-    const steady = clock.monotonic() - this.began >= pace.steadyMs;
+    const steady = clock.monotonic() - this.began >= pace.steadyMs + pace.goneMs;
     return [{ instance, zone, steady, ...status() }, ...this.members.live];
   }
 

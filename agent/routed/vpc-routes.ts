@@ -21,6 +21,7 @@ interface Table {
   wanted: boolean;
   /** Whether the route is known to lead here. */
   settled: boolean;
+  contested: boolean;
   working: boolean;
   failures: number;
   problem: string | undefined;
@@ -37,7 +38,7 @@ const AUDIT_MS = 60_000;
  *
  * INVARIANTS: one call at a time for a table. A route is replaced, never removed: without an owner it leads to the last one. Two
  * servers that both believe to own a table only replace each other's route, and any live server is a right next hop; whoever
- * owns it in the end sees at its next look when it is not so.
+ * owns it in the end replaces it once more when the other one has given in.
  */
 export class VpcRoutes {
   private readonly tables: readonly Table[];
@@ -48,7 +49,8 @@ export class VpcRoutes {
   constructor(private readonly options: VpcRoutesOptions) {
     this.tables = options.tables.map((table) => ({
       ...table,
-      ...{ wanted: false, settled: false, working: false, failures: 0, problem: undefined, timer: undefined },
+      ...{ wanted: false, settled: false, contested: false, working: false },
+      ...{ failures: 0, problem: undefined, timer: undefined },
     }));
   }
 
@@ -62,10 +64,20 @@ export class VpcRoutes {
     for (const { timer } of this.tables) timer?.cancel();
   }
 
-  /** Tells which zones' routes are this server's to keep. */
-  own(zones: ReadonlySet<string>): void {
+  /**
+   * Tells which zones' routes are this server's to keep.
+   *
+   * @param contested zones that another live server believes to keep as well: its call may come after this server's
+   */
+  own(zones: ReadonlySet<string>, contested: ReadonlySet<string> = new Set()): void {
     for (const table of this.tables) {
       const wanted = zones.has(table.zone);
+      if (contested.has(table.zone)) table.contested = true;
+      else if (table.contested) {
+        table.contested = false;
+        table.settled = false;
+        if (wanted && table.wanted) void this.work(table);
+      }
       if (wanted === table.wanted) continue;
       table.wanted = wanted;
       table.settled = false;

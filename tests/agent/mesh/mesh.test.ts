@@ -75,7 +75,7 @@ test("who is silent for a second is gone, and has a role again only after three 
   const world = new World();
   const one = world.server(1);
   world.server(2);
-  await world.clock.advance(3600);
+  await world.clock.advance(4400);
   expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([true, true]);
   world.cut.add("10.0.0.2");
   await world.clock.advance(800);

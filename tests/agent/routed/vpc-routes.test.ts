@@ -113,6 +113,20 @@ test("a server that is no longer the owner leaves the route to the next one", as
   expect(routes.problem).toBeUndefined();
 });
 
+test("a route that another server claimed as well is replaced once more when that one has given in", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]), new Set(["a"]));
+  await clock.advance(2000);
+  ec2.routes.set("rtb-a", "eni-2"); // the other one's call came later
+  routes.own(new Set(["a"]), new Set(["a"]));
+  await clock.advance(2000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-2");
+  routes.own(new Set(["a"]));
+  await clock.advance(2000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
 test("a route that somebody else changed is seen within a minute", async () => {
   const { ec2, clock, routes } = world();
   ec2.routes.set("rtb-a", "eni-9");

@@ -7,10 +7,13 @@ import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
+import { isSound } from "./health";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle";
+import { addLifecycleMetrics } from "./lifecycle/metrics";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { createMetrics, onlineOf } from "./metrics";
@@ -42,8 +45,8 @@ export interface AgentOptions {
   readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
-  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
-  readonly onDrained?: (reason: string) => void;
+  /** Where lifecycle actions are completed; undefined for a server outside of an Auto Scaling group. */
+  readonly lifecycle?: Pick<LifecycleOptions, "calls" | "settled" | "heartbeatSeconds"> | undefined;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
@@ -69,6 +72,7 @@ export class Agent {
   private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
+  private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
 
   constructor(private readonly options: AgentOptions) {
@@ -98,11 +102,18 @@ export class Agent {
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
       ...(config.takeover ? { sessionsLive: () => this.sessionsLive } : {}),
-      onDrained: (reason) => {
-        log.info({ reason }, "the drain is over; this server may go");
-        options.onDrained?.(reason);
-      },
+      onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
+    this.lifecycle =
+      options.lifecycle &&
+      new Lifecycle({
+        ...options.lifecycle,
+        clock,
+        log,
+        healthy: () => this.watch.health().healthy,
+        sound: () => isSound(this.watch.health()),
+        drained: () => this.drain.report?.over === true,
+      });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.takeover = config.takeover
@@ -203,6 +214,7 @@ export class Agent {
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
+    if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -217,6 +229,7 @@ export class Agent {
       },
       log,
     );
+    await this.lifecycle?.start();
     await this.clients.start();
     await this.takeover?.start();
     this.clockOffset.start();
@@ -242,6 +255,11 @@ export class Agent {
     this.record.update();
   }
 
+  /** The metadata service says where the Auto Scaling group wants this instance. */
+  setTarget(state: string | undefined): void {
+    this.lifecycle?.see(state);
+  }
+
   /** Settles when the process may go: see {@link Drain.finished}. */
   get drained(): Promise<void> {
     return this.drain.finished;
@@ -249,6 +267,7 @@ export class Agent {
 
   /** Stops everything except the WireGuard interface, which goes on serving its sessions. */
   async stop(): Promise<void> {
+    this.lifecycle?.stop();
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();

@@ -8,6 +8,18 @@ const port = z.int().min(1).max(65535);
 const cidr = z.string().refine(isCidr, "is not an address range in CIDR form");
 const absolutePath = z.string().startsWith("/", "is not an absolute path");
 
+const lifecycleSchema = z.strictObject({
+  /** Name of this server's Auto Scaling group and of its two lifecycle hooks. */
+  group: z.string().min(1),
+  launchHook: z.string().min(1),
+  terminateHook: z.string().min(1),
+  /** Seconds that the terminate hook waits without a word. */
+  heartbeatSeconds: z.int().min(30).max(7200),
+});
+
+/** What a server needs to complete its own lifecycle actions. */
+export type LifecycleConfig = z.infer<typeof lifecycleSchema>;
+
 /** `/etc/wgc/agent.json`, written by user data: everything the agent needs to know about its server. */
 export const agentConfigSchema = z.strictObject({
   version: z.literal(1),
@@ -29,6 +41,8 @@ export const agentConfigSchema = z.strictObject({
   healthCheckSeconds: z.number().positive().max(300),
   /** Whether servers take sessions over from each other. */
   takeover: z.boolean(),
+  /** Without it nothing is completed: a server outside of an Auto Scaling group. */
+  lifecycle: lifecycleSchema.optional(),
 });
 
 /** The agent's configuration. */

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { Agent } from "./agent";
+import { RoleCredentials } from "./aws/credentials";
+import { AUTO_SCALING, AwsQuery } from "./aws/query";
 import { systemClock } from "./clock";
 import type { AgentConfig } from "./config";
 import { wgDevice } from "./device";
@@ -9,6 +11,8 @@ import { DrainNotices } from "./drain-notices";
 import { exec } from "./exec";
 import { instanceId } from "./identity";
 import { Imds } from "./imds";
+import { LifecycleCalls } from "./lifecycle/calls";
+import { SettledTarget } from "./lifecycle/settled";
 import { LocalCopy } from "./local-copy";
 import { createLog, messageOf } from "./log";
 import { UdpProbeLine } from "./probe";
@@ -61,12 +65,14 @@ export async function run(config: AgentConfig): Promise<void> {
     local,
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
+    lifecycle: lifecycleOf(config, instance, imds),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));
   const operator = new OperatorDrain(config.statePath);
   const tell = agent.setDrain.bind(agent);
-  const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell });
+  const onTarget = agent.setTarget.bind(agent);
+  const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell, onTarget });
   await notices.start();
   await agent.start();
   const why = await Promise.race([agent.drained, restart]);
@@ -78,4 +84,16 @@ export async function run(config: AgentConfig): Promise<void> {
   }
   await agent.stop();
   log.info("the agent has stopped; the WireGuard interface is left as it is");
+}
+
+/** How this instance speaks with its Auto Scaling group, if it has one. */
+function lifecycleOf({ lifecycle, region, statePath }: AgentConfig, instance: string, imds: Imds) {
+  if (lifecycle === undefined) return undefined;
+  const credentials = new RoleCredentials(imds, systemClock);
+  const query = new AwsQuery({ service: AUTO_SCALING, region, credentials });
+  return {
+    calls: new LifecycleCalls(query, lifecycle, instance),
+    settled: new SettledTarget(statePath, instance),
+    heartbeatSeconds: lifecycle.heartbeatSeconds,
+  };
 }

@@ -29,7 +29,7 @@ const request = (form: Record<string, string | undefined> = {}, more: Partial<St
   headers: HEADERS,
   body: new URLSearchParams(
     Object.entries({ ...FORM, ...form }).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, value]],
+      value === undefined ? [] : [[key, value] as [string, string]],
     ),
   ).toString(),
   ...more,

@@ -1,8 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { isBurstable } from "../config/checks";
-import { BOOT_RETRY_SECONDS } from "../userdata/boot-script";
 import { imageParameter } from "./instance-type";
+import { groupName, LIFECYCLE_HOOKS } from "./lifecycle";
 import { connectServers } from "./server-firewall";
 import { mergeTags, refuse, type Tags } from "./support";
 
@@ -41,15 +41,17 @@ export interface ServersArgs {
   readonly tags: Tags;
 }
 
-/** Seconds from launch until a server normally serves: boot, packages, first health checks. */
+/**
+ * Seconds from a server's service until scaling counts it, and until an instance refresh goes on to the next one: clients move to it,
+ * and what is wrong with it shows in alarms.
+ */
 export const WARMUP_SECONDS = 180;
 /**
- * Seconds before a new server's failed health checks count. The worst boot that still succeeds: the normal one (180 s) and all pauses
- * between its tries (221 s: two mounts 95 s each, the agent's download 31 s) make 401 s, and the tries themselves take time, for which a
- * minute and a half is added. A shorter grace would replace servers that are about to serve, each time anew. A server that passes a
- * check earlier serves earlier; only one that never serves is replaced later.
+ * Seconds from a server's service until its failed health checks count. Its boot is over by then (the launch hook waits for it); what
+ * is left is the load balancer, whose registration and first checks can take a few minutes
+ * (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html).
  */
-export const HEALTH_GRACE_SECONDS = WARMUP_SECONDS + BOOT_RETRY_SECONDS + 90;
+export const HEALTH_GRACE_SECONDS = 180;
 /** Group metrics cost nothing; they are what alarms and dashboards read. */
 export const GROUP_METRICS = [
   "GroupDesiredCapacity",
@@ -195,6 +197,8 @@ export class Servers extends pulumi.ComponentResource {
     return new aws.autoscaling.Group(
       `${name}-group`,
       {
+        name: groupName(args.clusterName),
+        initialLifecycleHooks: [...LIFECYCLE_HOOKS],
         minSize: args.minServers,
         maxSize: args.maxServers,
         desiredCapacity: args.desiredServers,

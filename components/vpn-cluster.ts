@@ -5,12 +5,13 @@ import { renderUserData } from "../userdata/render";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { groupName, lifecycleOf } from "./lifecycle";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { Storage } from "./storage";
-import { mergeTags, type Place, type Tags } from "./support";
+import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
 /** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
@@ -77,6 +78,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        groupArn: groupArn(place, groupName(clusterName)),
       },
       inside,
     );
@@ -191,6 +193,7 @@ function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): 
       ...args,
       cluster: args.clusterName,
       healthCheckSeconds: HEALTH_CHECK.interval,
+      lifecycle: lifecycleOf(args.clusterName),
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,

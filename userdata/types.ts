@@ -12,6 +12,13 @@ export interface UserDataArgs {
   readonly healthCheckSeconds: number;
   /** Whether servers take sessions over from each other. */
   readonly takeover: boolean;
+  /** The servers' Auto Scaling group, its lifecycle hooks and the seconds that the terminate hook waits without a word. */
+  readonly lifecycle: {
+    readonly group: string;
+    readonly launchHook: string;
+    readonly terminateHook: string;
+    readonly heartbeatSeconds: number;
+  };
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

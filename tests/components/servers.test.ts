@@ -92,13 +92,29 @@ test("a burstable type gets unlimited credits, a pinned image is used as it is, 
 test("the group, whole: a pinned version, new servers before old ones go, rolled back when they fail", async () => {
   const group = only(await build(), GROUP);
   expect(group.inputs).toEqual({
+    name: "wgc-test-servers",
+    // With the group, so that its first server meets them too. A launch without a word is one that failed.
+    initialLifecycleHooks: [
+      {
+        name: "wgc-launch",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING",
+        heartbeatTimeout: 600,
+        defaultResult: "ABANDON",
+      },
+      {
+        name: "wgc-terminate",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_TERMINATING",
+        heartbeatTimeout: 90,
+        defaultResult: "CONTINUE",
+      },
+    ],
     minSize: 2,
     maxSize: 6,
     desiredCapacity: 3,
     vpcZoneIdentifiers: ["pub-1", "pub-2"],
     targetGroupArns: ["arn:tg"],
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     defaultInstanceWarmup: 180,
     launchTemplate: { id: "s-template-id", version: "7" },
     instanceRefresh: {

@@ -12,6 +12,12 @@ export const USER_DATA: UserDataArgs = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
+  lifecycle: {
+    group: "wgc-test-servers",
+    launchHook: "wgc-launch",
+    terminateHook: "wgc-terminate",
+    heartbeatSeconds: 90,
+  },
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

@@ -82,6 +82,12 @@ export const serverCalls: Mappings = {
         VPCZoneIdentifier: take.list("vpcZoneIdentifiers").join(","),
         Tags: take.list("tags").flatMap((tag) => deep(tag) ?? []),
       }),
+      ...take.list("initialLifecycleHooks").map((hook) =>
+        call("autoscaling", "PutLifecycleHook", {
+          AutoScalingGroupName,
+          ...lifecycleHook(hook),
+        }),
+      ),
       call("autoscaling", "EnableMetricsCollection", {
         AutoScalingGroupName,
         Metrics: take.value("enabledMetrics"),
@@ -112,6 +118,13 @@ export const serverCalls: Mappings = {
     }),
   ],
 };
+
+/** The provider's `name` is the hook's. */
+function lifecycleHook(hook: Json): JsonObject {
+  if (!isObject(hook)) return {};
+  const { name, ...rest } = hook;
+  return { ...upper(rest, []), LifecycleHookName: name ?? null };
+}
 
 function attributes(take: Take, names: Readonly<Record<string, string>>): JsonObject[] {
   return Object.entries(names).flatMap(([Key, name]) => {

@@ -1,12 +1,13 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { isBurstable } from "../config/checks";
+import { isBurstable } from "../config/architecture";
+import { type CapacityArgs, launchSource, warmPool } from "./capacity";
 import { imageParameter } from "./instance-type";
 import { groupName, LIFECYCLE_HOOKS } from "./lifecycle";
 import { connectServers } from "./server-firewall";
 import { mergeTags, refuse, type Tags } from "./support";
 
-export interface ServersArgs {
+export interface ServersArgs extends CapacityArgs {
   readonly clusterName: string;
   readonly vpcId: pulumi.Input<string>;
   /** One subnet a zone, all public or all private. */
@@ -34,6 +35,8 @@ export interface ServersArgs {
   readonly maxServers: number;
   /** Servers to start with; what scaling makes of it later is left alone. */
   readonly desiredServers: number;
+  /** Names of CloudWatch alarms at which an instance refresh stops and rolls back. Default none. */
+  readonly rollbackAlarms?: readonly pulumi.Input<string>[];
   /** What an instance runs at boot, as text. */
   readonly userData: pulumi.Input<string>;
   /** What must exist before the first server boots: mount targets, rights, the agent's object, routes. */
@@ -207,19 +210,10 @@ export class Servers extends pulumi.ComponentResource {
         healthCheckType: "ELB",
         healthCheckGracePeriod: HEALTH_GRACE_SECONDS,
         defaultInstanceWarmup: WARMUP_SECONDS,
-        // A number, not $Latest: a refresh can only roll back to a version that it can name.
-        launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
-        instanceRefresh: {
-          strategy: "Rolling",
-          preferences: {
-            autoRollback: true,
-            // New servers first: never fewer than now, at most half as many again.
-            minHealthyPercentage: 100,
-            maxHealthyPercentage: 150,
-            instanceWarmup: String(WARMUP_SECONDS),
-            skipMatching: true,
-          },
-        },
+        availabilityZoneDistribution: { capacityDistributionStrategy: args.zoneDistribution },
+        ...launchSource(args, template),
+        ...warmPool(args),
+        instanceRefresh: { strategy: "Rolling", preferences: refreshPreferences(args) },
         instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
         enabledMetrics: [...GROUP_METRICS],
         metricsGranularity: "1Minute",
@@ -231,4 +225,18 @@ export class Servers extends pulumi.ComponentResource {
       { parent: this, dependsOn: [...bootsAfter], ignoreChanges: ["desiredCapacity"] },
     );
   }
+}
+
+function refreshPreferences({
+  rollbackAlarms = [],
+}: ServersArgs): aws.types.input.autoscaling.GroupInstanceRefreshPreferences {
+  return {
+    autoRollback: true,
+    // New servers first: never fewer than now, at most half as many again. Up to three servers that is one at a time.
+    minHealthyPercentage: 100,
+    maxHealthyPercentage: 150,
+    instanceWarmup: String(WARMUP_SECONDS),
+    skipMatching: true,
+    ...(rollbackAlarms.length === 0 ? {} : { alarmSpecification: { alarms: [...rollbackAlarms] } }),
+  };
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { groupName, lifecycleOf } from "./lifecycle";
@@ -121,6 +122,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    if (args.scheduledCapacity.length > 0)
+      new Schedules(
+        `${name}-schedules`,
+        { groupName: servers.groupName, scheduledCapacity: args.scheduledCapacity },
+        inside,
+      );
     new Scaling(
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },

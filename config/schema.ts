@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { capacitySettings } from "./capacity-settings";
 import { flag, integer, numberOf, oneOf, range, rangeList, tagMap, text, textList } from "./values";
 
 /** Retention times that CloudWatch Logs accepts (PutRetentionPolicy, retentionInDays). */
@@ -189,6 +190,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
+  ...capacitySettings,
 
   serverKeyRotation: flag({
     default: "false",

@@ -1,29 +1,7 @@
 import { GROUP_METRICS, Servers, type ServersArgs } from "../../components/servers";
+import { SERVERS as ARGS } from "./fixtures";
 import { all, census, make, only } from "./harness";
 
-const ARGS: ServersArgs = {
-  clusterName: "wgc-test",
-  vpcId: "vpc-1",
-  subnetIds: ["pub-1", "pub-2"],
-  publicAddress: true,
-  listenPort: 51820,
-  serverKeyRotation: false,
-  healthPort: 8080,
-  clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
-  loadBalancerSecurityGroupId: "sg-nlb",
-  fileSystemSecurityGroupId: "sg-efs",
-  targetGroupArns: ["arn:tg"],
-  instanceProfileArn: "arn:profile",
-  instanceType: "c7g.medium",
-  amiId: "",
-  diskGib: 8,
-  minServers: 2,
-  maxServers: 6,
-  desiredServers: 3,
-  userData: "#cloud-config\n",
-  bootsAfter: [],
-  tags: { Owner: "net" },
-};
 const build = (args: Partial<ServersArgs> = {}) => make(() => void new Servers("s", { ...ARGS, ...args }));
 const tags = { Owner: "net", Name: "wgc-test-server", "wgc:cluster": "wgc-test" };
 const TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
@@ -116,6 +94,7 @@ test("the group, whole: a pinned version, new servers before old ones go, rolled
     healthCheckType: "ELB",
     healthCheckGracePeriod: 180,
     defaultInstanceWarmup: 180,
+    availabilityZoneDistribution: { capacityDistributionStrategy: "balanced-best-effort" },
     launchTemplate: { id: "s-template-id", version: "7" },
     instanceRefresh: {
       strategy: "Rolling",

@@ -71,13 +71,17 @@ export const serverCalls: Mappings = {
       call("autoscaling", "CreateAutoScalingGroup", {
         AutoScalingGroupName,
         ...take.pascal(
+          "availabilityZoneDistribution",
+          "capacityRebalance",
           "defaultInstanceWarmup",
           "desiredCapacity",
           "healthCheckGracePeriod",
           "healthCheckType",
         ),
-        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize"),
-        LaunchTemplate: { LaunchTemplateId: template["id"] ?? null, Version: template["version"] ?? null },
+        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize", "mixedInstancesPolicy"),
+        ...(template["id"] === undefined
+          ? {}
+          : { LaunchTemplate: { LaunchTemplateId: template["id"], Version: template["version"] ?? null } }),
         TargetGroupARNs: take.value("targetGroupArns"),
         VPCZoneIdentifier: take.list("vpcZoneIdentifiers").join(","),
         Tags: take.list("tags").flatMap((tag) => deep(tag) ?? []),
@@ -88,6 +92,14 @@ export const serverCalls: Mappings = {
           ...lifecycleHook(hook),
         }),
       ),
+      ...take
+        .list("warmPool")
+        .map((pool) =>
+          call("autoscaling", "PutWarmPool", {
+            AutoScalingGroupName,
+            ...upper(isObject(pool) ? pool : {}, []),
+          }),
+        ),
       call("autoscaling", "EnableMetricsCollection", {
         AutoScalingGroupName,
         Metrics: take.value("enabledMetrics"),
@@ -106,6 +118,18 @@ export const serverCalls: Mappings = {
       PolicyName: take.value("name"),
       ...take.pascal("adjustmentType", "estimatedInstanceWarmup", "metricAggregationType", "policyType"),
       StepAdjustments: take.list("stepAdjustments").map(step),
+    }),
+  ],
+  "aws:autoscaling/schedule:Schedule": (take) => [
+    call("autoscaling", "PutScheduledUpdateGroupAction", {
+      AutoScalingGroupName: take.value("autoscalingGroupName"),
+      ...take.pascal("scheduledActionName", "recurrence", "timeZone"),
+      // The provider sends none of these where it is told -1.
+      ...Object.fromEntries(
+        Object.entries(take.pascal("minSize", "maxSize", "desiredCapacity")).filter(
+          ([, size]) => size !== -1,
+        ),
+      ),
     }),
   ],
   "aws:cloudwatch/metricAlarm:MetricAlarm": (take) => [

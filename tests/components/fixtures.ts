@@ -1,0 +1,32 @@
+import type { ServersArgs } from "../../components/servers";
+
+/** Arguments of a plausible group of servers. */
+export const SERVERS: ServersArgs = {
+  clusterName: "wgc-test",
+  vpcId: "vpc-1",
+  subnetIds: ["pub-1", "pub-2"],
+  publicAddress: true,
+  listenPort: 51820,
+  serverKeyRotation: false,
+  healthPort: 8080,
+  clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
+  loadBalancerSecurityGroupId: "sg-nlb",
+  fileSystemSecurityGroupId: "sg-efs",
+  targetGroupArns: ["arn:tg"],
+  instanceProfileArn: "arn:profile",
+  instanceType: "c7g.medium",
+  extraInstanceTypes: [],
+  onDemandBase: 2,
+  onDemandPercent: 100,
+  warmPoolSize: 0,
+  warmPoolState: "Stopped",
+  zoneDistribution: "balanced-best-effort",
+  amiId: "",
+  diskGib: 8,
+  minServers: 2,
+  maxServers: 6,
+  desiredServers: 3,
+  userData: "#cloud-config\n",
+  bootsAfter: [],
+  tags: { Owner: "net" },
+};

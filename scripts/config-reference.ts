@@ -31,6 +31,9 @@ const FOOT = `
 | \`minServers\`, \`desiredServers\`, \`maxServers\` | in this order; 0 for \`desiredServers\` means \`minServers\` |
 | \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
+| \`extraInstanceTypes\` | others than \`instanceType\`, of its architecture, and like it with or without CPU credits |
+| \`warmPoolSize\` | 0 while \`onDemandPercent\` is below 100 or \`extraInstanceTypes\` is set |
+| \`scheduledCapacity\` | sizes in order with each other and with \`minServers\` and \`maxServers\`, none above \`maxServers\` |
 | \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it |
 | \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
 | \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
@@ -39,7 +42,7 @@ const FOOT = `
 | \`deregistrationDelaySeconds\` | at least \`drainSeconds\` |
 | \`scaleInCpuPercent\`, \`scaleInNetworkMBps\` | below \`scaleOutCpuPercent\`, \`scaleOutNetworkMBps\` |
 
-Allowed, with a warning: burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
+Allowed, with a warning: Spot instances of one type alone, burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
 uses, and fewer servers than zones.
 
 This page is made by \`npx tsx scripts/config-reference.ts\`; a test fails when it is out of date.

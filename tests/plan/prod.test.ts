@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
 import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
@@ -231,6 +232,16 @@ test("user data names the agent's bundle by the hash of the file that is uploade
   expect(key).toBe(`agent/${source.$asset.sha256}.js`);
   expect(userData.length).toBeLessThan(16 * 1024);
   expect(userData.toString()).toContain(source.$asset.sha256);
+  // The hooks that servers are to complete are those of the group that they are in.
+  const group = one("aws:autoscaling/group:Group").inputs;
+  const named = (group["initialLifecycleHooks"] as { name: string }[]).map(({ name }) => name);
+  const { write_files } = parse(userData.toString()) as { write_files: { path: string; content: string }[] };
+  const agent = write_files.find(({ path }) => path === "/etc/wgc/agent.json")?.content ?? "";
+  expect(JSON.parse(agent).lifecycle).toMatchObject({
+    group: group["name"],
+    launchHook: named[0],
+    terminateHook: named[1],
+  });
   for (const point of ofType(plan, "aws:efs/accessPoint:AccessPoint"))
     expect(userData.toString()).toContain(`accesspoint=${point.id}`);
 });

@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { collectDefaultMetrics } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { probeAddress } from "../wireguard/addresses";
 import type { Clock } from "./clock";
 import { ClockOffset } from "./clock-offset";
@@ -14,6 +14,7 @@ import { KnownClients } from "./known-clients";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { createMetrics, onlineOf } from "./metrics";
+import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
 import { NodeRecord } from "./node-record";
@@ -70,6 +71,9 @@ export class Agent {
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
   private server: Server | undefined;
+  private readonly network: NetworkMetrics;
+  /** What `/metrics` shows; filled by {@link start}. */
+  readonly metrics = new Registry();
 
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, local } = options;
@@ -105,6 +109,13 @@ export class Agent {
     });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
+    this.network = new NetworkMetrics({
+      ...options,
+      interface: config.interface,
+      known: () => this.clients.revision,
+      applied: () => this.reconciler.appliedRevision,
+      readAt: () => this.follower.lastReadAt,
+    });
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
@@ -132,7 +143,10 @@ export class Agent {
           desired: () => this.clients.peers,
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
-          onPeers: (peers) => this.newKeys.observe(peers),
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.network.observe(peers, "next");
+          },
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
@@ -145,6 +159,7 @@ export class Agent {
         this.newKeys.observe(dump.peers);
         this.serverKey.lane?.seeCurrent(dump.peers);
         this.takeover?.observe(dump.peers);
+        this.network.observe(dump.peers);
       },
       clock,
       log,
@@ -152,6 +167,7 @@ export class Agent {
       revision: () => this.clients.revision,
       onPass: () => {
         this.watch.onPass();
+        this.network.onPass();
         this.record.update();
       },
     });
@@ -200,8 +216,10 @@ export class Agent {
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
   async start(): Promise<void> {
     const { config, log } = this.options;
-    const metrics = createMetrics(this.metricsSource());
+    const { metrics } = this;
+    createMetrics(this.metricsSource(), metrics);
     collectDefaultMetrics({ register: metrics });
+    this.network.start(metrics);
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     this.server = await startHttp(
       config.healthPort,
@@ -252,6 +270,7 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
+    this.network.stop();
     this.watch.stop();
     this.newKeys.stop();
     await this.serverKey.stop();

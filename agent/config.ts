@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { UserError } from "../config/errors";
+import { MONITORING_LEVELS } from "../monitoring/metrics";
 import { describeIssues } from "../registry/schema";
 import { isCidr } from "../wireguard/addresses";
 
@@ -29,6 +30,8 @@ export const agentConfigSchema = z.strictObject({
   healthCheckSeconds: z.number().positive().max(300),
   /** Whether servers take sessions over from each other. */
   takeover: z.boolean(),
+  /** Which metrics go to CloudWatch. */
+  monitoring: z.enum(MONITORING_LEVELS),
 });
 
 /** The agent's configuration. */

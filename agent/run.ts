@@ -11,6 +11,7 @@ import { instanceId } from "./identity";
 import { Imds } from "./imds";
 import { LocalCopy } from "./local-copy";
 import { createLog, messageOf } from "./log";
+import { publishMetrics } from "./monitoring/start";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
@@ -69,8 +70,10 @@ export async function run(config: AgentConfig): Promise<void> {
   const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell });
   await notices.start();
   await agent.start();
+  const stopPublishing = publishMetrics({ config, imds, clock: systemClock, log, metrics: agent.metrics });
   const why = await Promise.race([agent.drained, restart]);
   notices.stop();
+  stopPublishing();
   if (why === "restart") {
     await Promise.race([agent.stop(), sleep(RESTART_LIMIT_MS)]);
     log.info("the agent leaves for a restart; the WireGuard interface is left as it is");

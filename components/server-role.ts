@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type MonitoringLevel, namespaceOf } from "../monitoring/metrics";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
@@ -10,6 +11,8 @@ export interface ServerRoleArgs {
   readonly fileSystemArn: pulumi.Input<string>;
   readonly registryAccessPointArn: pulumi.Input<string>;
   readonly runtimeAccessPointArn: pulumi.Input<string>;
+  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
+  readonly monitoring: MonitoringLevel;
   readonly tags: Tags;
 }
 
@@ -90,5 +93,23 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    ...sendMetrics(args),
   );
+}
+
+/**
+ * The action knows no resource, and one condition: the namespace. Each cluster has its own, so that no other cluster's alarms can be kept
+ * quiet from here (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html).
+ */
+function sendMetrics({ clusterName, monitoring }: ServerRoleArgs): PolicyStatement[] {
+  if (monitoring === "none") return [];
+  return [
+    {
+      Sid: "SendMetrics",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": namespaceOf(clusterName) } },
+    },
+  ];
 }

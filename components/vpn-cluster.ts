@@ -3,8 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { alarmsUseKey } from "./alarm-topic";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { Monitoring } from "./monitoring";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
@@ -39,6 +41,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
+  /** Where alarms are told; undefined at monitoring level `none`. */
+  readonly alarmTopicArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -60,7 +64,14 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     const storage = new Storage(
       `${name}-storage`,
-      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      {
+        ...common,
+        place,
+        protect,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        keyStatements: args.monitoring === "none" ? [] : [alarmsUseKey(clusterName, place)],
+      },
       inside,
     );
     const bundle = new AgentBundle(
@@ -77,6 +88,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        monitoring: args.monitoring,
       },
       inside,
     );
@@ -124,6 +136,7 @@ export class VpnCluster extends pulumi.ComponentResource {
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
     );
+    this.alarmTopicArn = this.watch(name, args, { ...common, place }, { endpoint, storage, control, servers });
 
     this.clientEndpoint = endpoint.clientEndpoint;
     this.staticIps = pulumi.all([...endpoint.staticIps]);
@@ -148,7 +161,45 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
+      alarmTopicArn: this.alarmTopicArn,
     });
+  }
+
+  /** Alarms and dashboard, where the stack wants them. */
+  private watch(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly storage: Storage;
+      readonly control: ControlFunction;
+      readonly servers: Servers;
+    },
+  ): pulumi.Output<string> | undefined {
+    if (args.monitoring === "none") return undefined;
+    const { control, endpoint, servers, storage } = parts;
+    const [targetGroupArn] = endpoint.targetGroupArns;
+    if (targetGroupArn === undefined) throw new Error("the load balancer has no target group");
+    return new Monitoring(
+      `${name}-monitoring`,
+      {
+        ...args,
+        ...common,
+        level: args.monitoring,
+        keyArn: storage.keyArn,
+        zones: storage.zones,
+        loadBalancerArn: endpoint.loadBalancerArn,
+        targetGroupArn,
+        groupName: servers.groupName,
+        fileSystemId: storage.fileSystemId,
+        functionName: control.functionName,
+        endpoint: endpoint.clientEndpoint,
+        logRetentionDays: args.flowLogRetentionDays,
+        startsAfter: [servers.ready],
+      },
+      { parent: this },
+    ).topicArn;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

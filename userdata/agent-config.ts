@@ -18,6 +18,7 @@ export function renderAgentConfig(args: UserDataArgs): string {
     drainSeconds: args.drainSeconds,
     healthCheckSeconds: args.healthCheckSeconds,
     takeover: args.takeover,
+    monitoring: args.monitoring,
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }

@@ -1,3 +1,5 @@
+import type { MonitoringLevel } from "../monitoring/metrics";
+
 /** Everything a server must know at boot. There is no secret in it: user data is readable by every process on the instance. */
 export interface UserDataArgs {
   readonly cluster: string;
@@ -12,6 +14,8 @@ export interface UserDataArgs {
   readonly healthCheckSeconds: number;
   /** Whether servers take sessions over from each other. */
   readonly takeover: boolean;
+  /** Which metrics servers send to CloudWatch. */
+  readonly monitoring: MonitoringLevel;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

@@ -26,6 +26,7 @@ export const CONFIG: AgentConfig = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
+  monitoring: "none",
 };
 
 /** A client file. */

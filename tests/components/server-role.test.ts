@@ -11,6 +11,7 @@ const build = () =>
         fileSystemArn: "arn:fs",
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
+        monitoring: "full",
         tags: {},
       }),
   );
@@ -67,6 +68,13 @@ test("a server may do exactly this", async () => {
         Action: "elasticfilesystem:ClientWrite",
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": "arn:runtime" } },
+      },
+      {
+        Sid: "SendMetrics",
+        Effect: "Allow",
+        Action: "cloudwatch:PutMetricData",
+        Resource: "*",
+        Condition: { StringEquals: { "cloudwatch:namespace": "wgc/wgc-test" } },
       },
     ],
   });

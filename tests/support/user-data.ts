@@ -12,6 +12,7 @@ export const USER_DATA: UserDataArgs = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
+  monitoring: "none",
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

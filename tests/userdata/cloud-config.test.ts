@@ -86,6 +86,7 @@ test("the agent accepts its configuration and reads what was meant", () => {
     drainSeconds: 20,
     healthCheckSeconds: 5,
     takeover: true,
+    monitoring: "none",
   });
 });
 

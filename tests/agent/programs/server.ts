@@ -27,6 +27,7 @@ export const config = {
   drainSeconds: 2,
   healthCheckSeconds: 5,
   takeover: true,
+  monitoring: "none",
 };
 /** What the control function was told about the cluster. */
 export const CLUSTER: ClusterFile = {

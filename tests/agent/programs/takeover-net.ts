@@ -291,6 +291,7 @@ function configOf(name: string) {
     drainSeconds: 1,
     healthCheckSeconds: 5,
     takeover: true,
+    monitoring: "none",
   };
 }
 

@@ -136,7 +136,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
     );
-    this.alarmTopicArn = this.watch(name, args, { ...common, place }, { endpoint, storage, control, servers });
+    this.alarmTopicArn = this.watch(
+      name,
+      args,
+      { ...common, place },
+      { endpoint, storage, control, servers },
+    );
 
     this.clientEndpoint = endpoint.clientEndpoint;
     this.staticIps = pulumi.all([...endpoint.staticIps]);

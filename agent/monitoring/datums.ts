@@ -79,13 +79,7 @@ export class Datums {
   }
 }
 
-function datum(
-  { name, unit }: AgentMetric,
-  value: number,
-  scope: Scope,
-  zone: string,
-  minute: Date,
-): Datum {
+function datum({ name, unit }: AgentMetric, value: number, scope: Scope, zone: string, minute: Date): Datum {
   return {
     MetricName: name,
     Dimensions: scope === "zone" ? [{ Name: ZONE_DIMENSION, Value: zone }] : [],

@@ -58,7 +58,10 @@ function addTraffic(registry: Registry, source: NetworkMetricsSource): void {
       },
     });
   counterOf("bytes", "Bytes out of the tunnel (received) and into it (sent), since the interface was made");
-  counterOf("packets", "Packets out of the tunnel (received) and into it (sent), since the interface was made");
+  counterOf(
+    "packets",
+    "Packets out of the tunnel (received) and into it (sent), since the interface was made",
+  );
 }
 
 /** Adds how sending to CloudWatch goes. */

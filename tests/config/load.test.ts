@@ -51,6 +51,8 @@ test("an empty stack gets a whole, sound configuration", () => {
       drainSeconds: 20,
       serverKeyRotation: false,
       takeover: true,
+      monitoring: "full",
+      alarmEmail: "",
       controlConcurrency: 5,
       scaleOutCpuPercent: 70,
       scaleInCpuPercent: 30,

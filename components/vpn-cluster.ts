@@ -27,7 +27,7 @@ export interface VpnClusterArgs extends ClusterSettings {
 /**
  * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
  *
- * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ * **Cost**: about $141 a month for three c7g.medium in three zones, before traffic; each part says its own.
  */
 export class VpnCluster extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;

@@ -3,7 +3,7 @@ import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 let plan: Plan;
 beforeAll(async () => {

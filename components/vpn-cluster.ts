@@ -2,15 +2,20 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
+import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { alarmsUseKey } from "./alarm-topic";
+import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { groupName, lifecycleOf } from "./lifecycle";
+import { Monitoring } from "./monitoring";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { Storage } from "./storage";
-import { mergeTags, type Place, type Tags } from "./support";
+import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
 /** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
@@ -25,7 +30,7 @@ export interface VpnClusterArgs extends ClusterSettings {
 /**
  * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
  *
- * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ * **Cost**: about $141 a month for three c7g.medium in three zones, before traffic; each part says its own.
  */
 export class VpnCluster extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
@@ -39,6 +44,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
+  /** Where alarms are told; undefined at monitoring level `none`. */
+  readonly alarmTopicArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -53,6 +60,7 @@ export class VpnCluster extends pulumi.ComponentResource {
 
     const network = new Network(`${name}-network`, { ...args, ...common, place }, inside);
     const { vpcId } = network;
+    const routeTables = [...network.routeTables, ...args.routeTables];
     const endpoint = new Endpoint(
       `${name}-endpoint`,
       { ...args, ...common, vpcId, subnetIds: network.publicSubnetIds },
@@ -60,7 +68,14 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     const storage = new Storage(
       `${name}-storage`,
-      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      {
+        ...common,
+        place,
+        protect,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        keyStatements: args.monitoring === "none" ? [] : [alarmsUseKey(clusterName, place)],
+      },
       inside,
     );
     const bundle = new AgentBundle(
@@ -77,6 +92,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        ...(args.addressing === "routed"
+          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
+          : {}),
+        groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
       },
       inside,
     );
@@ -111,7 +131,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
-        userData: userData(args, storage, bundle),
+        userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[network.vpc, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
@@ -119,10 +139,22 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    if (args.scheduledCapacity.length > 0)
+      new Schedules(
+        `${name}-schedules`,
+        { groupName: servers.groupName, scheduledCapacity: args.scheduledCapacity },
+        inside,
+      );
     new Scaling(
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
+    );
+    this.alarmTopicArn = this.watch(
+      name,
+      args,
+      { ...common, place },
+      { endpoint, storage, control, servers },
     );
 
     this.clientEndpoint = endpoint.clientEndpoint;
@@ -148,7 +180,45 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
+      alarmTopicArn: this.alarmTopicArn,
     });
+  }
+
+  /** Alarms and dashboard, where the stack wants them. */
+  private watch(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly storage: Storage;
+      readonly control: ControlFunction;
+      readonly servers: Servers;
+    },
+  ): pulumi.Output<string> | undefined {
+    if (args.monitoring === "none") return undefined;
+    const { control, endpoint, servers, storage } = parts;
+    const [targetGroupArn] = endpoint.targetGroupArns;
+    if (targetGroupArn === undefined) throw new Error("the load balancer has no target group");
+    return new Monitoring(
+      `${name}-monitoring`,
+      {
+        ...args,
+        ...common,
+        level: args.monitoring,
+        keyArn: storage.keyArn,
+        zones: storage.zones,
+        loadBalancerArn: endpoint.loadBalancerArn,
+        targetGroupArn,
+        groupName: servers.groupName,
+        fileSystemId: storage.fileSystemId,
+        functionName: control.functionName,
+        endpoint: endpoint.clientEndpoint,
+        logRetentionDays: args.flowLogRetentionDays,
+        startsAfter: [servers.ready],
+      },
+      { parent: this },
+    ).topicArn;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */
@@ -179,22 +249,38 @@ function clusterDescription(
   };
 }
 
-function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): pulumi.Output<string> {
+function userData(
+  args: VpnClusterArgs,
+  storage: Storage,
+  bundle: AgentBundle,
+  routeTables: pulumi.Input<readonly RouteTableInput[]>,
+): pulumi.Output<string> {
   const known = pulumi.all([
     storage.fileSystemId,
     storage.registryAccessPoint.id,
     storage.runtimeAccessPoint.id,
     bundle.bucketName,
+    // Servers that masquerade change no routes, and must not be rolled for one.
+    args.addressing === "routed" ? routeTables : [],
   ]);
-  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
+  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket, tables]) =>
     renderUserData({
       ...args,
       cluster: args.clusterName,
       healthCheckSeconds: HEALTH_CHECK.interval,
+      lifecycle: lifecycleOf(args.clusterName),
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,
       agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
+      ...(args.addressing === "routed" ? { routed: routedArgs(args, tables) } : {}),
     }),
   );
+}
+
+type RouteTableInput = { readonly id: pulumi.Input<string>; readonly zone: pulumi.Input<string> };
+
+function routedArgs(args: VpnClusterArgs, routeTables: RoutedArgs["routeTables"]): RoutedArgs {
+  const { routedPrefixes: prefixes, backendPrefixes, clientToClient } = args;
+  return { prefixes, backendPrefixes, clientToClient, routeTables };
 }

@@ -153,6 +153,8 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
     }
     case "awsCalls":
       return lab.awsCalls;
+    case "lifecycleCalls":
+      return lab.lifecycleCalls;
     case "now":
       return performance.now();
     case "gap": {

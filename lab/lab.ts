@@ -9,6 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
 import { AWS_SERVICES, backendAddress, INTERNET } from "./addresses";
+import type { StubCall } from "./aws-stub/auto-scaling";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import type { AwsCall } from "./boot/aws-services";
 import type { BootModel } from "./boot/model";
@@ -17,6 +18,7 @@ import { type Client, ECHO_PORT } from "./client";
 import { LabControl } from "./control";
 import { Group } from "./group";
 import { MetadataService } from "./imds";
+import { AWS_ENVIRONMENT, LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
@@ -45,6 +47,7 @@ export class Lab {
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
+  private readonly hooks: LifecycleHooks;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
   private readonly yard: BootYard | undefined;
@@ -59,15 +62,20 @@ export class Lab {
   ) {
     const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
+    this.hooks = new LifecycleHooks(model);
     if (options.boot) {
       const endpoint = `http://${AWS_SERVICES.address}:${AWS_SERVICES.port}`;
       const { model: boot, image } = options.boot;
-      this.yard = new BootYard({ model, boot, site, network, log, image, endpoint });
+      this.yard = new BootYard({ model, boot, site, network, hooks: this.hooks, log, image, endpoint });
     }
     const stepwise = (place: ServerPlace): Server =>
-      new Server(place, new StepwiseBoot(new Machine(place.name, site), model.userData), network);
+      new Server(
+        place,
+        new StepwiseBoot(new Machine(place.name, site, AWS_ENVIRONMENT), model.userData),
+        network,
+      );
     const make = this.yard ? this.yard.make.bind(this.yard) : stepwise;
-    this.group = new Group(model, make, this.balancer, log);
+    this.group = new Group(model, make, this.balancer, this.hooks, log);
     const machine = this.machine.bind(this);
     this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
     const reachable = (): Server[] =>
@@ -95,6 +103,7 @@ export class Lab {
     const { backendCidr } = this.model;
     await this.startHost("backend", backendCidr, backendAddress(backendCidr));
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
+    await this.hooks.start();
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
@@ -230,7 +239,13 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
+    this.hooks.close();
     this.yard?.close();
+  }
+
+  /** What servers said to the Auto Scaling API, in order. */
+  get lifecycleCalls(): readonly StubCall[] {
+    return this.hooks.calls;
   }
 
   /** What booted servers asked of AWS, in order. */

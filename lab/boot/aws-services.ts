@@ -10,9 +10,8 @@ import {
   type ServerResponse,
 } from "node:http";
 import { AWS_SERVICES } from "../addresses";
+import type { StubAnswer, StubRequest } from "../aws-stub/auto-scaling";
 import { run } from "../process";
-import { answerAutoScaling, type LifecycleCall, type QueryAnswer, refuse } from "./autoscaling";
-import type { BootModel } from "./model";
 import { MOTO_PORT } from "./moto";
 import type { RoleKeys } from "./role-keys";
 
@@ -24,7 +23,6 @@ export interface AwsCall {
   /** Name of the call; of S3 method and path. */
   action: string;
   status: number;
-  lifecycle?: LifecycleCall;
 }
 
 /** An instance that may call. */
@@ -34,11 +32,11 @@ export interface Caller {
 }
 
 export interface ServicesContext {
-  model: BootModel;
+  region: string;
+  /** Answers a request to Auto Scaling. */
+  autoScaling(request: StubRequest): StubAnswer;
   /** Who has the address; nobody who is no instance is answered. */
   caller(address: string): Caller | undefined;
-  /** Ids of all instances of the group. */
-  instances(): string[];
   /** Told about each call once it has been answered. */
   onCall(call: AwsCall): void;
 }
@@ -91,8 +89,12 @@ export class AwsServices {
     const refused = this.refusal(caller, scope, request);
     if (refused) return this.finish(response, call, refused);
     if (scope?.service === "autoscaling") {
-      const answer = answerAutoScaling(this.context.model, form, this.context.instances());
-      return this.finish(response, call, answer);
+      const { method = "", headers } = request;
+      return this.finish(
+        response,
+        call,
+        this.context.autoScaling({ method, headers, body: body.toString() }),
+      );
     }
     this.pass(request, body, response, call);
   }
@@ -102,25 +104,24 @@ export class AwsServices {
     caller: Caller | undefined,
     scope: ReturnType<typeof signatureScope>,
     request: IncomingMessage,
-  ): QueryAnswer | undefined {
+  ): StubAnswer | undefined {
     if (!caller || !scope) return refuse("MissingAuthenticationToken", "the request is not signed", 403);
     if (
       scope.accessKeyId !== caller.keys.accessKeyId ||
       request.headers["x-amz-security-token"] !== caller.keys.token
     )
       return refuse("InvalidClientTokenId", "the security token included in the request is invalid", 403);
-    if (scope.region !== this.context.model.region) {
-      const message = `credential should be scoped to '${this.context.model.region}', not '${scope.region}'`;
+    if (scope.region !== this.context.region) {
+      const message = `credential should be scoped to '${this.context.region}', not '${scope.region}'`;
       return refuse("SignatureDoesNotMatch", message, 403);
     }
     return undefined;
   }
 
-  private finish(response: ServerResponse, call: AwsCall, answer: QueryAnswer): void {
+  private finish(response: ServerResponse, call: AwsCall, answer: StubAnswer): void {
     response.writeHead(answer.status, { "content-type": "text/xml" });
     response.end(answer.body);
-    const lifecycle = answer.call ? { lifecycle: answer.call } : {};
-    this.context.onCall({ ...call, status: answer.status, ...lifecycle });
+    this.context.onCall({ ...call, status: answer.status });
   }
 
   private pass(request: IncomingMessage, body: Buffer, response: ServerResponse, call: AwsCall): void {
@@ -137,6 +138,12 @@ export class AwsServices {
     onward.on("error", () => this.finish(response, call, refuse("ServiceUnavailable", "no answer", 503)));
     onward.end(body);
   }
+}
+
+/** A refusal in the form of AWS's query protocol. */
+function refuse(code: string, message: string, status: number): StubAnswer {
+  const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`;
+  return { status, body: `<ErrorResponse>${error}</ErrorResponse>` };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

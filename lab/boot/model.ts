@@ -1,12 +1,6 @@
 /** What a booted server's surroundings need to know of a plan, beside the lab's model. */
-import type { Plan, PlannedResource } from "../../plan";
+import type { Plan } from "../../plan";
 import { PlanView, record, text } from "../plan-view";
-
-/** A lifecycle hook of the servers' group. */
-export interface LabHook {
-  name: string;
-  transition: string;
-}
 
 export interface BootModel {
   region: string;
@@ -15,8 +9,6 @@ export interface BootModel {
   role: string;
   /** How many hops the metadata service's answers go. */
   hopLimit: number;
-  group: string;
-  hooks: LabHook[];
   instanceType: string;
   image: string;
 }
@@ -29,7 +21,6 @@ export function readBootModel(plan: Plan): BootModel {
   const profile = view
     .all("aws:iam/instanceProfile:InstanceProfile")
     .find((candidate) => candidate.outputs["arn"] === profileArn);
-  const group = view.one("aws:autoscaling/group:Group");
   const [zone = ""] = view.all("aws:ec2/subnet:Subnet").map((subnet) => text(subnet, "availabilityZone"));
   return {
     region: zone.replace(/[a-z]$/, ""),
@@ -37,23 +28,7 @@ export function readBootModel(plan: Plan): BootModel {
     role: profile ? text(profile, "role") : "",
     // The API's default: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html
     hopLimit: Number(record(template.inputs["metadataOptions"])["httpPutResponseHopLimit"] ?? 1),
-    group: text(group, "name"),
-    hooks: [...initialHooks(group), ...laterHooks(view)],
     instanceType: text(template, "instanceType"),
     image: text(template, "imageId"),
   };
-}
-
-function initialHooks(group: PlannedResource): LabHook[] {
-  const hooks = (group.inputs["initialLifecycleHooks"] ?? []) as Record<string, unknown>[];
-  return hooks.map((hook) => ({
-    name: String(hook["name"]),
-    transition: String(hook["lifecycleTransition"]),
-  }));
-}
-
-function laterHooks(view: PlanView): LabHook[] {
-  return view
-    .all("aws:autoscaling/lifecycleHook:LifecycleHook")
-    .map((hook) => ({ name: text(hook, "name"), transition: text(hook, "lifecycleTransition") }));
 }

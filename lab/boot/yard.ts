@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { METADATA_ADDRESS } from "../addresses";
 import type { Group, Log } from "../group";
 import type { BootMetadata } from "../imds-tree";
+import type { LifecycleHooks } from "../lifecycle-hooks";
 import type { Site } from "../machine";
 import type { LabModel } from "../model";
 import { hardwareAddress, type Network } from "../network";
@@ -20,6 +21,7 @@ export interface YardContext {
   boot: BootModel;
   site: Site;
   network: Network;
+  hooks: LifecycleHooks;
   log: Log;
   /** Root file system, emulator, and folder of the lab in each hierarchy of control groups. */
   image: { tree: string; moto: string; cgroup: string };
@@ -36,17 +38,17 @@ export class BootYard {
   constructor(private readonly context: YardContext) {}
 
   /** Starts AWS's services for the group's servers. The metadata service must run already. */
-  async open(group: Pick<Group, "at" | "servers">): Promise<void> {
-    const { model, boot, site, image, log } = this.context;
+  async open(group: Pick<Group, "at">): Promise<void> {
+    const { model, boot, site, image, hooks, log } = this.context;
     await limitHops(boot.hopLimit);
     this.moto = await Moto.start(image.moto, join(site.lab, "moto.log"), model.objects);
     this.services = await AwsServices.start({
-      model: boot,
+      region: boot.region,
+      autoScaling: (request) => hooks.answer(request),
       caller: (address) => {
         const instance = group.at(address)?.place.instance;
         return instance === undefined ? undefined : { instance, keys: this.keysOf(instance) };
       },
-      instances: () => [...group.servers.values()].map(({ place }) => place.instance),
       onCall: (call) => this.calls.push(call),
     });
     log("AWS's services answer (moto, and a stand-in for Auto Scaling)");

@@ -1,3 +1,4 @@
+import type { StubCall } from "../../../lab/aws-stub/auto-scaling";
 import type { AwsCall } from "../../../lab/boot/aws-services";
 import { type BootImage, ensureBootImage } from "../../../lab/boot/image";
 import { readModel } from "../../../lab/model";
@@ -42,6 +43,7 @@ testUnless(
     expect(await s1("systemctl --failed --plain --no-legend")).toBe("");
     expect(await s1("sha256sum /opt/wgc/agent.js | cut -d ' ' -f 1")).toBe(model.objects[0]?.sha256);
     const { servers } = await lab.status();
+    expect(await told(servers[0]?.instance)).toEqual(["CONTINUE"]);
     process.stderr.write(`${servers[0]?.boot.join("\n")}\n`);
   },
   LIMIT,
@@ -115,6 +117,14 @@ testUnless(
   LIMIT,
 );
 
+/** What an instance told the group, as far as it was taken. */
+async function told(instance: string | undefined): Promise<(string | undefined)[]> {
+  const calls = await lab.call<StubCall[]>("lifecycleCalls");
+  return calls
+    .filter((call) => call.instance === instance && call.refused === undefined)
+    .map(({ result }) => result);
+}
+
 /** What a server shows whose boot failed: it never answers a health check, and its units say so. */
 async function expectFailed(name: string): Promise<void> {
   const server = (await lab.status()).servers.find((candidate) => candidate.name === name);
@@ -138,6 +148,8 @@ testUnless(
     const missing = `the agent cannot be fetched from s3://${object?.bucket}/${object?.key}`;
     await expect(lab.fault("scale", { capacity: 2 })).rejects.toThrow(missing);
     await expectFailed("s2");
+    // The group is told at once, with the AWS command line and the role's keys, and does not wait for its hook's time.
+    expect(await told((await lab.status()).servers[1]?.instance)).toEqual(["ABANDON"]);
     await lab.answer("alice");
     const body = `require("fs").readFileSync("/run/lab/s3/${object?.bucket}/${object?.key}")`;
     expect(await inLab(`fetch("${url}", { method: "PUT", body: ${body} })${status}`)).toBe("200\n");

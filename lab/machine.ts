@@ -90,7 +90,7 @@ export class Machine {
     const init = this.init;
     if (!init) return;
     this.init = undefined;
-    init.kill("SIGKILL"); // --kill-child, or nspawn, passes it on to the init of the process namespace
+    init.kill("SIGKILL"); // --kill-child passes it on to the init of the process namespace
     await ended(init);
   }
 

@@ -23,6 +23,7 @@ export interface BootSite extends Site {
 /** How systemd-nspawn ends when the machine has rebooted itself (systemd.service(5), RestartForceExitStatus of its unit). */
 const REBOOTED = 133;
 const POWER_LIMIT_MS = patient(30_000);
+const KILL_LIMIT_MS = patient(20_000);
 const OFF_LIMIT_MS = patient(150_000);
 
 export class BootedMachine extends Machine {
@@ -75,9 +76,16 @@ export class BootedMachine extends Machine {
 
   /** Pulls the plug; resolves when nothing of the machine holds its disk any more. */
   override async kill(): Promise<void> {
-    const pid = this.initPid;
+    if (!this.running) return;
+    const pid = this.pid;
+    // The machine's own init first: with it goes its process namespace. nspawn's end alone does not end it.
+    if (this.on) process.kill(pid, "SIGKILL");
     await super.kill();
-    while (existsSync(`/proc/${pid}`)) await pause(10);
+    const late = performance.now() + KILL_LIMIT_MS;
+    while (existsSync(`/proc/${pid}`)) {
+      if (performance.now() > late) throw new Error(`${this.name} does not end`);
+      await pause(10);
+    }
   }
 
   /** Gives the machine, which must be off, a new disk. */

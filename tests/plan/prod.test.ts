@@ -382,6 +382,7 @@ test("permissions: exactly these statements", () => {
   expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
+    "Allow AlarmsPublishToTopic",
   ]);
   expect(sids(statements(one("aws:s3/bucketPolicy:BucketPolicy")))).toEqual(["Deny DenyClearText"]);
 });

@@ -1,18 +1,26 @@
 import type { Server } from "node:http";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { SessionRecord } from "../registry/sessions";
 import { probeAddress } from "../wireguard/addresses";
+import type { Parameter } from "./aws/query";
 import type { Clock } from "./clock";
 import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
+import { type Health, isSound } from "./health";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle";
+import { addLifecycleMetrics } from "./lifecycle/metrics";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
+import { ClusterLink, type Place } from "./mesh/cluster-link";
+import type { MeshLine } from "./mesh/line";
+import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
 import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
@@ -43,11 +51,20 @@ export interface AgentOptions {
   readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
-  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
-  readonly onDrained?: (reason: string) => void;
+  /** Where lifecycle actions are completed; undefined for a server outside of an Auto Scaling group. */
+  readonly lifecycle?: Pick<LifecycleOptions, "calls" | "settled" | "heartbeatSeconds"> | undefined;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
+  /** The way to the other servers; undefined where this server does not know its own place among them. */
+  readonly cluster?: ClusterOptions | undefined;
+}
+
+/** What speaking to the other servers needs. */
+export interface ClusterOptions {
+  readonly place: Place;
+  readonly line: MeshLine;
+  readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
 }
 
 /** The target group calls a server unhealthy after two failed checks in a row. */
@@ -70,6 +87,9 @@ export class Agent {
   private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
+  /** The other servers; undefined without takeover, and where there is no place among them. */
+  private readonly cluster: ClusterLink | undefined;
+  private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
   private readonly network: NetworkMetrics;
   /** What `/metrics` shows; filled by {@link start}. */
@@ -86,6 +106,7 @@ export class Agent {
       onChange: (scope) => {
         this.reconciler.request(scope);
         this.serverKey.lane?.request(scope);
+        this.cluster?.onClients(scope);
       },
     });
     this.newKeys = new NewKeys({
@@ -102,11 +123,18 @@ export class Agent {
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
       ...(config.takeover ? { sessionsLive: () => this.sessionsLive } : {}),
-      onDrained: (reason) => {
-        log.info({ reason }, "the drain is over; this server may go");
-        options.onDrained?.(reason);
-      },
+      onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
+    this.lifecycle =
+      options.lifecycle &&
+      new Lifecycle({
+        ...options.lifecycle,
+        clock,
+        log,
+        healthy: () => this.watch.health().healthy,
+        sound: () => isSound(this.watch.health()),
+        drained: () => this.drain.report?.over === true,
+      });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.network = new NetworkMetrics({
@@ -131,8 +159,12 @@ export class Agent {
           },
           onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
           dated: (at) => this.clockOffset.heard(at),
+          announce: (holder, records) => this.announce(holder, records),
+          onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
+          onRead: () => this.cluster?.onDirectoryRead(),
         })
       : undefined;
+    this.cluster = this.clusterLink(options);
     this.serverKey = new ServerKey({
       ...options,
       lock,
@@ -147,6 +179,7 @@ export class Agent {
             this.newKeys.observe(peers);
             this.network.observe(peers, "next");
           },
+          announce: (holder, records) => this.announce(holder, records),
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
@@ -189,6 +222,7 @@ export class Agent {
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
         serverKeyProblem: this.serverKey.problem,
+        clusterProblem: this.cluster?.problem,
         clock: this.clockOffset.state,
       }),
     });
@@ -210,7 +244,36 @@ export class Agent {
       healthy: this.watch.health().healthy,
       version: options.version,
       time: new Date(clock.now()).toISOString(),
+      ...(options.cluster === undefined ? {} : { address: options.cluster.place.address }),
     }));
+  }
+
+  private clusterLink({ cluster, ...options }: AgentOptions): ClusterLink | undefined {
+    const { takeover } = this;
+    if (takeover === undefined || cluster === undefined) return undefined;
+    return new ClusterLink({
+      ...options,
+      ...cluster,
+      state: () => {
+        if (this.drain.reason !== undefined) return "draining";
+        return this.watch.health().healthy ? "ready" : "unhealthy";
+      },
+      holder: (publicKey) => takeover.directory.newest(publicKey)?.instance,
+      connected: () => takeover.directory.clients,
+      peer: (publicKey) => this.clients.peer(publicKey),
+      onSessions: (holder, records) => this.told(holder, records),
+    });
+  }
+
+  /** Tells the other servers, and this server's own other interface, which sessions are held here from now on. */
+  private announce(holder: string, records: readonly SessionRecord[]): void {
+    this.cluster?.announce(holder, records);
+    this.told(holder, records);
+  }
+
+  private told(holder: string, records: readonly SessionRecord[]): void {
+    this.takeover?.told(holder, records);
+    this.serverKey.lane?.told(holder, records);
   }
 
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
@@ -221,6 +284,8 @@ export class Agent {
     collectDefaultMetrics({ register: metrics });
     this.network.start(metrics);
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
+    if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
+    if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -235,8 +300,10 @@ export class Agent {
       },
       log,
     );
+    await this.lifecycle?.start();
     await this.clients.start();
     await this.takeover?.start();
+    this.cluster?.start();
     this.clockOffset.start();
     void this.serverKey.start();
     void this.follower.start();
@@ -260,6 +327,11 @@ export class Agent {
     this.record.update();
   }
 
+  /** The metadata service says where the Auto Scaling group wants this instance. */
+  setTarget(state: string | undefined): void {
+    this.lifecycle?.see(state);
+  }
+
   /** Settles when the process may go: see {@link Drain.finished}. */
   get drained(): Promise<void> {
     return this.drain.finished;
@@ -267,6 +339,7 @@ export class Agent {
 
   /** Stops everything except the WireGuard interface, which goes on serving its sessions. */
   async stop(): Promise<void> {
+    this.lifecycle?.stop();
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
@@ -275,6 +348,7 @@ export class Agent {
     this.newKeys.stop();
     await this.serverKey.stop();
     await this.takeover?.stop();
+    await this.cluster?.stop();
     await this.reconciler.stop();
     await this.clients.stop();
     this.options.storage.stop();
@@ -282,12 +356,20 @@ export class Agent {
     this.server?.closeAllConnections();
   }
 
+  /** As the load balancer is told: a server that stands by is in order, and still gets no traffic. */
+  private get health(): Health {
+    const health = this.watch.health();
+    const standby = this.cluster?.standby;
+    if (standby === undefined || !health.healthy) return health;
+    return { ...health, status: "standby", healthy: false, reasons: [standby, ...health.reasons] };
+  }
+
   /** The body of `/healthz`. */
   private report() {
     const { clock, instance, version } = this.options;
     return healthReport(
       {
-        health: this.watch.health(),
+        health: this.health,
         drain: this.drain.report ?? null,
         publicKey: this.serverKey.publicKey,
         applied: this.watch.applied,

@@ -1,4 +1,6 @@
-import { crossFaults, type Fault, initialServers, warningsFor } from "./checks";
+import type { Fault } from "./check";
+import { crossFaults, initialServers, warningsFor } from "./checks";
+import { defaultClientRoutes, routedPrefixesOf } from "./checks-routed";
 import { UserError } from "./errors";
 import { type SettingKey, type Settings, settingsSchema } from "./schema";
 
@@ -51,7 +53,8 @@ export function loadSettings(source: ConfigSource): LoadedConfig {
   const complete: ClusterSettings = {
     ...settings,
     clusterName: settings.clusterName || defaultClusterName(source.stack),
-    clientRoutes: settings.clientRoutes.length > 0 ? settings.clientRoutes : [settings.vpcCidr],
+    clientRoutes: settings.clientRoutes.length > 0 ? settings.clientRoutes : defaultClientRoutes(settings),
+    routedPrefixes: routedPrefixesOf(settings),
     desiredServers: initialServers(settings),
     region: source.values["aws:region"] ?? "",
   };
@@ -72,7 +75,9 @@ function defaultClusterName(stack: string): string {
 }
 
 const show = (value: string): string => (/^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value));
-const set = (key: string, value: string): string => `\n    pulumi config set ${key} ${value}`;
+/** A value with spaces or JSON is quoted for the shell; it has no quotes of that kind itself. */
+const quoted = (value: string): string => (/[\s[{]/.test(value) ? `'${value}'` : value);
+const set = (key: string, value: string): string => `\n    pulumi config set ${key} ${quoted(value)}`;
 
 function fieldProblem(key: SettingKey, value: string, allowed: string): string {
   const example = String(settingsSchema.shape[key].meta()?.["example"] ?? "");

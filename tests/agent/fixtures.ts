@@ -27,6 +27,9 @@ export const CONFIG: AgentConfig = {
   healthCheckSeconds: 5,
   takeover: true,
   monitoring: "none",
+  addressing: "masquerade",
+  topology: "active-active",
+  mesh: { port: 51830 },
 };
 
 /** A client file. */

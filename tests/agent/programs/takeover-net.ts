@@ -292,6 +292,9 @@ function configOf(name: string) {
     healthCheckSeconds: 5,
     takeover: true,
     monitoring: "none",
+    addressing: "masquerade",
+    topology: "active-active",
+    mesh: { port: 51830 },
   };
 }
 

@@ -31,10 +31,10 @@ const FOOT = `
 | \`minServers\`, \`desiredServers\`, \`maxServers\` | in this order; 0 for \`desiredServers\` means \`minServers\` |
 | \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
+| \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
 | \`extraInstanceTypes\` | others than \`instanceType\`, of its architecture, and like it with or without CPU credits |
 | \`warmPoolSize\` | 0 while \`onDemandPercent\` is below 100 or \`extraInstanceTypes\` is set |
 | \`scheduledCapacity\` | sizes in order with each other and with \`minServers\` and \`maxServers\`, none above \`maxServers\` |
-| \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
 | \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
 | \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
 | \`healthPort\` | not the number of \`listenPort\` |

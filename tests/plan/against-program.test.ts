@@ -50,22 +50,6 @@ test("other user data rolls the servers and replaces nothing", async () => {
   ]);
 });
 
-/** The project with one more line in the agent, as after an edit. */
-async function editedAgent(): Promise<Plan> {
-  const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
-  try {
-    const sources = ["agent", "components", "config", "control", "registry", "userdata", "wireguard"];
-    const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
-    for (const part of [...sources, ...files])
-      cpSync(join(root, part), join(copy, part), { recursive: true });
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    appendFileSync(join(copy, "agent", "main.ts"), 'process.title = "edited";\n');
-    return await runPlan({ projectDir: copy, stack: "prod", mode: "resolved", config: {} });
-  } finally {
-    rmSync(copy, { recursive: true });
-  }
-}
-
 test.each([
   [
     "routed addressing",
@@ -95,6 +79,21 @@ test.each([
     expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([[], made]);
   },
 );
+/** The project with one more line in the agent, as after an edit. */
+async function editedAgent(): Promise<Plan> {
+  const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
+  try {
+    const sources = ["agent", "components", "config", "control", "registry", "userdata", "wireguard"];
+    const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
+    for (const part of [...sources, ...files])
+      cpSync(join(root, part), join(copy, part), { recursive: true });
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    appendFileSync(join(copy, "agent", "main.ts"), 'process.title = "edited";\n');
+    return await runPlan({ projectDir: copy, stack: "prod", mode: "resolved", config: {} });
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
 
 test("another agent is a new object beside the old one, and rolls the servers", async () => {
   const { base, edited } = await plans;

@@ -4,7 +4,7 @@ import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 let plan: Plan;
 beforeAll(async () => {
@@ -39,8 +39,12 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 2,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/eventRule:EventRule": 1,
+    "aws:cloudwatch/eventTarget:EventTarget": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 3,
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": 1,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 20,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
     "aws:ec2/internetGateway:InternetGateway": 1,
@@ -74,17 +78,22 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
+    "aws:sns/topic:Topic": 1,
+    "aws:sns/topicPolicy:TopicPolicy": 1,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("86 resources in 11 components");
+  expect(countResources(plan).text).toBe("110 resources in 14 components");
   const own = [
     "AgentBundle",
+    "AlarmTopic",
     "ControlFunction",
     "ControlRole",
     "Endpoint",
+    "LaunchFailures",
+    "Monitoring",
     "Network",
     "Scaling",
     "ServerRole",
@@ -335,6 +344,7 @@ test("permissions: exactly these statements", () => {
     "Allow MountSharedStorage",
     "Allow WriteRecords",
     "Allow CompleteLifecycle",
+    "Allow SendMetrics",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -392,6 +402,7 @@ test("permissions: exactly these statements", () => {
   expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
+    "Allow AlarmsPublishToTopic",
   ]);
   expect(sids(statements(one("aws:s3/bucketPolicy:BucketPolicy")))).toEqual(["Deny DenyClearText"]);
 });
@@ -425,5 +436,5 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(127.65);
+  expect(estimateCost(plan).monthly).toBe(141.06);
 });

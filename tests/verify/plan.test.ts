@@ -11,16 +11,6 @@ const variants = {
   dev: { stack: "dev", config: {} },
   prod: { stack: "prod", config: {} },
   private: { stack: "prod", config: { "wgc:nodeSubnets": "private", "wgc:natGateways": "onePerAz" } },
-  spot: {
-    stack: "prod",
-    config: {
-      "wgc:extraInstanceTypes": "c8g.medium,c7gn.medium",
-      "wgc:onDemandPercent": "50",
-      "wgc:scheduledCapacity":
-        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","desired":3}]',
-    },
-  },
-  warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },
   routed: {
     stack: "prod",
     config: {
@@ -31,6 +21,16 @@ const variants = {
       "wgc:routeTables": "rtb-0123456789abcdef0=us-east-1a",
     },
   },
+  spot: {
+    stack: "prod",
+    config: {
+      "wgc:extraInstanceTypes": "c8g.medium,c7gn.medium",
+      "wgc:onDemandPercent": "50",
+      "wgc:scheduledCapacity":
+        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","desired":3}]',
+    },
+  },
+  warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },
   named: { stack: "dev", config: { "wgc:dnsName": "vpn.example.com", "wgc:dnsZone": "example.com" } },
 } as const;
 const plans = new Map<keyof typeof variants, Promise<Plan>>();

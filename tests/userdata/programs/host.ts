@@ -6,6 +6,8 @@ import net from "node:net";
 export interface Hosts {
   /** Answers on UDP and TCP with the address that it was asked from. */
   serve(address: string, port: number): Promise<void>;
+  /** From where this host was asked since it was last said. */
+  heard(): Promise<string[]>;
   /** Sends one datagram and does not wait. */
   send(from: string, to: string, port: number, localPort?: number): Promise<void>;
   /** Sends one datagram and waits for the answer. */
@@ -23,6 +25,7 @@ export interface Hosts {
 }
 
 const accepted: net.Socket[] = [];
+let askers: string[] = [];
 let dialled: net.Socket | undefined;
 let lines: AsyncIterator<string> | undefined;
 
@@ -44,13 +47,22 @@ async function bound(from: string, localPort = 0): Promise<dgram.Socket> {
 const host: Hosts = {
   async serve(address, port) {
     const udp = await bound(address, port);
-    udp.on("message", (_, asker) => udp.send(asker.address, asker.port, asker.address));
+    udp.on("message", (_, asker) => {
+      askers.push(asker.address);
+      udp.send(asker.address, asker.port, asker.address);
+    });
     const tcp = net.createServer((socket) => {
       accepted.push(socket);
+      askers.push(String(socket.remoteAddress));
       socket.on("error", () => undefined);
       socket.write(`${socket.remoteAddress}\n`);
     });
     await new Promise<void>((resolve) => tcp.listen(port, address, resolve));
+  },
+  async heard() {
+    const all = askers;
+    askers = [];
+    return all;
   },
   async send(from, to, port, localPort) {
     const socket = await bound(from, localPort);

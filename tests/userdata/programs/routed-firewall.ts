@@ -26,11 +26,23 @@ const on = (name: Name): Hosts => {
   return host;
 };
 
-/** Does something that a rule must refuse, and waits until that rule has counted it. */
-async function refused(by: "s" | "o", comment: string, act: () => Promise<unknown>): Promise<void> {
+/** Does something that a rule must refuse: the rule counts it, and those who could have got it have not. */
+async function refused(
+  by: "s" | "o",
+  comment: string,
+  act: () => Promise<unknown>,
+  from: string = HOST.backend,
+  restore: () => Promise<unknown> = async () => undefined,
+): Promise<void> {
   const before = await counted(by, comment);
+  for (const name of ["c", "d", "s"] as const) await on(name).heard();
   await act();
   await until(`${comment} at ${by}`, async () => (await counted(by, comment)) > before);
+  await restore();
+  // What was sent later has come: so would have what was sent before.
+  for (const name of ["c", "d"] as const) await on(name).ask(CLIENT[name], HOST.other, PORT);
+  for (const name of ["c", "d", "s"] as const)
+    assert.ok(!(await on(name).heard()).includes(from), `${comment}: ${name} has heard ${from}`);
 }
 
 /** Counts in the VPC what leaves for the internet with a client's address. */
@@ -86,12 +98,12 @@ async function newConnections(): Promise<void> {
     ["c", "s"],
     ["d", "o"],
   ] as const) {
-    await refused(server, comment, () => on("vpc").knock(HOST.other, CLIENT[client], PORT));
-    await refused(server, comment, () => on("vpc").send(HOST.other, CLIENT[client], PORT));
+    await refused(server, comment, () => on("vpc").knock(HOST.other, CLIENT[client], PORT), HOST.other);
+    await refused(server, comment, () => on("vpc").send(HOST.other, CLIENT[client], PORT), HOST.other);
     // Known as an answer until the server forgets it.
     assert.equal(await on(client).ask(CLIENT[client], HOST.other, PORT, 6000), CLIENT[client]);
     await forget(server);
-    await refused(server, comment, () => on("vpc").send(HOST.other, CLIENT[client], 6000));
+    await refused(server, comment, () => on("vpc").send(HOST.other, CLIENT[client], 6000), HOST.other);
     assert.equal(await on("vpc").dial(HOST.backend, CLIENT[client], PORT), HOST.backend);
     assert.equal(await on("vpc").ask(HOST.backend, CLIENT[client], PORT), HOST.backend);
   }
@@ -117,10 +129,12 @@ async function leaksNothing(): Promise<void> {
 
 async function forged(): Promise<void> {
   for (const address of [CLIENT.d, "10.100.0.99"]) {
-    await at("vpc", "ip", "address", "add", `${address}/32`, "dev", "lo");
-    await refused("s", "forged client address", () => on("vpc").send(address, CLIENT.c, PORT));
-    await refused("s", "forged client address", () => on("vpc").send(address, SERVER.s, PORT));
-    await at("vpc", "ip", "address", "del", `${address}/32`, "dev", "lo");
+    const pretend = async () => {
+      await at("vpc", "ip", "address", "add", `${address}/32`, "dev", "lo");
+      await on("vpc").send(address, CLIENT.c, PORT);
+      await at("vpc", "ip", "address", "del", `${address}/32`, "dev", "lo");
+    };
+    await refused("s", "forged client address", pretend, address);
   }
   step("who pretends to be a client is dropped");
 }
@@ -128,26 +142,39 @@ async function forged(): Promise<void> {
 async function loops(): Promise<void> {
   // Each server takes the other for the holder.
   await holder("c", "s", true);
-  await refused("o", "overlay to overlay", () => on("vpc").send(HOST.backend, CLIENT.c, PORT));
-  await holder("c", "s", false);
+  const act = () => on("vpc").send(HOST.backend, CLIENT.c, PORT);
+  await refused("o", "overlay to overlay", act, HOST.backend, () => holder("c", "s", false));
   step("two servers that take each other for the holder send nothing to and fro");
 }
 
 async function foreign(): Promise<void> {
   const comment = "no member of the mesh";
+  const member = (change: "add" | "delete") =>
+    at("s", "nft", change, "element", "inet", "wgc", "mesh_members", `{ ${ROUTER} }`);
+  const lead = (change: "add" | "del") =>
+    at(
+      "vpc",
+      "sh",
+      "-ec",
+      `ip route ${change} ${CLIENT.c}/32 encap ip id 51820 dst ${SERVER.s} dev wgc-mesh`,
+    );
+  const overlay = async () => {
+    await lead("add");
+    await on("vpc").send(HOST.backend, CLIENT.c, PORT);
+  };
   await overlayIn("vpc");
-  const route = `${CLIENT.c}/32 encap ip id 51820 dst ${SERVER.s} dev wgc-mesh`;
-  await at("vpc", "sh", "-ec", `ip route add ${route}`);
-  await refused("s", comment, () => on("vpc").send(HOST.backend, CLIENT.c, PORT));
-  await refused("s", comment, () => on("vpc").send(ROUTER, SERVER.s, 51830, 51830));
-  // The same packet from the same sender, once it is a member.
-  await at("s", "nft", "add", "element", "inet", "wgc", "mesh_members", `{ ${ROUTER} }`);
-  assert.equal(await on("vpc").ask(HOST.backend, CLIENT.c, PORT), HOST.backend);
   await on("s").serve(SERVER.s, 51830);
-  assert.equal(await on("vpc").ask(ROUTER, SERVER.s, 51830), ROUTER);
-  await at("s", "nft", "delete", "element", "inet", "wgc", "mesh_members", `{ ${ROUTER} }`);
-  await refused("s", comment, () => on("vpc").send(ROUTER, SERVER.s, 51830));
-  await at("vpc", "sh", "-ec", `ip route del ${route}; ip link del wgc-mesh`);
+  await refused("s", comment, overlay, HOST.backend, () => lead("del"));
+  await refused("s", comment, () => on("vpc").send(ROUTER, SERVER.s, 51830, 51830), ROUTER);
+  // The same packets from the same sender, once it is a member.
+  await member("add");
+  await lead("add");
+  assert.equal(await on("vpc").ask(HOST.backend, CLIENT.c, PORT), HOST.backend);
+  await lead("del");
+  assert.equal(await on("vpc").ask(ROUTER, SERVER.s, 51830, 51830), ROUTER);
+  await member("delete");
+  await refused("s", comment, () => on("vpc").send(ROUTER, SERVER.s, 51830, 51830), ROUTER);
+  await at("vpc", "ip", "link", "del", "wgc-mesh");
   step("overlay and mesh take packets from members only, and from none that has left");
 }
 
@@ -161,23 +188,21 @@ async function toServers(): Promise<void> {
      ip rule add priority 1 to 10.100.0.1 iif eth0 table 120; ip rule add priority 2 table local; ip rule del priority 0`,
   );
   await at("vpc", "ip", "route", "add", "10.100.0.1/32", "via", SERVER.o);
-  await refused("s", "overlay to server", () => on("vpc").send(HOST.backend, "10.100.0.1", PORT));
+  // A port that a server opens to everybody.
+  await on("s").serve("10.100.0.1", 51820);
+  await refused("s", "overlay to server", () => on("vpc").send(HOST.backend, "10.100.0.1", 51820));
   step("nothing reaches a server itself through the overlay");
 }
 
 async function clientToClient(): Promise<void> {
   const comment = "client to client";
-  await refused("s", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT));
+  await refused("s", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
   // A server that has lost its filter: the other still refuses.
   await at("s", "nft", "delete table inet wgc");
-  await refused("o", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT));
+  await refused("o", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
   await loadFirewalls({ clientToClient: true });
   assert.equal(await on("c").ask(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
   assert.equal(await on("d").dial(CLIENT.d, CLIENT.c, PORT), CLIENT.d);
-  await refused("s", "forged client address", async () => {
-    await at("vpc", "ip", "address", "add", "10.100.0.99/32", "dev", "lo");
-    await on("vpc").send("10.100.0.99", CLIENT.c, PORT);
-  });
   step("clients reach each other across servers when that is on, and only then");
 }
 

@@ -115,7 +115,17 @@ export async function hostIn(name: Name, program: string): Promise<Hosts> {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   await new Promise((resolve) => child.once("message", resolve));
-  const calls = ["serve", "send", "ask", "dial", "knock", "push", "hear", "reset"] satisfies (keyof Hosts)[];
+  const calls = [
+    "serve",
+    "heard",
+    "send",
+    "ask",
+    "dial",
+    "knock",
+    "push",
+    "hear",
+    "reset",
+  ] satisfies (keyof Hosts)[];
   return Object.fromEntries(
     calls.map((call) => [call, (...args: unknown[]) => ask(child, call, args)]),
   ) as unknown as Hosts;

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as awsx from "@pulumi/awsx";
 import * as pulumi from "@pulumi/pulumi";
+import { type ZonedRouteTable, zonedRouteTables } from "./route-tables";
 import { subnetLayout } from "./subnet-layout";
 import { at, mergeTags, type Place, policy, refuse, type Tags, trust } from "./support";
 
@@ -37,6 +38,8 @@ export class Network extends pulumi.ComponentResource {
   readonly publicSubnetIds: readonly pulumi.Output<string>[];
   /** One private subnet a zone, in zone order. */
   readonly privateSubnetIds: readonly pulumi.Output<string>[];
+  /** The route tables of all subnets: each subnet has its own, so that each zone's may point at a server of that zone. */
+  readonly routeTables: readonly ZonedRouteTable[];
   /** Default routes to the internet exist once this is known; whatever boots with a need for the internet waits for it. */
   readonly vpc: awsx.ec2.Vpc;
 
@@ -74,6 +77,7 @@ export class Network extends pulumi.ComponentResource {
       Array.from({ length: zones }, (_, index) => at(ids, index));
     this.publicSubnetIds = perZone(this.vpc.publicSubnetIds);
     this.privateSubnetIds = perZone(this.vpc.privateSubnetIds);
+    this.routeTables = zonedRouteTables(this.vpc, 2 * zones);
 
     this.addGatewayEndpoint(name, args);
     this.addFlowLogs(name, args);

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type RoutedRightsArgs, routedRights } from "./routed-rights";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
@@ -10,6 +11,8 @@ export interface ServerRoleArgs {
   readonly fileSystemArn: pulumi.Input<string>;
   readonly registryAccessPointArn: pulumi.Input<string>;
   readonly runtimeAccessPointArn: pulumi.Input<string>;
+  /** With routed addressing only. */
+  readonly routed?: RoutedRightsArgs;
   readonly tags: Tags;
 }
 
@@ -90,5 +93,6 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
   );
 }

@@ -3,11 +3,14 @@ import * as pulumi from "@pulumi/pulumi";
 import { isBurstable } from "../config/checks";
 import { BOOT_RETRY_SECONDS } from "../userdata/boot-script";
 import { imageParameter } from "./instance-type";
+import type { MeshArgs } from "./mesh-firewall";
 import { connectServers } from "./server-firewall";
 import { mergeTags, refuse, type Tags } from "./support";
 
-export interface ServersArgs {
+export interface ServersArgs extends MeshArgs {
   readonly clusterName: string;
+  /** Whether all servers serve, or one while the others stand by. Default `active-active`. */
+  readonly topology: "active-active" | "active-passive";
   readonly vpcId: pulumi.Input<string>;
   /** One subnet a zone, all public or all private. */
   readonly subnetIds: readonly pulumi.Input<string>[];
@@ -18,6 +21,8 @@ export interface ServersArgs {
   readonly healthPort: number;
   /** Where traffic of clients may go. Example: `["10.0.0.0/16"]`. */
   readonly clientRoutes: readonly string[];
+  /** Addresses of clients. Example: `10.100.0.0/16`. */
+  readonly tunnelCidr: string;
   readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
   readonly fileSystemSecurityGroupId: pulumi.Input<string>;
   /** Also let the load balancer in at the port after `listenPort`. Default false. */
@@ -200,7 +205,7 @@ export class Servers extends pulumi.ComponentResource {
         desiredCapacity: args.desiredServers,
         vpcZoneIdentifiers: [...args.subnetIds],
         targetGroupArns: [...args.targetGroupArns],
-        healthCheckType: "ELB",
+        ...healthOf(args),
         healthCheckGracePeriod: HEALTH_GRACE_SECONDS,
         defaultInstanceWarmup: WARMUP_SECONDS,
         // A number, not $Latest: a refresh can only roll back to a version that it can name.
@@ -219,12 +224,22 @@ export class Servers extends pulumi.ComponentResource {
         instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
         enabledMetrics: [...GROUP_METRICS],
         metricsGranularity: "1Minute",
-        // A deployment succeeds only when servers answer the load balancer's health check.
-        minElbCapacity: args.minServers,
         waitForCapacityTimeout: "15m",
         tags: Object.entries(tags).map(([key, value]) => ({ key, value, propagateAtLaunch: true })),
       },
       { parent: this, dependsOn: [...bootsAfter], ignoreChanges: ["desiredCapacity"] },
     );
   }
+}
+
+/**
+ * Whose opinion on a server's health the group acts on, and how many the load balancer must find healthy before a deployment succeeds.
+ *
+ * Where one server serves, the others are unhealthy to the load balancer on purpose; a group that acted on it would replace them for ever. So
+ * it asks EC2 alone then, and does not notice an agent that fails on a machine that runs.
+ */
+function healthOf({ topology, minServers }: Pick<ServersArgs, "topology" | "minServers">) {
+  return topology === "active-passive"
+    ? { healthCheckType: "EC2", minElbCapacity: 1 }
+    : { healthCheckType: "ELB", minElbCapacity: minServers };
 }

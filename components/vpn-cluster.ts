@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
+import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
@@ -53,6 +54,7 @@ export class VpnCluster extends pulumi.ComponentResource {
 
     const network = new Network(`${name}-network`, { ...args, ...common, place }, inside);
     const { vpcId } = network;
+    const routeTables = [...network.routeTables, ...args.routeTables];
     const endpoint = new Endpoint(
       `${name}-endpoint`,
       { ...args, ...common, vpcId, subnetIds: network.publicSubnetIds },
@@ -77,6 +79,9 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        ...(args.addressing === "routed"
+          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
+          : {}),
       },
       inside,
     );
@@ -111,7 +116,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
-        userData: userData(args, storage, bundle),
+        userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[network.vpc, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
@@ -179,14 +184,21 @@ function clusterDescription(
   };
 }
 
-function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): pulumi.Output<string> {
+function userData(
+  args: VpnClusterArgs,
+  storage: Storage,
+  bundle: AgentBundle,
+  routeTables: pulumi.Input<readonly RouteTableInput[]>,
+): pulumi.Output<string> {
   const known = pulumi.all([
     storage.fileSystemId,
     storage.registryAccessPoint.id,
     storage.runtimeAccessPoint.id,
     bundle.bucketName,
+    // Servers that masquerade change no routes, and must not be rolled for one.
+    args.addressing === "routed" ? routeTables : [],
   ]);
-  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
+  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket, tables]) =>
     renderUserData({
       ...args,
       cluster: args.clusterName,
@@ -195,6 +207,14 @@ function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): 
       registryAccessPointId,
       runtimeAccessPointId,
       agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
+      ...(args.addressing === "routed" ? { routed: routedArgs(args, tables) } : {}),
     }),
   );
+}
+
+type RouteTableInput = { readonly id: pulumi.Input<string>; readonly zone: pulumi.Input<string> };
+
+function routedArgs(args: VpnClusterArgs, routeTables: RoutedArgs["routeTables"]): RoutedArgs {
+  const { routedPrefixes: prefixes, backendPrefixes, clientToClient } = args;
+  return { prefixes, backendPrefixes, clientToClient, routeTables };
 }

@@ -37,6 +37,7 @@ const FOOT = `
 | \`healthPort\` | not the number of \`listenPort\` |
 | \`dnsName\`, \`dnsZone\` | both or neither, and the name lies in the zone |
 | \`takeover\` | on while \`addressing\` is \`routed\` or \`topology\` is \`active-passive\` |
+| \`crossZone\` | on while \`topology\` is \`active-passive\` |
 | \`routedPrefixes\`, \`backendPrefixes\`, \`clientToClient\`, \`routeTables\` | only while \`addressing\` is \`routed\` |
 | \`routedPrefixes\` | must not overlap \`tunnelCidr\`; inside \`vpcCidr\` or the private ranges 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 |
 | \`backendPrefixes\` | each inside one of \`routedPrefixes\` |

@@ -24,7 +24,9 @@ export function renderAgentConfig(args: UserDataArgs): string {
     mesh: { port: args.meshPort },
     ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
+  // Lists on one line each: user data is limited.
+  const text = JSON.stringify(config, null, 2).replace(/\[[^[\]]*\]/g, (list) => list.replace(/\s+/g, " "));
+  return `${text}\n`;
 }
 
 /** Who may open connections is the firewall's business; the agent need not know it. */

@@ -1,7 +1,7 @@
-import { ServerRole } from "../../components/server-role";
+import { ServerRole, type ServerRoleArgs } from "../../components/server-role";
 import { census, document, make, only } from "./harness";
 
-const build = () =>
+const build = (args: Partial<ServerRoleArgs> = {}) =>
   make(
     () =>
       void new ServerRole("r", {
@@ -12,6 +12,7 @@ const build = () =>
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
         tags: {},
+        ...args,
       }),
   );
 
@@ -70,4 +71,40 @@ test("a server may do exactly this", async () => {
       },
     ],
   });
+});
+
+test("with routed addressing a server may also move routes in the named tables, and turn the check of its cluster's interfaces off", async () => {
+  const routed = {
+    place: { region: "eu-central-1", accountId: "123456789012", partition: "aws" },
+    routeTableIds: ["rtb-1", "rtb-2"],
+  };
+  const statements = async (args: Partial<ServerRoleArgs>) =>
+    document(only(await build(args), "aws:iam/rolePolicy:RolePolicy").inputs.policy).Statement;
+  const before = await statements({});
+  const after = await statements({ routed });
+  expect(after.slice(0, before.length)).toEqual(before);
+  expect(after.slice(before.length)).toEqual([
+    {
+      Sid: "CarryTunnelRange",
+      Effect: "Allow",
+      Action: ["ec2:CreateRoute", "ec2:ReplaceRoute"],
+      Resource: [
+        "arn:aws:ec2:eu-central-1:123456789012:route-table/rtb-1",
+        "arn:aws:ec2:eu-central-1:123456789012:route-table/rtb-2",
+      ],
+    },
+    { Sid: "ReadRoutes", Effect: "Allow", Action: "ec2:DescribeRouteTables", Resource: "*" },
+    {
+      Sid: "ForwardForClients",
+      Effect: "Allow",
+      Action: "ec2:ModifyNetworkInterfaceAttribute",
+      Resource: "arn:aws:ec2:eu-central-1:123456789012:network-interface/*",
+      Condition: {
+        StringEquals: {
+          "aws:ResourceTag/wgc:cluster": "wgc-test",
+          "ec2:Attribute/SourceDestCheck": "false",
+        },
+      },
+    },
+  ]);
 });

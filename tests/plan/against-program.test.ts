@@ -10,6 +10,8 @@ const plans = (async () => ({
   base: await planWith({}),
   tagged: await planWith({ "wgc:tags": "Environment=prod,Owner=network" }),
   drained: await planWith({ "wgc:drainSeconds": "25" }),
+  routed: await planWith({ "wgc:addressing": "routed", "wgc:backendPrefixes": "10.0.32.0/20" }),
+  passive: await planWith({ "wgc:topology": "active-passive" }),
   smaller: await planWith({ "wgc:availabilityZoneCount": "2" }),
 }))();
 
@@ -33,6 +35,36 @@ test("other user data rolls the servers and replaces nothing", async () => {
     ["wgc-servers-template", ["userData"], false],
   ]);
 });
+
+test.each([
+  [
+    "routed addressing",
+    "routed",
+    ["wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
+    ["wgc-servers-overlay-in", "wgc-servers-overlay-out", "wgc-servers-routed-1"],
+  ],
+  ["one active server", "passive", ["wgc-servers-group", "wgc-servers-template"], []],
+] as const)(
+  "switching to %s and back updates in place: storage, endpoint and keys stay as they are",
+  async (_, to, updated, made) => {
+    const { base, [to]: other } = await plans;
+    const named = (from: Plan, into: Plan, wanted: string) =>
+      comparePlans(from, into)
+        .changes.filter(({ action }) => action === wanted)
+        .map(({ name }) => name)
+        .sort();
+    for (const [from, into] of [
+      [base, other],
+      [other, base],
+    ] as const) {
+      expect(named(from, into, "update")).toEqual(updated);
+      expect(named(from, into, "replace")).toEqual([]);
+      expect(comparePlans(from, into).changes.filter(({ danger }) => danger !== undefined)).toEqual([]);
+    }
+    expect([named(base, other, "create"), named(base, other, "delete")]).toEqual([made, []]);
+    expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([[], made]);
+  },
+);
 
 test("another agent is a new object beside the old one, and rolls the servers", async () => {
   const { base } = await plans;

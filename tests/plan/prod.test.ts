@@ -73,12 +73,12 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 6,
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 6,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("84 resources in 11 components");
+  expect(countResources(plan).text).toBe("86 resources in 11 components");
   const own = [
     "AgentBundle",
     "ControlFunction",
@@ -157,6 +157,7 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${balancer} 0.0.0.0/0 udp 51820-51820`,
     `${servers} ${balancer} tcp 8080-8080`,
     `${servers} ${balancer} udp 51820-51820`,
+    `${servers} ${servers} udp 51830-51830`,
     `${files} ${control} tcp 2049-2049`,
     `${files} ${servers} tcp 2049-2049`,
   ]);
@@ -167,6 +168,7 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${servers} 0.0.0.0/0 tcp 443-443`,
     `${servers} 10.0.0.0/16 -1 undefined-undefined`,
     `${servers} ${files} tcp 2049-2049`,
+    `${servers} ${servers} udp 51830-51830`,
   ]);
   const inline = ofType(plan, "aws:ec2/securityGroup:SecurityGroup").map((group) => [
     group.inputs["ingress"],

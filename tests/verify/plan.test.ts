@@ -11,6 +11,16 @@ const variants = {
   dev: { stack: "dev", config: {} },
   prod: { stack: "prod", config: {} },
   private: { stack: "prod", config: { "wgc:nodeSubnets": "private", "wgc:natGateways": "onePerAz" } },
+  routed: {
+    stack: "prod",
+    config: {
+      "wgc:addressing": "routed",
+      "wgc:topology": "active-passive",
+      "wgc:backendPrefixes": "10.0.32.0/20",
+      "wgc:clientToClient": "true",
+      "wgc:routeTables": "rtb-0123456789abcdef0=us-east-1a",
+    },
+  },
   named: { stack: "dev", config: { "wgc:dnsName": "vpn.example.com", "wgc:dnsZone": "example.com" } },
 } as const;
 const plans = new Map<keyof typeof variants, Promise<Plan>>();

@@ -13,6 +13,8 @@ export interface ServerRoleArgs {
   readonly runtimeAccessPointArn: pulumi.Input<string>;
   /** With routed addressing only. */
   readonly routed?: RoutedRightsArgs;
+  /** The servers' group, with a wildcard for the part that AWS makes up. */
+  readonly groupArn: pulumi.Input<string>;
   readonly tags: Tags;
 }
 
@@ -93,6 +95,14 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    // A server says itself when it is ready and when it may end. No condition key tells the instances of a group apart
+    // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html).
+    {
+      Sid: "CompleteLifecycle",
+      Effect: "Allow",
+      Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+      Resource: args.groupArn,
+    },
     ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
   );
 }

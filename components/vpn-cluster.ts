@@ -4,14 +4,16 @@ import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { groupName, lifecycleOf } from "./lifecycle";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { Storage } from "./storage";
-import { mergeTags, type Place, type Tags } from "./support";
+import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
 /** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
@@ -82,6 +84,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         ...(args.addressing === "routed"
           ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
           : {}),
+        groupArn: groupArn(place, groupName(clusterName)),
       },
       inside,
     );
@@ -124,6 +127,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    if (args.scheduledCapacity.length > 0)
+      new Schedules(
+        `${name}-schedules`,
+        { groupName: servers.groupName, scheduledCapacity: args.scheduledCapacity },
+        inside,
+      );
     new Scaling(
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
@@ -203,6 +212,7 @@ function userData(
       ...args,
       cluster: args.clusterName,
       healthCheckSeconds: HEALTH_CHECK.interval,
+      lifecycle: lifecycleOf(args.clusterName),
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { capacitySettings } from "./capacity-settings";
 import {
   flag,
   integer,
@@ -209,6 +210,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
+  ...capacitySettings,
 
   serverKeyRotation: flag({
     default: "false",

@@ -11,6 +11,7 @@ const build = (args: Partial<ServerRoleArgs> = {}) =>
         fileSystemArn: "arn:fs",
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
+        groupArn: "arn:group",
         tags: {},
         ...args,
       }),
@@ -68,6 +69,12 @@ test("a server may do exactly this", async () => {
         Action: "elasticfilesystem:ClientWrite",
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": "arn:runtime" } },
+      },
+      {
+        Sid: "CompleteLifecycle",
+        Effect: "Allow",
+        Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+        Resource: "arn:group",
       },
     ],
   });

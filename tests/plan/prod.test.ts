@@ -204,7 +204,7 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
     maxSize: 9,
     desiredCapacity: 3,
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     launchTemplate: { id: template.id, version: "1" },
     targetGroupArns: [one("aws:lb/targetGroup:TargetGroup").id],
     instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
@@ -323,6 +323,7 @@ test("permissions: exactly these statements", () => {
     "Allow FetchAgent",
     "Allow MountSharedStorage",
     "Allow WriteRecords",
+    "Allow CompleteLifecycle",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -342,6 +343,12 @@ test("permissions: exactly these statements", () => {
     Action: "elasticfilesystem:ClientWrite",
     Resource: fileSystem,
     Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": runtime } },
+  });
+  expect(server[4]).toEqual({
+    Sid: "CompleteLifecycle",
+    Effect: "Allow",
+    Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+    Resource: `arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/${String(one("aws:autoscaling/group:Group").inputs["name"])}`,
   });
   const control = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-control-rights-policy"));
   expect(sids(control)).toEqual([
@@ -398,6 +405,9 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-endpoint-nlb",
     "wgc-storage-efs",
     "wgc-storage-key",
+    "wgc-storage-mount-1",
+    "wgc-storage-mount-2",
+    "wgc-storage-mount-3",
     "wgc-storage-registry",
     "wgc-storage-runtime",
   ]);

@@ -40,7 +40,7 @@ export class Cloud {
       trouble: () => this.behaviour,
       apply: () => this.router.apply(),
       authorize: (instance, call) => authorize(this.model, instance, call),
-      changed: (instance, action) => this.noteChange(instance, action),
+      changed: (instance, form) => this.noteChange(instance, form),
     });
   }
 
@@ -105,15 +105,11 @@ export class Cloud {
     this.service?.close();
   }
 
-  private noteChange(instance: string, action: string): void {
+  private noteChange(instance: string, form: URLSearchParams): void {
     const name = this.vpc.allInterfaces().find((one) => one.instance === instance)?.server ?? instance;
-    if (action === "ModifyNetworkInterfaceAttribute") {
-      this.log(`${name} has its source/destination check switched`);
-      return;
-    }
-    const led = this.routes().filter(({ server }) => server === name);
-    this.log(
-      `${name} leads the tunnel's range in ${[...new Set(led.map(({ zone }) => zone))].join(", ")} to itself`,
-    );
+    const table = this.vpc.table(form.get("RouteTableId") ?? "");
+    const check = form.get("SourceDestCheck.Value") === "true" ? "on" : "off";
+    if (table) this.log(`${name} is the next hop of ${table.zone} (${table.id})`);
+    else this.log(`${name} switched its source/destination check ${check}`);
   }
 }

@@ -27,8 +27,8 @@ export interface ApiContext {
   apply(): Promise<void>;
   /** @throws ApiError when the role of the servers does not allow it. */
   authorize(instance: string, call: Ec2Call): void;
-  /** Told of each call that changed something. */
-  changed(instance: string, action: string): void;
+  /** Told of each call that changed something, with its parameters. */
+  changed(instance: string, form: URLSearchParams): void;
 }
 
 export class ApiService {
@@ -78,7 +78,7 @@ export class ApiService {
     const answer = answerEc2(vpc, body, requestId, (call) => authorize(instance, call));
     if (answer.status === 200 && !read) {
       await apply();
-      changed(instance, new URLSearchParams(body).get("Action") ?? "");
+      changed(instance, new URLSearchParams(body));
     }
     return answer;
   }

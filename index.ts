@@ -25,3 +25,5 @@ export const launchTemplateId = cluster.launchTemplateId;
 export const serverPublicKey = cluster.serverPublicKey;
 /** Name of the function that changes the registry; operators invoke it with their IAM identity. */
 export const controlFunctionName = cluster.controlFunctionName;
+/** The role that operators take, with MFA; none where `wgc:operatorPrincipals` names nobody. */
+export const operatorRoleArn = cluster.operatorRoleArn;

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { SessionLog } from "./session-log";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
@@ -10,6 +11,8 @@ export interface ServerRoleArgs {
   readonly fileSystemArn: pulumi.Input<string>;
   readonly registryAccessPointArn: pulumi.Input<string>;
   readonly runtimeAccessPointArn: pulumi.Input<string>;
+  /** Where operators' sessions are recorded, where there are such. */
+  readonly sessionLog?: Pick<SessionLog, "logGroupArn" | "keyArn"> | undefined;
   readonly tags: Tags;
 }
 
@@ -90,5 +93,29 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    ...(args.sessionLog === undefined ? [] : recordSessions(args.sessionLog)),
   );
+}
+
+/**
+ * The agent of Session Manager records a session with the server's own rights, and takes the session's key from the operator's end
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html). It can add to the
+ * log and not read or shorten it.
+ */
+function recordSessions({
+  logGroupArn,
+  keyArn,
+}: NonNullable<ServerRoleArgs["sessionLog"]>): readonly PolicyStatement[] {
+  return [
+    {
+      Sid: "RecordSessions",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: pulumi.interpolate`${logGroupArn}:*`,
+    },
+    // It looks whether the group is encrypted; the action knows no narrower resource.
+    { Sid: "FindSessionLog", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+    // The key's own policy lets it be used for sessions only.
+    { Sid: "DecryptSessions", Effect: "Allow", Action: "kms:Decrypt", Resource: keyArn },
+  ];
 }

@@ -6,9 +6,11 @@ import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { Network } from "./network";
+import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
+import { SessionLog } from "./session-log";
 import { Storage } from "./storage";
 import { mergeTags, type Place, type Tags } from "./support";
 
@@ -39,6 +41,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
+  /** The role that operators take; undefined where nobody is named. */
+  operatorRoleArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -68,18 +72,6 @@ export class VpnCluster extends pulumi.ComponentResource {
       { ...common, protect, entry: args.agentEntry, outputFolder: args.bundleFolder },
       inside,
     );
-    const role = new ServerRole(
-      `${name}-server`,
-      {
-        ...common,
-        agentBucketArn: bundle.bucketArn,
-        agentKeyPrefix: AGENT_PREFIX,
-        fileSystemArn: storage.fileSystemArn,
-        registryAccessPointArn: storage.registryAccessPoint.arn,
-        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
-      },
-      inside,
-    );
     const control = new ControlFunction(
       `${name}-control`,
       {
@@ -96,6 +88,20 @@ export class VpnCluster extends pulumi.ComponentResource {
         concurrency: args.controlConcurrency,
         logRetentionDays: args.flowLogRetentionDays,
         cluster: clusterDescription(args, endpoint.clientEndpoint),
+      },
+      inside,
+    );
+    const sessionLog = this.operators(name, args, { ...common, place }, control);
+    const role = new ServerRole(
+      `${name}-server`,
+      {
+        ...common,
+        agentBucketArn: bundle.bucketArn,
+        agentKeyPrefix: AGENT_PREFIX,
+        fileSystemArn: storage.fileSystemArn,
+        registryAccessPointArn: storage.registryAccessPoint.arn,
+        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        sessionLog,
       },
       inside,
     );
@@ -148,7 +154,31 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
+      operatorRoleArn: this.operatorRoleArn,
     });
+  }
+
+  /** The operators' role and what their sessions are recorded in; nothing where nobody is named. */
+  private operators(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    control: ControlFunction,
+  ): SessionLog | undefined {
+    const { operatorPrincipals: principals, protect, healthPort } = args;
+    if (principals.length === 0) return undefined;
+    const log = new SessionLog(
+      `${name}-sessions`,
+      { ...common, protect, logRetentionDays: args.flowLogRetentionDays },
+      { parent: this },
+    );
+    const access = new OperatorAccess(
+      `${name}-operators`,
+      { ...common, principals, healthPort, log, controlFunctionArn: control.functionArn },
+      { parent: this },
+    );
+    this.operatorRoleArn = access.roleArn;
+    return log;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

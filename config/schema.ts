@@ -77,7 +77,7 @@ export const settingsSchema = z.strictObject({
   flowLogRetentionDays: numberOf(RETENTION_DAYS, {
     default: "30",
     example: "30",
-    description: "Days to keep VPC flow logs and the control function's log.",
+    description: "Days to keep VPC flow logs, the control function's log and the log of operators' sessions.",
   }),
 
   // The next port is the one of every other generation of the server key.
@@ -213,6 +213,19 @@ export const settingsSchema = z.strictObject({
         "Calls of the control function that run at once, taken out of the account's quota; changes wait for each other anyway. 0 reserves none: accounts keep at least 100 unreserved, so those with a new account's quota (10) need it.",
     },
     [0],
+  ),
+
+  // The trust policy names each of them, and IAM takes 2,048 characters there (IAM quotas).
+  operatorPrincipals: textList(
+    /^(account|arn:aws(-cn|-us-gov)?:iam::\d{12}:(root|user\/[\w+=,.@/-]{1,64}))$/,
+    "ARNs of IAM users like arn:aws:iam::123456789012:user/alice, or the word account",
+    {
+      default: "",
+      example: "account",
+      description:
+        "Who may take the operators' role, with MFA: IAM users by their ARNs, or account for all users of this account whose own policy allows it; empty makes no role. A role cannot be named: its sessions carry no MFA (decision 20).",
+    },
+    12,
   ),
 
   scaleOutCpuPercent: integer(1, 100, {

@@ -288,6 +288,11 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     replace: ["endpoint", "protocol", "topic"],
     source: "sns/topic_subscription.go",
   },
+  "aws:ssm/document:Document": {
+    replace: ["documentType", "name"],
+    source: "ssm/document.go",
+    cloudFormation: "AWS::SSM::Document",
+  },
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {
     replace: ["securityGroupId"],
     source: "ec2/vpc_security_group_egress_rule.go",

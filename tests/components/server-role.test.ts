@@ -1,10 +1,12 @@
+import * as pulumi from "@pulumi/pulumi";
 import { ServerRole } from "../../components/server-role";
 import { census, document, make, only } from "./harness";
 
-const build = () =>
+const build = (sessionLog?: { logGroupArn: pulumi.Output<string>; keyArn: pulumi.Output<string> }) =>
   make(
     () =>
       void new ServerRole("r", {
+        sessionLog,
         clusterName: "wgc-test",
         agentBucketArn: "arn:aws:s3:::bucket",
         agentKeyPrefix: "agent/",
@@ -70,4 +72,19 @@ test("a server may do exactly this", async () => {
       },
     ],
   });
+});
+
+test("where operators have sessions, it adds to their log and takes up their keys, and nothing more", async () => {
+  const log = { logGroupArn: pulumi.output("arn:log"), keyArn: pulumi.output("arn:key") };
+  const { inputs } = only(await build(log), "aws:iam/rolePolicy:RolePolicy");
+  expect(document(inputs.policy).Statement.slice(4)).toEqual([
+    {
+      Sid: "RecordSessions",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: "arn:log:*",
+    },
+    { Sid: "FindSessionLog", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+    { Sid: "DecryptSessions", Effect: "Allow", Action: "kms:Decrypt", Resource: "arn:key" },
+  ]);
 });

@@ -3,7 +3,7 @@ import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 let plan: Plan;
 beforeAll(async () => {
@@ -38,7 +38,7 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 2,
+    "aws:cloudwatch/logGroup:LogGroup": 3,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
@@ -57,10 +57,10 @@ test("how many of what", () => {
     "aws:efs/fileSystemPolicy:FileSystemPolicy": 1,
     "aws:efs/mountTarget:MountTarget": 3,
     "aws:iam/instanceProfile:InstanceProfile": 1,
-    "aws:iam/role:Role": 3,
-    "aws:iam/rolePolicy:RolePolicy": 3,
+    "aws:iam/role:Role": 4,
+    "aws:iam/rolePolicy:RolePolicy": 4,
     "aws:kms/alias:Alias": 1,
-    "aws:kms/key:Key": 1,
+    "aws:kms/key:Key": 2,
     "aws:lambda/function:Function": 1,
     "aws:lambda/invocation:Invocation": 1,
     "aws:lb/listener:Listener": 1,
@@ -73,21 +73,24 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
+    "aws:ssm/document:Document": 4,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 6,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 6,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("84 resources in 11 components");
+  expect(countResources(plan).text).toBe("91 resources in 13 components");
   const own = [
     "AgentBundle",
     "ControlFunction",
     "ControlRole",
     "Endpoint",
     "Network",
+    "OperatorAccess",
     "Scaling",
     "ServerRole",
     "Servers",
+    "SessionLog",
     "Storage",
     "VpnCluster",
   ];
@@ -321,6 +324,9 @@ test("permissions: exactly these statements", () => {
     "Allow FetchAgent",
     "Allow MountSharedStorage",
     "Allow WriteRecords",
+    "Allow RecordSessions",
+    "Allow FindSessionLog",
+    "Allow DecryptSessions",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -369,7 +375,7 @@ test("permissions: exactly these statements", () => {
     { StringNotEquals: { "elasticfilesystem:AccessPointArn": points } },
     { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } },
   ]);
-  expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
+  expect(sids(statements(one("aws:kms/key:Key", "wgc-storage-key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
   ]);
@@ -378,8 +384,11 @@ test("permissions: exactly these statements", () => {
 
 test("storage is encrypted, kept, and reached through one mount target a zone", () => {
   const files = one("aws:efs/fileSystem:FileSystem");
-  expect(files.inputs).toMatchObject({ encrypted: true, kmsKeyId: one("aws:kms/key:Key").outputs["arn"] });
-  expect(one("aws:kms/key:Key").inputs["enableKeyRotation"]).toBe(true);
+  expect(files.inputs).toMatchObject({
+    encrypted: true,
+    kmsKeyId: one("aws:kms/key:Key", "wgc-storage-key").outputs["arn"],
+  });
+  expect(one("aws:kms/key:Key", "wgc-storage-key").inputs["enableKeyRotation"]).toBe(true);
   expect(one("aws:efs/backupPolicy:BackupPolicy").inputs["backupPolicy"]).toEqual({ status: "ENABLED" });
   const zoneOf = new Map(
     ofType(plan, "aws:ec2/subnet:Subnet").map((subnet) => [subnet.id, subnet.inputs["availabilityZone"]]),
@@ -394,6 +403,7 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-endpoint-ip-2",
     "wgc-endpoint-ip-3",
     "wgc-endpoint-nlb",
+    "wgc-sessions-key",
     "wgc-storage-efs",
     "wgc-storage-key",
     "wgc-storage-registry",
@@ -402,5 +412,5 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(127.65);
+  expect(estimateCost(plan).monthly).toBe(128.65);
 });

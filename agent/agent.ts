@@ -1,18 +1,24 @@
 import type { Server } from "node:http";
 import { collectDefaultMetrics } from "prom-client";
+import type { SessionRecord } from "../registry/sessions";
 import { probeAddress } from "../wireguard/addresses";
+import type { Parameter } from "./aws/query";
 import type { Clock } from "./clock";
 import { ClockOffset } from "./clock-offset";
 import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
+import type { Health } from "./health";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
+import { ClusterLink, type Place } from "./mesh/cluster-link";
+import type { MeshLine } from "./mesh/line";
+import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
@@ -47,6 +53,15 @@ export interface AgentOptions {
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
+  /** The way to the other servers; undefined where this server does not know its own place among them. */
+  readonly cluster?: ClusterOptions | undefined;
+}
+
+/** What speaking to the other servers needs. */
+export interface ClusterOptions {
+  readonly place: Place;
+  readonly line: MeshLine;
+  readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
 }
 
 /** The target group calls a server unhealthy after two failed checks in a row. */
@@ -69,6 +84,8 @@ export class Agent {
   private readonly watch: HealthWatch;
   /** Undefined where the stack turned it off. */
   private readonly takeover: Takeover | undefined;
+  /** The other servers; undefined without takeover, and where there is no place among them. */
+  private readonly cluster: ClusterLink | undefined;
   private server: Server | undefined;
 
   constructor(private readonly options: AgentOptions) {
@@ -82,6 +99,7 @@ export class Agent {
       onChange: (scope) => {
         this.reconciler.request(scope);
         this.serverKey.lane?.request(scope);
+        this.cluster?.onClients(scope);
       },
     });
     this.newKeys = new NewKeys({
@@ -120,8 +138,12 @@ export class Agent {
           },
           onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
           dated: (at) => this.clockOffset.heard(at),
+          announce: (holder, records) => this.announce(holder, records),
+          onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
+          onRead: () => this.cluster?.onDirectoryRead(),
         })
       : undefined;
+    this.cluster = this.clusterLink(options);
     this.serverKey = new ServerKey({
       ...options,
       lock,
@@ -133,6 +155,7 @@ export class Agent {
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
           onPeers: (peers) => this.newKeys.observe(peers),
+          announce: (holder, records) => this.announce(holder, records),
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
@@ -173,6 +196,7 @@ export class Agent {
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
         serverKeyProblem: this.serverKey.problem,
+        clusterProblem: this.cluster?.problem,
         clock: this.clockOffset.state,
       }),
     });
@@ -194,7 +218,36 @@ export class Agent {
       healthy: this.watch.health().healthy,
       version: options.version,
       time: new Date(clock.now()).toISOString(),
+      ...(options.cluster === undefined ? {} : { address: options.cluster.place.address }),
     }));
+  }
+
+  private clusterLink({ cluster, ...options }: AgentOptions): ClusterLink | undefined {
+    const { takeover } = this;
+    if (takeover === undefined || cluster === undefined) return undefined;
+    return new ClusterLink({
+      ...options,
+      ...cluster,
+      state: () => {
+        if (this.drain.reason !== undefined) return "draining";
+        return this.watch.health().healthy ? "ready" : "unhealthy";
+      },
+      holder: (publicKey) => takeover.directory.newest(publicKey)?.instance,
+      connected: () => takeover.directory.clients,
+      peer: (publicKey) => this.clients.peer(publicKey),
+      onSessions: (holder, records) => this.told(holder, records),
+    });
+  }
+
+  /** Tells the other servers, and this server's own other interface, which sessions are held here from now on. */
+  private announce(holder: string, records: readonly SessionRecord[]): void {
+    this.cluster?.announce(holder, records);
+    this.told(holder, records);
+  }
+
+  private told(holder: string, records: readonly SessionRecord[]): void {
+    this.takeover?.told(holder, records);
+    this.serverKey.lane?.told(holder, records);
   }
 
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
@@ -203,6 +256,7 @@ export class Agent {
     const metrics = createMetrics(this.metricsSource());
     collectDefaultMetrics({ register: metrics });
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
+    if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -219,6 +273,7 @@ export class Agent {
     );
     await this.clients.start();
     await this.takeover?.start();
+    this.cluster?.start();
     this.clockOffset.start();
     void this.serverKey.start();
     void this.follower.start();
@@ -256,6 +311,7 @@ export class Agent {
     this.newKeys.stop();
     await this.serverKey.stop();
     await this.takeover?.stop();
+    await this.cluster?.stop();
     await this.reconciler.stop();
     await this.clients.stop();
     this.options.storage.stop();
@@ -263,12 +319,20 @@ export class Agent {
     this.server?.closeAllConnections();
   }
 
+  /** As the load balancer is told: a server that stands by is in order, and still gets no traffic. */
+  private get health(): Health {
+    const health = this.watch.health();
+    const standby = this.cluster?.standby;
+    if (standby === undefined || !health.healthy) return health;
+    return { ...health, status: "standby", healthy: false, reasons: [standby, ...health.reasons] };
+  }
+
   /** The body of `/healthz`. */
   private report() {
     const { clock, instance, version } = this.options;
     return healthReport(
       {
-        health: this.watch.health(),
+        health: this.health,
         drain: this.drain.report ?? null,
         publicKey: this.serverKey.publicKey,
         applied: this.watch.applied,

@@ -8,28 +8,57 @@ const port = z.int().min(1).max(65535);
 const cidr = z.string().refine(isCidr, "is not an address range in CIDR form");
 const absolutePath = z.string().startsWith("/", "is not an absolute path");
 
-/** `/etc/wgc/agent.json`, written by user data: everything the agent needs to know about its server. */
-export const agentConfigSchema = z.strictObject({
-  version: z.literal(1),
-  cluster: z.string().min(1),
-  region: z.string().min(1),
-  /** At most 15 characters: the kernel's limit for interface names (IFNAMSIZ). */
-  interface: z.string().regex(/^[A-Za-z0-9_-]{1,15}$/, "is not an interface name"),
-  listenPort: port,
-  healthPort: port,
-  /** 576 is the least an IPv4 link may have (RFC 791). */
-  mtu: z.int().min(576).max(65535),
-  tunnelIpv4: cidr,
-  registryPath: absolutePath,
-  runtimePath: absolutePath,
-  statePath: absolutePath,
-  /** How long a server that was told to stop goes on serving while the load balancer moves its flows. */
-  drainSeconds: z.int().min(0).max(3600),
-  /** Seconds between two health checks of the load balancer: when they stop to come, this server is cut off. */
-  healthCheckSeconds: z.number().positive().max(300),
-  /** Whether servers take sessions over from each other. */
-  takeover: z.boolean(),
+const routed = z.strictObject({
+  /** UDP port of the overlay between servers. */
+  overlayPort: port,
+  /** Towards these clients keep their tunnel addresses. */
+  prefixes: z.array(cidr).min(1),
+  /** The VPC's route tables that carry the tunnel range, each with the zone whose server it shall point at. */
+  routeTables: z.array(
+    z.strictObject({
+      id: z.string().regex(/^rtb-[0-9a-f]{8,17}$/, "is not the id of a route table"),
+      zone: z.string().min(1),
+    }),
+  ),
+  /** Whether clients reach each other. */
+  clientToClient: z.boolean(),
 });
+
+/** `/etc/wgc/agent.json`, written by user data: everything the agent needs to know about its server. */
+export const agentConfigSchema = z
+  .strictObject({
+    version: z.literal(1),
+    cluster: z.string().min(1),
+    region: z.string().min(1),
+    /** At most 15 characters: the kernel's limit for interface names (IFNAMSIZ). */
+    interface: z.string().regex(/^[A-Za-z0-9_-]{1,15}$/, "is not an interface name"),
+    listenPort: port,
+    healthPort: port,
+    /** 576 is the least an IPv4 link may have (RFC 791). */
+    mtu: z.int().min(576).max(65535),
+    tunnelIpv4: cidr,
+    registryPath: absolutePath,
+    runtimePath: absolutePath,
+    statePath: absolutePath,
+    /** How long a server that was told to stop goes on serving while the load balancer moves its flows. */
+    drainSeconds: z.int().min(0).max(3600),
+    /** Seconds between two health checks of the load balancer: when they stop to come, this server is cut off. */
+    healthCheckSeconds: z.number().positive().max(300),
+    /** Whether servers take sessions over from each other. */
+    takeover: z.boolean(),
+    /** Whether packets of clients go on with the server's address or with the client's own. */
+    addressing: z.enum(["masquerade", "routed"]).default("masquerade"),
+    /** Whether all servers serve, or one and the others stand by. */
+    topology: z.enum(["active-active", "active-passive"]).default("active-active"),
+    /** How servers talk to each other: heartbeats and announcements of sessions. */
+    mesh: z.strictObject({ port }),
+    /** There with addressing `routed` and only then. */
+    routed: routed.optional(),
+  })
+  .refine((config) => (config.addressing === "routed") === (config.routed !== undefined), {
+    error: "must be there with addressing routed, and only then",
+    path: ["routed"],
+  });
 
 /** The agent's configuration. */
 export type AgentConfig = z.infer<typeof agentConfigSchema>;

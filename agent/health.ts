@@ -32,6 +32,8 @@ export interface HealthInput {
   readonly takeoverProblem: string | undefined;
   /** What is wrong with the replacement of the server key. */
   readonly serverKeyProblem: string | undefined;
+  /** What is wrong between the servers. */
+  readonly clusterProblem: string | undefined;
   readonly clock: ClockState;
 }
 
@@ -59,7 +61,7 @@ export interface Findings {
 
 /** What `/healthz` says. */
 export interface Health {
-  readonly status: "ok" | "degraded" | "starting" | "draining" | "unhealthy";
+  readonly status: "ok" | "degraded" | "starting" | "draining" | "standby" | "unhealthy";
   readonly healthy: boolean;
   readonly reasons: readonly string[];
   readonly checks: Readonly<Record<string, CheckResult>>;
@@ -157,6 +159,7 @@ export const degradedChecks: readonly Check[] = [
   },
   { name: "takeover", run: ({ takeoverProblem }) => takeoverProblem },
   { name: "serverKey", run: ({ serverKeyProblem }) => serverKeyProblem },
+  { name: "cluster", run: ({ clusterProblem }) => clusterProblem },
   { name: "clock", run: ({ clock }) => clockProblem(clock) },
   { name: "localCopy", run: ({ localCopyError }) => localCopyError },
 ];

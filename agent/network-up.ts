@@ -7,6 +7,7 @@ import { LocalCopy } from "./local-copy";
 import { type Log, messageOf } from "./log";
 import { probeUp } from "./probe-network";
 import { alignCurrent, nextDown, nextUp, publicKeyOf } from "./rotation/next-network";
+import { overlayUp } from "./routed/overlay-network";
 import type { StorageClient } from "./storage-client";
 
 const TOOL_LIMIT_MS = 10_000;
@@ -47,6 +48,7 @@ export async function networkUp(
   );
   if ((await local.next()) === undefined) await nextDown(exec);
   else await nextUp(config, local, create, exec);
+  await overlayUp(config, exec);
   await probeUp(config, expected, create, exec);
   log.info("the probe is up");
 }

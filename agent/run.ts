@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
-import { Agent } from "./agent";
+import { Agent, type ClusterOptions } from "./agent";
+import { RoleCredentials } from "./aws/credentials";
+import { AwsQuery, EC2 } from "./aws/query";
 import { systemClock } from "./clock";
 import type { AgentConfig } from "./config";
 import { wgDevice } from "./device";
@@ -10,10 +12,33 @@ import { exec } from "./exec";
 import { instanceId } from "./identity";
 import { Imds } from "./imds";
 import { LocalCopy } from "./local-copy";
-import { createLog, messageOf } from "./log";
+import { createLog, type Log, messageOf } from "./log";
+import { UdpMeshLine } from "./mesh/line";
+import { placeOf } from "./place";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
+
+/** The way to the other servers; without a place among them this server is one that stands alone. */
+async function clusterOptions(
+  config: AgentConfig,
+  imds: Imds,
+  log: Log,
+): Promise<ClusterOptions | undefined> {
+  if (!config.takeover) return undefined;
+  const place = await placeOf(imds);
+  if (place === undefined) {
+    log.warn("the instance metadata names no address and zone; the other servers are not spoken to");
+    return undefined;
+  }
+  const credentials = new RoleCredentials(imds, systemClock);
+  const ec2 = new AwsQuery({ service: EC2, region: config.region, credentials });
+  return {
+    place,
+    line: new UdpMeshLine(config.mesh.port, systemClock, log),
+    ec2: (action, parameters) => ec2.call(action, parameters),
+  };
+}
 
 /** A restart waits so long for what is still being written; a disk that hangs must not turn it into an outage. */
 const RESTART_LIMIT_MS = 2000;
@@ -61,6 +86,7 @@ export async function run(config: AgentConfig): Promise<void> {
     local,
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
+    cluster: await clusterOptions(config, imds, log),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));

@@ -54,6 +54,10 @@ export interface StorageOperations {
     };
   };
   readClients: { args: { root: string; names: readonly string[] }; result: ReadResult };
+  /** What each server last said about itself. */
+  readNodes: { args: { runtimeRoot: string }; result: readonly NodeFile[] };
+  /** The key of the servers' messages to each other, in base64; made when there is none. */
+  meshKey: { args: { runtimeRoot: string }; result: string };
   writeNode: { args: { runtimeRoot: string; record: NodeFile }; result: null };
   /** New keys of clients that some server has seen used. */
   readUsedKeys: { args: { runtimeRoot: string }; result: readonly string[] };

@@ -4,6 +4,8 @@ import { confirm, markMoved, readConfirmed } from "../registry/confirmed";
 import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson, unlessStale } from "../registry/files";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
+import { meshKey } from "../registry/mesh-key";
+import { readNodes } from "../registry/nodes";
 import {
   type ChangesSince,
   type ClientScan,
@@ -100,6 +102,11 @@ export class StorageWorker {
       await fs.mkdir(dirname(path), { recursive: true });
       await replaceFile(path, toJson(record), { mode: 0o644 });
       return null;
+    },
+    readNodes: ({ runtimeRoot }) => readNodes(runtimeRoot),
+    meshKey: async ({ runtimeRoot }) => {
+      await assertMounted(runtimeRoot);
+      return meshKey(runtimeRoot);
     },
     readUsedKeys: async ({ runtimeRoot }) => [...(await readConfirmed(runtimeRoot))],
     markUsedKeys: async ({ runtimeRoot, publicKeys }) => {

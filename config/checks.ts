@@ -1,29 +1,7 @@
+import { type Check, check, type Fault, NO_HOSTS, when } from "./check";
+import { ROUTED, routedWarnings } from "./checks-routed";
 import { contains, overlaps, parseRange } from "./cidr";
-import type { SettingKey, Settings } from "./schema";
-
-/** One thing that is wrong with a stack's configuration. */
-export interface Fault {
-  readonly key: SettingKey;
-  /** What is wrong and why, completing "wgc:key is VALUE: ...". */
-  readonly problem: string;
-  /** A value that mends it. */
-  readonly mend: string;
-}
-
-/** A check of several settings against each other; it runs only when all of them were valid on their own. */
-interface Check {
-  readonly needs: readonly SettingKey[];
-  readonly run: (settings: Settings) => readonly Fault[];
-}
-
-function check<K extends SettingKey>(
-  needs: readonly K[],
-  run: (settings: Pick<Settings, K>) => readonly Fault[],
-): Check {
-  return { needs, run };
-}
-
-const when = (wrong: boolean, fault: Fault): readonly Fault[] => (wrong ? [fault] : []);
+import type { Settings } from "./schema";
 
 /** The number of servers that a stack starts with. */
 export function initialServers(settings: Pick<Settings, "desiredServers" | "minServers">): number {
@@ -85,9 +63,6 @@ const CAPACITY: readonly Check[] = [
   ),
 ];
 
-/** Ranges that no host has (RFC 6890): "this network", loopback, link-local, and from 224 on multicast and reserved. */
-const NO_HOSTS = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
-
 const unusable = (range: string): string | undefined => NO_HOSTS.find((special) => overlaps(special, range));
 
 const usable = (key: "vpcCidr" | "tunnelCidr", mend: string): Check =>
@@ -119,8 +94,9 @@ const ADDRESSES: readonly Check[] = [
       mend: ["10.100.0.0/16", "172.30.0.0/16"].find((free) => !overlaps(free, vpcCidr)) ?? "10.100.0.0/16",
     }),
   ),
-  check(["clientRoutes", "tunnelCidr", "vpcCidr"], ({ clientRoutes, tunnelCidr, vpcCidr }) => {
-    const inside = clientRoutes.filter((route) => contains(tunnelCidr, route));
+  check(["clientRoutes", "tunnelCidr", "vpcCidr", "clientToClient"], (settings) => {
+    const { clientRoutes, tunnelCidr, vpcCidr, clientToClient } = settings;
+    const inside = clientToClient ? [] : clientRoutes.filter((route) => contains(tunnelCidr, route));
     const others = clientRoutes.filter((route) => !inside.includes(route));
     return when(inside.length > 0, {
       key: "clientRoutes",
@@ -197,7 +173,7 @@ const TIMES: readonly Check[] = [
 
 /** Checks settings against each other, as far as they were valid on their own. */
 export function crossFaults(settings: Partial<Settings>): readonly Fault[] {
-  const all = [...CAPACITY, ...ADDRESSES, ...PLACEMENT, ...TIMES];
+  const all = [...CAPACITY, ...ADDRESSES, ...PLACEMENT, ...TIMES, ...ROUTED];
   const ready = all.filter(({ needs }) => needs.every((key) => settings[key] !== undefined));
   // Each check reads only the keys it needs, and those are there.
   return ready.flatMap(({ run }) => run(settings as Settings));
@@ -229,5 +205,5 @@ export function warningsFor(settings: Settings): readonly string[] {
         "across zones, at $0.02 per GB",
     );
   }
-  return warnings;
+  return [...warnings, ...routedWarnings(settings)];
 }

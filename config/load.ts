@@ -1,4 +1,6 @@
-import { crossFaults, type Fault, initialServers, warningsFor } from "./checks";
+import type { Fault } from "./check";
+import { crossFaults, initialServers, warningsFor } from "./checks";
+import { defaultClientRoutes, routedPrefixesOf } from "./checks-routed";
 import { UserError } from "./errors";
 import { type SettingKey, type Settings, settingsSchema } from "./schema";
 
@@ -51,7 +53,8 @@ export function loadSettings(source: ConfigSource): LoadedConfig {
   const complete: ClusterSettings = {
     ...settings,
     clusterName: settings.clusterName || defaultClusterName(source.stack),
-    clientRoutes: settings.clientRoutes.length > 0 ? settings.clientRoutes : [settings.vpcCidr],
+    clientRoutes: settings.clientRoutes.length > 0 ? settings.clientRoutes : defaultClientRoutes(settings),
+    routedPrefixes: routedPrefixesOf(settings),
     desiredServers: initialServers(settings),
     region: source.values["aws:region"] ?? "",
   };

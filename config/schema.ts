@@ -1,5 +1,16 @@
 import * as z from "zod";
-import { flag, integer, numberOf, oneOf, range, rangeList, tagMap, text, textList } from "./values";
+import {
+  flag,
+  integer,
+  numberOf,
+  oneOf,
+  range,
+  rangeList,
+  routeTableList,
+  tagMap,
+  text,
+  textList,
+} from "./values";
 
 /** Retention times that CloudWatch Logs accepts (PutRetentionPolicy, retentionInDays). */
 const RETENTION_DAYS = [
@@ -13,6 +24,12 @@ const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-
  * (https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html); each range is a rule.
  */
 const RULES_OF_A_GROUP = 60;
+
+/** The servers' own in either direction, at most: HTTPS, NFS, mesh and overlay out; two tunnels, health checks, mesh and overlay in. */
+const RULES_OF_THE_SERVERS = { out: 4, in: 5 };
+
+/** With these and the program's own, at most 8, the servers' rights stay well below what a role's inline policies may have (10,240 characters). */
+const MOST_ROUTE_TABLES = 20;
 
 /** AWS takes 50 tags on a resource; up to six are the program's own, the rest is left to the organisation. */
 const MOST_TAGS = 40;
@@ -128,8 +145,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Addresses inside the tunnel; the first one is the servers', each client gets one. Not changeable after the first deployment.",
   }),
-  // Two outbound rules of the servers' group are HTTPS and NFS.
-  clientRoutes: rangeList(RULES_OF_A_GROUP - 2, {
+  clientRoutes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.out, {
     default: "",
     example: "10.0.0.0/16",
     description:
@@ -201,6 +217,49 @@ export const settingsSchema = z.strictObject({
     example: "true",
     description:
       "Let a server that the load balancer sends a client's packets to start the handshake itself, instead of waiting for the client's timers.",
+  }),
+  meshPort: integer(1024, 65535, {
+    default: "51830",
+    example: "51830",
+    description:
+      "UDP port at which servers tell each other that they live and which clients they hold; among the servers only.",
+  }),
+  topology: oneOf(["active-active", "active-passive"], {
+    default: "active-active",
+    example: "active-active",
+    description:
+      "Whether all servers serve, or one at a time while the others stand by with every client applied; needs takeover.",
+  }),
+
+  addressing: oneOf(["masquerade", "routed"], {
+    default: "masquerade",
+    example: "masquerade",
+    description:
+      "Whether clients reach the VPC with their server's address or with their own. With routed, connections outlive a move to another server, backends can reach clients, and backends' security groups must let tunnelCidr in (operations.md); needs takeover.",
+  }),
+  routedPrefixes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.in, {
+    default: "",
+    example: "10.0.0.0/16",
+    description:
+      "With routed addressing: where clients keep their own address, which must know the way back; empty means the VPC. All else sees the server's address.",
+  }),
+  backendPrefixes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.in, {
+    default: "",
+    example: "10.0.32.0/20",
+    description:
+      "With routed addressing: who may open connections to clients, inside routedPrefixes; empty means nobody.",
+  }),
+  clientToClient: flag({
+    default: "false",
+    example: "true",
+    description:
+      "With routed addressing: let clients reach each other. Clients' routes then contain tunnelCidr unless clientRoutes is set.",
+  }),
+  routeTables: routeTableList(MOST_ROUTE_TABLES, {
+    default: "",
+    example: "rtb-0123456789abcdef0=us-east-1a",
+    description:
+      "With routed addressing: route tables of the VPC besides the program's own that shall carry tunnelCidr to a server, each with the zone of its subnets.",
   }),
 
   controlConcurrency: integer(

@@ -86,26 +86,27 @@ export function range(shortest: number, longest: number, info: Info) {
   );
 }
 
-/** A comma-separated (or JSON) list of texts that one parser accepts, without duplicates. */
-function list(
+/** A comma-separated (or JSON) list of what one parser accepts; no two may have the same key. */
+function list<T>(
   info: Info,
   each: string,
-  parse: (item: string) => Parsed<string>,
+  parse: (item: string) => Parsed<T>,
   most = Number.POSITIVE_INFINITY,
+  keyOf: (value: T) => unknown = (value) => value,
 ) {
   const limit = most === Number.POSITIVE_INFINITY ? "" : `at most ${most} `;
   const allowed = `a comma-separated list of ${limit}${each}${info.default === "" ? ", or empty" : ""}`;
-  return setting<string[]>({ ...info, type: "string", allowed }, (value) => {
+  return setting<T[]>({ ...info, type: "string", allowed }, (value) => {
     const items = splitList(value);
     if (items === undefined) return { problem: allowed };
     if (items.length === 0 && info.default !== "") return { problem: allowed };
     if (items.length > most) return { problem: `${allowed}; there are ${items.length}` };
-    const values: string[] = [];
+    const values: T[] = [];
     for (const item of items) {
       const parsed = parse(item);
       if ("problem" in parsed)
         return { problem: `${allowed}; "${item}" is not: it must be ${parsed.problem}` };
-      if (values.includes(parsed.value))
+      if (values.some((other) => keyOf(other) === keyOf(parsed.value)))
         return { problem: `${allowed}, each once; "${item}" is there twice` };
       values.push(parsed.value);
     }
@@ -127,6 +128,24 @@ export function textList(pattern: RegExp, each: string, info: Info, most?: numbe
     (item) => (pattern.test(item) ? { value: item } : { problem: `one of the ${each}` }),
     most,
   );
+}
+
+/** One of the VPC's route tables and the zone of the subnets that use it. */
+export interface RouteTable {
+  readonly id: string;
+  readonly zone: string;
+}
+
+const ROUTE_TABLE = /^(rtb-[0-9a-f]{8,17})=([a-z]{2}(?:-[a-z]+)+-\d+[a-z])$/;
+
+/** `rtb-...=zone` items, each table once: one with two zones would be pointed at two servers in turns. */
+export function routeTableList(most: number, info: Info) {
+  const each = "rtb-ID=ZONE, like rtb-0123456789abcdef0=us-east-1a";
+  const parse = (item: string): Parsed<RouteTable> => {
+    const [, id, zone] = ROUTE_TABLE.exec(item) ?? [];
+    return id === undefined || zone === undefined ? { problem: each } : { value: { id, zone } };
+  };
+  return list(info, "rtb-ID=ZONE pairs", parse, most, ({ id }) => id);
 }
 
 /** What AWS allows in tags everywhere: letters, spaces, digits and these signs (tag-editor user guide, "Tag naming limits and requirements"). */

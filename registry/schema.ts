@@ -99,6 +99,8 @@ export const nodeFileSchema = z.looseObject({
   healthy: z.boolean(),
   version: z.string(),
   time,
+  /** Where the other servers reach it. */
+  address: z.ipv4().optional(),
 });
 /** The content of `runtime/nodes/<instance>.json`. */
 export type NodeFile = z.infer<typeof nodeFileSchema>;

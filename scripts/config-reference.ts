@@ -31,16 +31,21 @@ const FOOT = `
 | \`minServers\`, \`desiredServers\`, \`maxServers\` | in this order; 0 for \`desiredServers\` means \`minServers\` |
 | \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
-| \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it |
+| \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
 | \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
 | \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
 | \`healthPort\` | not the number of \`listenPort\` |
 | \`dnsName\`, \`dnsZone\` | both or neither, and the name lies in the zone |
+| \`takeover\` | on while \`addressing\` is \`routed\` or \`topology\` is \`active-passive\` |
+| \`routedPrefixes\`, \`backendPrefixes\`, \`clientToClient\`, \`routeTables\` | only while \`addressing\` is \`routed\` |
+| \`routedPrefixes\` | must not overlap \`tunnelCidr\`; inside \`vpcCidr\` or the private ranges 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 |
+| \`backendPrefixes\` | each inside one of \`routedPrefixes\` |
+| \`meshPort\` | not the number of \`listenPort\`, the one after it, \`healthPort\` or 4790 (the overlay); with \`routed\` \`listenPort\` must keep off 4790 as well |
 | \`deregistrationDelaySeconds\` | at least \`drainSeconds\` |
 | \`scaleInCpuPercent\`, \`scaleInNetworkMBps\` | below \`scaleOutCpuPercent\`, \`scaleOutNetworkMBps\` |
 
 Allowed, with a warning: burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
-uses, and fewer servers than zones.
+uses, fewer servers than zones, and \`backendPrefixes\` or \`clientToClient\` without a range of \`clientRoutes\` that leads there.
 
 This page is made by \`npx tsx scripts/config-reference.ts\`; a test fails when it is out of date.
 `;

@@ -1,5 +1,6 @@
+import { OVERLAY } from "../wireguard/overlay";
 import { INTERFACE, PATHS } from "./paths";
-import type { UserDataArgs } from "./types";
+import type { RoutedArgs, UserDataArgs } from "./types";
 
 /** Renders the agent's configuration file. */
 export function renderAgentConfig(args: UserDataArgs): string {
@@ -18,6 +19,15 @@ export function renderAgentConfig(args: UserDataArgs): string {
     drainSeconds: args.drainSeconds,
     healthCheckSeconds: args.healthCheckSeconds,
     takeover: args.takeover,
+    addressing: args.routed === undefined ? "masquerade" : "routed",
+    topology: args.topology,
+    mesh: { port: args.meshPort },
+    ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
   };
   return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** Who may open connections is the firewall's business; the agent need not know it. */
+function routedConfig({ prefixes, routeTables, clientToClient }: RoutedArgs) {
+  return { overlayPort: OVERLAY.port, prefixes, routeTables, clientToClient };
 }

@@ -12,6 +12,11 @@ export interface UserDataArgs {
   readonly healthCheckSeconds: number;
   /** Whether servers take sessions over from each other. */
   readonly takeover: boolean;
+  readonly topology: "active-active" | "active-passive";
+  /** UDP port of the servers' talk with each other. */
+  readonly meshPort: number;
+  /** Clients keep their addresses towards some prefixes; without it they leave with the server's towards all. */
+  readonly routed?: RoutedArgs;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;
@@ -21,4 +26,15 @@ export interface UserDataArgs {
     /** SHA-256 of the agent bundle, 64 hexadecimal digits. */
     readonly sha256: string;
   };
+}
+
+/** What a server must know for routed addressing. */
+export interface RoutedArgs {
+  /** Towards these clients keep their tunnel addresses. */
+  readonly prefixes: readonly string[];
+  /** Who may open connections to clients, inside the prefixes. */
+  readonly backendPrefixes: readonly string[];
+  readonly clientToClient: boolean;
+  /** Route tables that carry the tunnel range to a server, and each one's zone. */
+  readonly routeTables: readonly { readonly id: string; readonly zone: string }[];
 }

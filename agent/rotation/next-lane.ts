@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { SessionRecord } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
 import { INTERFACES, secondPort } from "../../wireguard/generations";
@@ -34,6 +35,8 @@ export interface NextLaneOptions {
   readonly revision: () => number;
   /** Told the peers with each look. */
   readonly onPeers: (peers: readonly Peer[]) => void;
+  /** See the takeover's options. */
+  readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
   /** Tests bring their own. */
   readonly device?: Device | undefined;
 }
@@ -123,6 +126,11 @@ export class NextLane {
   /** Somebody from outside reached this server. */
   heard(): void {
     this.takeover?.heard();
+  }
+
+  /** See {@link Takeover.told}. */
+  told(holder: string, records: readonly SessionRecord[]): void {
+    this.takeover?.told(holder, records);
   }
 
   /** The other interface's peers: a client that shakes hands there again is no longer here. */

@@ -25,6 +25,11 @@ export class SessionDirectory {
   private readonly byIndex = new Map<number, HeldSession[]>();
   private readonly newestOf = new Map<string, HeldSession>();
 
+  /** Public keys of clients with a session anywhere. */
+  get clients(): Iterable<string> {
+    return this.newestOf.keys();
+  }
+
   /** Clients with a session anywhere. */
   get size(): number {
     return this.newestOf.size;
@@ -81,15 +86,17 @@ export class SessionDirectory {
     return { kind: "ignore", reason: newest.length > 0 ? "not a current client" : "newer session" };
   }
 
-  /** Forgets sessions that have ended. */
-  prune(now: number): void {
+  /** Forgets sessions that have ended; returns the public keys of clients that have none any more. */
+  prune(now: number): string[] {
     const ended = now - SESSION_SECONDS * 1000;
     for (const [index, sessions] of this.byIndex) {
       const left = sessions.filter(({ at }) => at >= ended);
       if (left.length === 0) this.byIndex.delete(index);
       else if (left.length < sessions.length) this.byIndex.set(index, left);
     }
-    for (const [publicKey, { at }] of this.newestOf) if (at < ended) this.newestOf.delete(publicKey);
+    const gone = [...this.newestOf].flatMap(([publicKey, { at }]) => (at < ended ? publicKey : []));
+    for (const publicKey of gone) this.newestOf.delete(publicKey);
+    return gone;
   }
 }
 

@@ -46,6 +46,12 @@ export interface TakeoverOptions {
   readonly onRecorded?: ((publicKeys: readonly string[]) => void) | undefined;
   /** Told the time that another server dated a record with. */
   readonly dated?: ((at: number) => void) | undefined;
+  /** Tells the other servers which sessions this one holds from now on, sooner than they read of it. */
+  readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
+  /** Told the clients whose newest session is another one now, or has ended. */
+  readonly onHolders?: ((publicKeys: readonly string[]) => void) | undefined;
+  /** Told once, when all that the storage knows of sessions has been read. */
+  readonly onRead?: (() => void) | undefined;
 }
 
 /** Whether the table still stands is looked at so often; while it does not, it is tried again sooner. */
@@ -182,7 +188,9 @@ export class Takeover {
       this.held.set(publicKey, at);
       this.onTaken(publicKey, this.attempts.answered(publicKey));
     }
-    this.directory.add(this.options.instance, records, clock.now());
+    const changed = this.directory.add(this.options.instance, records, clock.now());
+    this.options.announce?.(this.options.instance, records);
+    this.options.onHolders?.(changed);
     this.store.append(records);
     for (const { publicKey } of confirmed) this.checkHeld(publicKey);
   }
@@ -231,23 +239,33 @@ export class Takeover {
     }
   }
 
+  /** Another server says that it holds these sessions, as its record on the storage will a moment later. */
+  told(holder: string, records: readonly SessionRecord[]): void {
+    if (holder === this.options.instance) return;
+    this.take({ instance: holder, records });
+    this.strays.retry();
+  }
+
   private onNews(news: readonly SessionNews[]): void {
-    const { clock, instance } = this.options;
-    for (const { instance: from, records } of news) {
-      const last = records.at(-1);
-      if (from !== instance && last !== undefined) {
-        this.options.dated?.(last.at);
-        if (this.options.expecting?.() === true)
-          this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
-      }
-      for (const publicKey of this.directory.add(from, records, clock.now())) {
-        if (from !== instance) this.checkHeld(publicKey);
-      }
-    }
+    for (const one of news) this.take(one);
     this.strays.retry();
     if (this.inherited) return;
     this.inherited = true;
-    for (const { instance: from, records } of news) if (from === instance) this.inherit(records);
+    for (const { instance: from, records } of news) if (from === this.options.instance) this.inherit(records);
+    this.options.onRead?.();
+  }
+
+  private take({ instance: from, records }: SessionNews): void {
+    const { clock, instance } = this.options;
+    const last = records.at(-1);
+    if (from !== instance && last !== undefined) {
+      this.options.dated?.(last.at);
+      if (this.options.expecting?.() === true)
+        this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
+    }
+    const changed = this.directory.add(from, records, clock.now());
+    if (from !== instance) for (const publicKey of changed) this.checkHeld(publicKey);
+    this.options.onHolders?.(changed);
   }
 
   private inherited = false;
@@ -324,7 +342,7 @@ export class Takeover {
       this.tableProblem = `the table of sessions cannot be loaded, sessions are not taken over: ${messageOf(error)}`;
       log.error({ problem: this.tableProblem }, "sessions are not taken over");
     }
-    this.directory.prune(clock.now());
+    this.options.onHolders?.(this.directory.prune(clock.now()));
     const pause = this.tableProblem === undefined ? UPKEEP_MS.usual : UPKEEP_MS.broken;
     if (!this.stopped) this.upkeepTimer = clock.after(pause, () => void this.upkeep());
   }

@@ -26,6 +26,9 @@ export const CONFIG: AgentConfig = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
+  addressing: "masquerade",
+  topology: "active-active",
+  mesh: { port: 51830 },
 };
 
 /** A client file. */

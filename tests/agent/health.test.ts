@@ -22,6 +22,7 @@ const good: HealthInput = {
   localCopyError: undefined,
   takeoverProblem: undefined,
   serverKeyProblem: undefined,
+  clusterProblem: undefined,
   clock: { behindMs: 0 },
 };
 const wrong = (change: Partial<typeof good.device & object>) => ({ device: { ...device([]), ...change } });
@@ -68,6 +69,7 @@ test("the list of checks is what it is on purpose", () => {
     "apply",
     "takeover",
     "serverKey",
+    "cluster",
     "clock",
     "localCopy",
   ]);

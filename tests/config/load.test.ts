@@ -52,6 +52,13 @@ test("an empty stack gets a whole, sound configuration", () => {
       drainSeconds: 20,
       serverKeyRotation: false,
       takeover: true,
+      meshPort: 51830,
+      topology: "active-active",
+      addressing: "masquerade",
+      routedPrefixes: [],
+      backendPrefixes: [],
+      clientToClient: false,
+      routeTables: [],
       controlConcurrency: 5,
       scaleOutCpuPercent: 70,
       scaleInCpuPercent: 30,
@@ -103,9 +110,9 @@ test("tags at AWS's limits are taken", () => {
 });
 
 test.each([
-  // A security group takes 60 rules in a direction: the load balancer's has one more, the servers' two more.
+  // A security group takes 60 rules in a direction: the load balancer's has one more, the servers' four more.
   ["clientSourceRanges", 59],
-  ["clientRoutes", 58],
+  ["clientRoutes", 56],
 ] as const)("%s becomes security group rules, of which there may be %i", (key, most) => {
   const ranges = (count: number) =>
     Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`).join(",");

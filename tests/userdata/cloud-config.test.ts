@@ -6,7 +6,7 @@ import { agentConfigSchema } from "../../agent/config";
 import { UserError } from "../../config/errors";
 import { bootFiles, renderUserData, USER_DATA_LIMIT_BYTES, withinLimit } from "../../userdata/render";
 import { CLOUD_INIT, runTool, testWith } from "../support/tool";
-import { USER_DATA } from "../support/user-data";
+import { ROUTED, USER_DATA } from "../support/user-data";
 
 const text = renderUserData(USER_DATA);
 const document = parse(text);
@@ -86,6 +86,28 @@ test("the agent accepts its configuration and reads what was meant", () => {
     drainSeconds: 20,
     healthCheckSeconds: 5,
     takeover: true,
+    addressing: "masquerade",
+    topology: "active-active",
+    mesh: { port: 51830 },
+  });
+});
+
+test("a server with routed addressing is told what it needs for it, and not what is the firewall's", () => {
+  const args = { ...ROUTED, topology: "active-passive", meshPort: 51999 } as const;
+  const rendered = bootFiles(args).find(({ path }) => path === "/etc/wgc/agent.json");
+  expect(agentConfigSchema.parse(JSON.parse(rendered?.content ?? ""))).toMatchObject({
+    addressing: "routed",
+    topology: "active-passive",
+    mesh: { port: 51999 },
+    routed: {
+      overlayPort: 4790,
+      prefixes: ["10.0.0.0/16", "172.20.0.0/16"],
+      routeTables: [
+        { id: "rtb-0aaaaaaaaaaaaaaaa", zone: "eu-central-1a" },
+        { id: "rtb-0bbbbbbbbbbbbbbbb", zone: "eu-central-1b" },
+      ],
+      clientToClient: false,
+    },
   });
 });
 

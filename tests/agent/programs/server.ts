@@ -27,6 +27,9 @@ export const config = {
   drainSeconds: 2,
   healthCheckSeconds: 5,
   takeover: true,
+  addressing: "masquerade",
+  topology: "active-active",
+  mesh: { port: 51830 },
 };
 /** What the control function was told about the cluster. */
 export const CLUSTER: ClusterFile = {

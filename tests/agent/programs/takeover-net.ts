@@ -291,6 +291,9 @@ function configOf(name: string) {
     drainSeconds: 1,
     healthCheckSeconds: 5,
     takeover: true,
+    addressing: "masquerade",
+    topology: "active-active",
+    mesh: { port: 51830 },
   };
 }
 

@@ -1,0 +1,226 @@
+import type { SessionRecord } from "../../registry/sessions";
+import type { PeerSpec } from "../../wireguard/diff";
+import type { Parameter } from "../aws/query";
+import type { Clock } from "../clock";
+import type { AgentConfig } from "../config";
+import type { Exec } from "../exec";
+import type { Log } from "../log";
+import type { Scope } from "../reconcile";
+import { ClientHolders } from "../routed/client-holders";
+import { OverlayRoutes } from "../routed/overlay-routes";
+import { SourceCheck } from "../routed/source-check";
+import { VpcRoutes } from "../routed/vpc-routes";
+import type { StorageClient } from "../storage-client";
+import type { MeshLine } from "./line";
+import { MemberFilter } from "./member-filter";
+import type { Pace } from "./members";
+import { Mesh } from "./mesh";
+import type { MemberState } from "./message";
+import { ACTIVE, holderOf, zoneRole } from "./roles";
+
+/** Where this server is. */
+export interface Place {
+  readonly address: string;
+  readonly zone: string;
+  /** Its network interface as EC2 names it; routes can lead to nothing else. */
+  readonly interfaceId: string | undefined;
+}
+
+/** What the link needs from around it. */
+export interface ClusterLinkOptions {
+  readonly config: AgentConfig;
+  readonly instance: string;
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly storage: Pick<StorageClient, "request">;
+  readonly exec: Exec;
+  readonly line: MeshLine;
+  /** Calls EC2 with this server's role. */
+  readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
+  readonly state: () => MemberState;
+  /** The server that has a client's newest session. */
+  readonly holder: (publicKey: string) => string | undefined;
+  readonly peer: (publicKey: string) => PeerSpec | undefined;
+  /** Keys of all clients with a session anywhere. */
+  readonly connected: () => Iterable<string>;
+  readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
+}
+
+/** Where only announcements depend on it, hearing each other once a second is enough; an owner's death must show within a second. */
+const PACE: Readonly<Record<"calm" | "quick", Pace>> = {
+  calm: { everyMs: 1000, goneMs: 5000, steadyMs: 3000 },
+  quick: { everyMs: 200, goneMs: 1000, steadyMs: 3000 },
+};
+/** The firewall's set of members is written again so often, whoever may have emptied it. */
+const FILTER_MS = 10_000;
+
+/**
+ * This server among the others: who lives, who holds which client, who keeps which route.
+ *
+ * INVARIANTS: everything here may fail, and this server goes on serving its own clients. Roles follow from what was heard; nobody is
+ * asked.
+ */
+export class ClusterLink {
+  readonly mesh: Mesh;
+  readonly overlay: OverlayRoutes | undefined;
+  readonly routes: VpcRoutes | undefined;
+  private readonly holders: ClientHolders | undefined;
+  private readonly sourceCheck: SourceCheck | undefined;
+  private readonly filter: MemberFilter;
+  private owns: readonly string[] = [];
+  private addresses = new Map<string, string>();
+  private filteredAt = Number.NEGATIVE_INFINITY;
+  /** The server that takes traffic, where only one does; undefined while that is not known. */
+  activeServer: string | undefined;
+
+  constructor(private readonly options: ClusterLinkOptions) {
+    const { config, instance, place, clock, log, exec, ec2 } = options;
+    this.mesh = new Mesh({
+      ...options,
+      zone: place.zone,
+      runtimeRoot: config.runtimePath,
+      pace: this.isRouted || this.isPassive ? PACE.quick : PACE.calm,
+      status: () => ({
+        state: options.state(),
+        nextHop: this.sourceCheck === undefined || this.sourceCheck.isOff,
+        owns: [...this.owns],
+      }),
+      onBeat: () => this.beat(),
+    });
+    this.filter = new MemberFilter(exec);
+    if (config.routed === undefined) return;
+    const overlay = new OverlayRoutes(exec, clock, log);
+    this.overlay = overlay;
+    this.holders = new ClientHolders({
+      ...options,
+      instance,
+      addressOf: (other) => this.mesh.members.addressOf(other),
+      lead: (address, server) => void overlay.set(address, server),
+    });
+    if (place.interfaceId === undefined) return;
+    this.sourceCheck = new SourceCheck(place.interfaceId, ec2, clock, log);
+    this.routes = new VpcRoutes({
+      tables: config.routed.routeTables,
+      destination: config.tunnelIpv4,
+      interfaceId: place.interfaceId,
+      call: ec2,
+      clock,
+      log,
+    });
+  }
+
+  start(): void {
+    void this.sourceCheck?.start();
+    this.routes?.start();
+    this.mesh.start();
+  }
+
+  async stop(): Promise<void> {
+    this.mesh.stop();
+    this.routes?.stop();
+    this.sourceCheck?.stop();
+    await this.overlay?.stop();
+  }
+
+  /** Tells the others that this server holds these sessions. */
+  announce(holder: string, records: readonly SessionRecord[]): void {
+    this.mesh.announce(holder, records);
+  }
+
+  /** The newest sessions of these clients are other ones than before. */
+  onHolders(publicKeys: Iterable<string>): void {
+    this.holders?.update(publicKeys);
+  }
+
+  /** All that the storage knows of sessions has been read once. */
+  onDirectoryRead(): void {
+    void this.overlay?.reconcile();
+  }
+
+  /** These clients may have other addresses than before, or may not connect any more. */
+  onClients(scope: Scope): void {
+    this.holders?.update(scope === "everything" ? this.options.connected() : scope);
+  }
+
+  /** Whether this server waits while another one takes the traffic. */
+  get standby(): string | undefined {
+    if (!this.isPassive || this.activeServer === this.options.instance) return undefined;
+    return this.activeServer === undefined
+      ? "standby: the active server is not known yet"
+      : `standby: ${this.activeServer} is active`;
+  }
+
+  /** What is wrong between the servers, as a readable line. */
+  get problem(): string | undefined {
+    const { config, place } = this.options;
+    const noInterface =
+      config.routed !== undefined && place.interfaceId === undefined
+        ? "this server does not know its network interface and cannot be a next hop"
+        : undefined;
+    return (
+      this.mesh.problem ??
+      this.filter.problem ??
+      noInterface ??
+      this.sourceCheck?.problem ??
+      this.overlay?.problem ??
+      this.routes?.problem
+    );
+  }
+
+  private get isRouted(): boolean {
+    return this.options.config.addressing === "routed";
+  }
+
+  private get isPassive(): boolean {
+    return this.options.config.topology === "active-passive";
+  }
+
+  private beat(): void {
+    const { config, instance, clock } = this.options;
+    const candidates = this.mesh.candidates;
+    const roles: string[] = [];
+    if (this.isPassive) {
+      this.activeServer = holderOf(ACTIVE, candidates);
+      if (this.activeServer === instance) roles.push(ACTIVE);
+    }
+    const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));
+    for (const zone of zones) {
+      // With one active server packets go to it straight away: both ways lead through the same server.
+      const owner = this.isPassive ? this.activeServer : holderOf(zoneRole(zone), candidates, zone);
+      if (owner === instance) roles.push(zoneRole(zone));
+    }
+    const contested = candidates.flatMap((one) => (one.instance === instance ? [] : one.owns));
+    this.take(roles, contested);
+    const again = clock.monotonic() - this.filteredAt > FILTER_MS;
+    if (again) this.filteredAt = clock.monotonic();
+    this.follow(again);
+  }
+
+  private take(roles: readonly string[], contested: readonly string[]): void {
+    const isNews = roles.join() !== this.owns.join();
+    this.owns = roles;
+    this.routes?.own(zonesOf(roles), zonesOf(contested));
+    if (!isNews) return;
+    this.options.log.info({ roles }, "this server's roles among the others have changed");
+    this.mesh.hurry();
+  }
+
+  /** Tells the firewall and the overlay where the others are. */
+  private follow(again: boolean): void {
+    const addresses = new Map(this.mesh.members.all.map(({ instance, address }) => [instance, address]));
+    void this.filter.set([...addresses.values()], again);
+    const moved = new Set(
+      [...addresses].flatMap(([instance, address]) =>
+        this.addresses.get(instance) === address ? [] : instance,
+      ),
+    );
+    this.addresses = addresses;
+    if (moved.size > 0) this.holders?.moved(moved);
+  }
+}
+
+function zonesOf(roles: readonly string[]): ReadonlySet<string> {
+  const prefix = zoneRole("");
+  return new Set(roles.flatMap((role) => (role.startsWith(prefix) ? role.slice(prefix.length) : [])));
+}

@@ -1,0 +1,121 @@
+import type { NodeFile } from "../../registry/schema";
+import type { Clock } from "../clock";
+import type { Heartbeat, Message } from "./message";
+import type { Candidate } from "./roles";
+
+/** Another server. */
+export interface Member {
+  readonly instance: string;
+  readonly address: string;
+}
+
+/** How liveness is judged, in milliseconds. */
+export interface Pace {
+  /** Between two heartbeats. */
+  readonly everyMs: number;
+  /** A server that was silent for so long counts as gone. */
+  readonly goneMs: number;
+  /** A server gets roles once it has been heard for so long. */
+  readonly steadyMs: number;
+}
+
+interface Known {
+  readonly instance: string;
+  address: string;
+  /** When its record or its voice last showed that it exists; monotonic. */
+  seenAt: number;
+  epoch: number;
+  number: number;
+  heartbeat: Heartbeat | undefined;
+  heardAt: number;
+  /** Since when it has been heard without a break. */
+  since: number;
+}
+
+/** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
+const FORGET_MS = 60_000;
+/** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
+const CLOCKS_APART_MS = 30_000;
+
+/**
+ * The other servers of the cluster: which there are, by their records on the shared storage and by what they say; and which of them live,
+ * by what they say only.
+ *
+ * INVARIANTS: what is taken in here is authentic already. A heartbeat counts once: numbers only go up, and after a restart the sender's
+ * epoch does. Without the storage everything goes on with those that are known.
+ */
+export class Members {
+  private readonly known = new Map<string, Known>();
+
+  constructor(
+    private readonly self: string,
+    private readonly pace: Pace,
+    private readonly clock: Pick<Clock, "monotonic" | "now">,
+  ) {}
+
+  /** Takes what the servers' records say over. */
+  learn(records: readonly NodeFile[]): void {
+    const now = this.clock.monotonic();
+    for (const { instance, address, time } of records) {
+      if (instance === this.self || address === undefined) continue;
+      const age = this.clock.now() - Date.parse(time);
+      if (age > FORGET_MS) continue;
+      const member = this.at(instance, address);
+      member.seenAt = Math.max(member.seenAt, now - Math.max(0, age));
+      // A record may be older than what the server itself said.
+      if (!this.isHeard(member)) member.address = address;
+    }
+    for (const [instance, { seenAt }] of this.known)
+      if (now - seenAt > FORGET_MS) this.known.delete(instance);
+  }
+
+  /** Takes a heartbeat in; false when it says nothing new. @param address where it came from */
+  hear(message: Message & { body: Heartbeat }, address: string): boolean {
+    const { from, epoch, number, at, body } = message;
+    if (from === this.self || Math.abs(this.clock.now() - at) > CLOCKS_APART_MS) return false;
+    const member = this.at(from, address);
+    const now = this.clock.monotonic();
+    // A server's clock may have been ahead before its restart. After this silence an old message is refused for its date.
+    const isForgotten = now - member.heardAt > CLOCKS_APART_MS;
+    if (!isForgotten && (epoch < member.epoch || (epoch === member.epoch && number <= member.number)))
+      return false;
+    if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
+    Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
+    return true;
+  }
+
+  /** Everybody to speak to. */
+  get all(): readonly Member[] {
+    return [...this.known.values()];
+  }
+
+  /** Where a server can be reached; undefined for one that is not known. */
+  addressOf(instance: string): string | undefined {
+    return this.known.get(instance)?.address;
+  }
+
+  /** The servers that live, without this one. */
+  get live(): readonly Candidate[] {
+    const now = this.clock.monotonic();
+    return [...this.known.values()].flatMap((member) => {
+      const { instance, heartbeat, since } = member;
+      if (heartbeat === undefined || !this.isHeard(member)) return [];
+      const { zone, state, nextHop, owns } = heartbeat;
+      return { instance, zone, state, nextHop, owns, steady: now - since >= this.pace.steadyMs };
+    });
+  }
+
+  private isHeard({ heartbeat, heardAt }: Known): boolean {
+    return heartbeat !== undefined && this.clock.monotonic() - heardAt < this.pace.goneMs;
+  }
+
+  private at(instance: string, address: string): Known {
+    const fresh: Known = {
+      ...{ instance, address, epoch: 0, number: 0, heartbeat: undefined },
+      ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
+    };
+    const member = this.known.get(instance) ?? fresh;
+    this.known.set(instance, member);
+    return member;
+  }
+}

@@ -1,0 +1,155 @@
+import type { SessionRecord } from "../../registry/sessions";
+import type { Clock, Timer } from "../clock";
+import { type Log, messageOf } from "../log";
+import type { StorageClient } from "../storage-client";
+import type { MeshLine } from "./line";
+import { Members, type Pace } from "./members";
+import { type Heartbeat, type Message, open, portions, seal } from "./message";
+import type { Candidate } from "./roles";
+
+/** What the mesh needs. */
+export interface MeshOptions {
+  readonly instance: string;
+  readonly zone: string;
+  readonly runtimeRoot: string;
+  readonly pace: Pace;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly storage: Pick<StorageClient, "request">;
+  readonly line: MeshLine;
+  /** How this server is now. */
+  readonly status: () => Omit<Heartbeat, "kind" | "zone">;
+  /** Another server holds these sessions from now on. */
+  readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
+  /** Called with each beat: somebody may have come, gone or changed. */
+  readonly onBeat: () => void;
+}
+
+/** Each server's records are read so often; the others are heard at once. */
+const LOOK_MS = 5000;
+/** A datagram may be lost: it is said again. Who misses all of them reads the directory on the shared storage. */
+const REPEAT_MS = [15, 60] as const;
+
+/**
+ * What the servers of a cluster tell each other directly: that they live, and whose sessions they hold.
+ *
+ * INVARIANTS: nothing counts that was not made with the cluster's key. Late, repeated and missing messages are harmless: sessions have
+ * an order of their own (directory.ts), heartbeats are numbered. Nothing waits for the storage; without its key the mesh is silent.
+ */
+export class Mesh {
+  readonly members: Members;
+  readonly stats = { sent: 0, received: 0, refused: 0, announced: 0 };
+  private readonly epoch: number;
+  private readonly began: number;
+  private number = 0;
+  private key: Buffer | undefined;
+  private readonly timers = new Map<string, Timer>();
+  private stopped = false;
+  private storageProblem: string | undefined = "the mesh key has not been read yet";
+
+  constructor(private readonly options: MeshOptions) {
+    const { clock, instance, pace, line } = options;
+    this.epoch = clock.now();
+    this.began = clock.monotonic();
+    this.members = new Members(instance, pace, clock);
+    line.onDatagram((datagram, address) => this.take(datagram, address));
+  }
+
+  start(): void {
+    void this.repeat("look", LOOK_MS, () => this.look());
+    void this.repeat("beat", this.options.pace.everyMs, () => this.beat());
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const timer of this.timers.values()) timer.cancel();
+    this.options.line.close();
+  }
+
+  /** Why the others cannot be spoken to; undefined when they can. */
+  get problem(): string | undefined {
+    return this.options.line.problem ?? (this.key === undefined ? this.storageProblem : undefined);
+  }
+
+  /** All servers that live, this one included; it is steady once it would know of all the others that they are. */
+  get candidates(): readonly Candidate[] {
+    const { instance, zone, pace, clock, status } = this.options;
+    const steady = clock.monotonic() - this.began >= pace.steadyMs + pace.goneMs;
+    return [{ instance, zone, steady, ...status() }, ...this.members.live];
+  }
+
+  /** Tells everybody, at once and twice more, that this server holds these sessions. */
+  announce(holder: string, records: readonly SessionRecord[]): void {
+    if (records.length === 0) return;
+    this.stats.announced += records.length;
+    const say = () => {
+      for (const part of portions(records)) this.send({ kind: "sessions", holder, records: part });
+    };
+    say();
+    for (const ms of REPEAT_MS) this.options.clock.after(ms, () => !this.stopped && say());
+  }
+
+  /** Says at once how this server is, because that has changed. */
+  hurry(): void {
+    this.say();
+  }
+
+  private async repeat(name: string, ms: number, work: () => void | Promise<void>): Promise<void> {
+    await work();
+    if (this.stopped) return;
+    this.timers.set(
+      name,
+      this.options.clock.after(ms, () => void this.repeat(name, ms, work)),
+    );
+  }
+
+  private beat(): void {
+    this.options.onBeat();
+    this.say();
+  }
+
+  private say(): void {
+    const { status, zone } = this.options;
+    this.send({ kind: "heartbeat", zone, ...status() });
+  }
+
+  private send(body: Message["body"]): void {
+    if (this.key === undefined || this.stopped) return;
+    const { instance, clock, line } = this.options;
+    this.number++;
+    const message = { from: instance, epoch: this.epoch, number: this.number, at: clock.now(), body };
+    const datagram = seal(message, this.key);
+    for (const { address } of this.members.all) {
+      line.send(datagram, address);
+      this.stats.sent++;
+    }
+  }
+
+  private take(datagram: Buffer, address: string): void {
+    const message = this.key === undefined ? undefined : open(datagram, this.key);
+    if (message === undefined) {
+      this.stats.refused++;
+      return;
+    }
+    const { body, from } = message;
+    if (from === this.options.instance) return;
+    this.stats.received++;
+    if (body.kind === "heartbeat") this.members.hear({ ...message, body }, address);
+    else if (body.holder === from || body.holder.startsWith(`${from}.`))
+      this.options.onSessions(body.holder, body.records);
+  }
+
+  /** Reads the key, which an operator may have removed so that there is a new one, and who is there. */
+  private async look(): Promise<void> {
+    const { storage, runtimeRoot, log } = this.options;
+    try {
+      const key = Buffer.from(await storage.request("meshKey", { runtimeRoot }), "base64");
+      if (this.key?.equals(key) !== true) log.info("the servers' mesh key is known");
+      this.key = key;
+      this.members.learn(await storage.request("readNodes", { runtimeRoot }));
+      this.storageProblem = undefined;
+    } catch (error) {
+      this.storageProblem = `the mesh key cannot be read: ${messageOf(error)}`;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import * as z from "zod";
+import { parseSessions, renderSession, type SessionRecord } from "../../registry/sessions";
+
+/** How a server is, as it tells the others. */
+export const MEMBER_STATES = ["ready", "unhealthy", "draining"] as const;
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+const heartbeatSchema = z.object({
+  kind: z.literal("heartbeat"),
+  state: z.enum(MEMBER_STATES),
+  zone: z.string().min(1).max(64),
+  /** Whether the network lets it pass packets on that are not its own. */
+  nextHop: z.boolean(),
+  /** Roles that it holds: routes of zones, or being the active server. */
+  owns: z.array(z.string().max(64)).max(64),
+});
+/** What a server says a few times a second. */
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+const sessionsSchema = z.object({
+  kind: z.literal("sessions"),
+  /** Which of the server's interfaces they are at, as the session records name it. */
+  holder: z.string().min(1).max(128),
+  /** As the session logs have them (registry/sessions.ts). */
+  records: z.string().transform(parseSessions),
+});
+/** Sessions that a server holds from now on. */
+export type Announcement = z.output<typeof sessionsSchema>;
+
+const messageSchema = z.object({
+  from: z.string().min(1).max(128),
+  /** When the sender's process began (milliseconds of its wall clock): a restarted server counts from 1 again. */
+  epoch: z.int().min(0),
+  number: z.int().min(1),
+  /** The sender's wall clock in milliseconds. */
+  at: z.int().min(0),
+  body: z.discriminatedUnion("kind", [heartbeatSchema, sessionsSchema]),
+});
+/** One datagram between two servers. */
+export type Message = z.output<typeof messageSchema>;
+
+const MAGIC = Buffer.from("WGC1");
+const MAC_BYTES = 32;
+const HEAD_BYTES = MAGIC.length + MAC_BYTES;
+
+/** Records in one datagram: with 65 bytes each it stays below 1280 bytes, which every path passes (RFC 8200). */
+const RECORDS_IN_A_MESSAGE = 14;
+
+/** Records in parts that fit into a datagram each. */
+export function portions(records: readonly SessionRecord[]): SessionRecord[][] {
+  return Array.from({ length: Math.ceil(records.length / RECORDS_IN_A_MESSAGE) }, (_, part) =>
+    records.slice(part * RECORDS_IN_A_MESSAGE, (part + 1) * RECORDS_IN_A_MESSAGE),
+  );
+}
+
+/** A message as it goes over the network: magic, HMAC-SHA-256 (RFC 2104) over the rest, the rest as JSON. It is authentic, not secret. */
+export function seal(message: Message, key: Buffer): Buffer {
+  const { body } = message;
+  const written =
+    body.kind === "sessions" ? { ...body, records: body.records.map(renderSession).join("") } : body;
+  const text = Buffer.from(JSON.stringify({ ...message, body: written }), "utf8");
+  return Buffer.concat([MAGIC, macOf(text, key), text]);
+}
+
+/** The message in a datagram; undefined for anything that no holder of the key made. Never throws. */
+export function open(datagram: Buffer, key: Buffer): Message | undefined {
+  if (datagram.length <= HEAD_BYTES || !datagram.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  const text = datagram.subarray(HEAD_BYTES);
+  if (!timingSafeEqual(datagram.subarray(MAGIC.length, HEAD_BYTES), macOf(text, key))) return undefined;
+  try {
+    return messageSchema.safeParse(JSON.parse(text.toString("utf8"))).data;
+  } catch {
+    return undefined; // another version of the agent may speak otherwise
+  }
+}
+
+function macOf(text: Buffer, key: Buffer): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}

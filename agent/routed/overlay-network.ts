@@ -1,0 +1,30 @@
+import { OVERLAY } from "../../wireguard/overlay";
+import type { AgentConfig } from "../config";
+import type { Exec } from "../exec";
+import { OVERLAY_ROUTES } from "./overlay-routes";
+
+const options = { timeoutMs: 10_000 };
+
+/**
+ * Makes the overlay's device and the rule that leads packets for clients into its table. Safe to repeat.
+ *
+ * VXLAN with the generic protocol extension carries IP packets without an Ethernet header: there is nothing to resolve and nothing to
+ * flood. Plain VXLAN would need a hardware address for each server, and drops as looped what has the device's own.
+ */
+export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> {
+  const { routed, tunnelIpv4, mtu } = config;
+  if (routed === undefined) return;
+  const name = OVERLAY.interface;
+  const links = await exec("ip", ["-oneline", "link", "show", "type", "vxlan"], options);
+  if (!new RegExp(`\\b${name}:`).test(links)) {
+    const kind = ["type", "vxlan", "gpe", "external", "dstport", String(routed.overlayPort), "nolearning"];
+    await exec("ip", ["link", "add", "dev", name, ...kind], options);
+  }
+  // The tunnel's MTU: whoever sends more is told so by the first server, and nothing is cut into pieces on the way to the second.
+  await exec("ip", ["link", "set", "dev", name, "mtu", String(mtu), "up"], options);
+  const { rulePriority, table } = OVERLAY_ROUTES;
+  const rules = await exec("ip", ["-4", "rule", "show"], options);
+  if (rules.includes(`${rulePriority}:`)) return;
+  const rule = ["priority", String(rulePriority), "to", tunnelIpv4, "lookup", String(table)];
+  await exec("ip", ["-4", "rule", "add", ...rule], options);
+}

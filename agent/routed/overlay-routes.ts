@@ -1,0 +1,136 @@
+import { OVERLAY } from "../../wireguard/overlay";
+import type { Exec } from "../exec";
+import { type Log, messageOf } from "../log";
+
+/** The table with the routes to clients at other servers, the rule that leads there, and the network's number in the packets. */
+export const OVERLAY_ROUTES = { table: 119, rulePriority: 1190, id: 51820 } as const;
+
+const LIMIT_MS = 30_000;
+const RETRY_MS = 1000;
+
+/**
+ * Routes to clients that other servers hold: one for each address, by a lightweight tunnel to that server (ip-route(8), `encap ip`). In a
+ * table of their own, so that the routes of this server's own interfaces stay as they are.
+ *
+ * INVARIANTS: one run of the tools at a time; what is asked for meanwhile is joined into the next one, so a change costs what it changes,
+ * however many clients there are. After a failure, and at the start, the table is read anew before anything is assumed about it.
+ */
+export class OverlayRoutes {
+  private readonly wanted = new Map<string, string>();
+  private readonly changed = new Set<string>();
+  /** What the table has; undefined while that is not known. */
+  private have: Map<string, string> | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  /** Why the last change failed; undefined when it did not. */
+  problem: string | undefined;
+  readonly stats = { changes: 0, errors: 0 };
+
+  constructor(
+    private readonly exec: Exec,
+    private readonly clock: { after(ms: number, callback: () => void): unknown },
+    private readonly log: Log,
+  ) {}
+
+  /** Addresses with a route. */
+  get size(): number {
+    return this.wanted.size;
+  }
+
+  /** Leads an address (with its length) to a server, or (undefined) leaves it to this server's own routes. Settles when that is so, or failed. */
+  set(address: string, server: string | undefined): Promise<void> {
+    if (this.wanted.get(address) === server) return this.running ?? Promise.resolve();
+    if (server === undefined) this.wanted.delete(address);
+    else this.wanted.set(address, server);
+    this.changed.add(address);
+    return this.flush();
+  }
+
+  /** Makes the table what is wanted, whatever it holds: what an agent before this one left goes. */
+  reconcile(): Promise<void> {
+    this.have = undefined;
+    return this.flush();
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.running ?? Promise.resolve();
+  }
+
+  private flush(): Promise<void> {
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    await undefined; // what is asked for in the same turn goes together
+    while (!this.stopped && (this.changed.size > 0 || this.have === undefined)) {
+      try {
+        await this.write();
+        this.problem = undefined;
+      } catch (error) {
+        this.have = undefined;
+        this.stats.errors++;
+        if (this.problem === undefined)
+          this.log.error(
+            { problem: messageOf(error) },
+            "routes to clients at other servers cannot be changed",
+          );
+        this.problem = `routes to clients at other servers cannot be changed: ${messageOf(error)}`;
+        this.clock.after(RETRY_MS, () => !this.stopped && void this.flush());
+        return;
+      }
+    }
+  }
+
+  private async write(): Promise<void> {
+    const isKnown = this.have !== undefined;
+    const have = this.have ?? (await this.read());
+    const changed = isKnown ? [...this.changed] : [...new Set([...have.keys(), ...this.wanted.keys()])];
+    this.changed.clear();
+    const lines: string[] = [];
+    for (const address of changed) {
+      const server = this.wanted.get(address);
+      if (server === have.get(address)) continue;
+      lines.push(server === undefined ? removal(address) : route(address, server));
+      if (server === undefined) have.delete(address);
+      else have.set(address, server);
+    }
+    this.stats.changes += lines.length;
+    // A route that is gone already is no reason to leave the others out.
+    if (lines.length > 0)
+      await this.exec("ip", ["-force", "-batch", "-"], {
+        timeoutMs: LIMIT_MS,
+        stdin: `${lines.join("\n")}\n`,
+      });
+    this.have = have;
+  }
+
+  private async read(): Promise<Map<string, string>> {
+    const text = await this.exec("ip", ["-4", "route", "show", "table", String(OVERLAY_ROUTES.table)], {
+      timeoutMs: LIMIT_MS,
+    }).catch((error: unknown) => {
+      if (/FIB table does not exist/.test(messageOf(error))) return ""; // nothing was ever put into it
+      throw error;
+    });
+    return parseRoutes(text);
+  }
+}
+
+function route(address: string, server: string): string {
+  const { id, table } = OVERLAY_ROUTES;
+  return `route replace ${address} encap ip id ${id} dst ${server} dev ${OVERLAY.interface} table ${table}`;
+}
+
+const removal = (address: string): string => `route del ${address} table ${OVERLAY_ROUTES.table}`;
+
+/** Address and server of each route as `ip route show` prints them. */
+export function parseRoutes(text: string): Map<string, string> {
+  const routes = new Map<string, string>();
+  for (const [, address = "", server = ""] of text.matchAll(/^([\d./]+) .*?encap ip .*?dst ([\d.]+) /gm))
+    routes.set(address.includes("/") ? address : `${address}/32`, server);
+  return routes;
+}

@@ -1,0 +1,182 @@
+import { AwsError, type Parameter } from "../aws/query";
+import type { Clock, Timer } from "../clock";
+import { type Log, messageOf } from "../log";
+
+/** What is needed to keep the VPC's routes. */
+export interface VpcRoutesOptions {
+  readonly tables: readonly { readonly id: string; readonly zone: string }[];
+  /** The tunnel's range. */
+  readonly destination: string;
+  /** This server's network interface. */
+  readonly interfaceId: string;
+  readonly call: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random?: () => number;
+}
+
+interface Table {
+  readonly id: string;
+  readonly zone: string;
+  wanted: boolean;
+  /** Whether the route is known to lead here. */
+  settled: boolean;
+  contested: boolean;
+  working: boolean;
+  failures: number;
+  problem: string | undefined;
+  timer: Timer | undefined;
+}
+
+const BACKOFF_MS = { first: 250, longest: 10_000 } as const;
+/** What AWS refuses is not refused a second later for another reason; an operator mends it. */
+const REFUSED_MS = 60_000;
+const AUDIT_MS = 60_000;
+
+/**
+ * Makes the VPC's routes to the tunnel's range lead to this server, for the zones that it owns.
+ *
+ * INVARIANTS: one call at a time for a table. A route is replaced, never removed: without an owner it leads to the last one. Two
+ * servers that both believe to own a table only replace each other's route, and any live server is a right next hop; whoever
+ * owns it in the end replaces it once more when the other one has given in.
+ */
+export class VpcRoutes {
+  private readonly tables: readonly Table[];
+  private audit: Timer | undefined;
+  private stopped = false;
+  readonly stats = { replaced: 0, failed: 0, throttled: 0, lastMs: undefined as number | undefined };
+
+  constructor(private readonly options: VpcRoutesOptions) {
+    this.tables = options.tables.map((table) => ({
+      ...table,
+      ...{ wanted: false, settled: false, contested: false, working: false },
+      ...{ failures: 0, problem: undefined, timer: undefined },
+    }));
+  }
+
+  start(): void {
+    this.audit = this.options.clock.after(AUDIT_MS, () => void this.look());
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.audit?.cancel();
+    for (const { timer } of this.tables) timer?.cancel();
+  }
+
+  /**
+   * Tells which zones' routes are this server's to keep.
+   *
+   * @param contested zones that another live server believes to keep as well: its call may come after this server's
+   */
+  own(zones: ReadonlySet<string>, contested: ReadonlySet<string> = new Set()): void {
+    for (const table of this.tables) {
+      const wanted = zones.has(table.zone);
+      if (contested.has(table.zone)) table.contested = true;
+      else if (table.contested) {
+        table.contested = false;
+        table.settled = false;
+        if (wanted && table.wanted) void this.work(table);
+      }
+      if (wanted === table.wanted) continue;
+      table.wanted = wanted;
+      table.settled = false;
+      table.problem = undefined;
+      table.timer?.cancel();
+      if (wanted) void this.work(table);
+    }
+  }
+
+  /** Why a route that this server should have does not lead here. */
+  get problem(): string | undefined {
+    return this.tables.find(({ problem }) => problem !== undefined)?.problem;
+  }
+
+  /** Tables that this server keeps, and those of them whose route is known to lead here. */
+  get counts(): { readonly owned: number; readonly settled: number } {
+    const owned = this.tables.filter(({ wanted }) => wanted);
+    return { owned: owned.length, settled: owned.filter(({ settled }) => settled).length };
+  }
+
+  private async work(table: Table): Promise<void> {
+    if (table.working) return; // it looks again when it is done
+    table.working = true;
+    try {
+      while (!this.stopped && table.wanted && !table.settled) {
+        const began = this.options.clock.monotonic();
+        await this.replace(table);
+        if (!table.wanted) break;
+        table.settled = true;
+        table.failures = 0;
+        table.problem = undefined;
+        this.stats.replaced++;
+        this.stats.lastMs = this.options.clock.monotonic() - began;
+        this.options.log.info({ table: table.id, ms: Math.round(this.stats.lastMs) }, "the route leads here");
+      }
+    } catch (error) {
+      this.onFailure(table, error);
+    } finally {
+      table.working = false;
+    }
+  }
+
+  private async replace({ id }: Table): Promise<void> {
+    const { call, destination, interfaceId } = this.options;
+    const parameters = {
+      RouteTableId: id,
+      DestinationCidrBlock: destination,
+      NetworkInterfaceId: interfaceId,
+    };
+    try {
+      await call("ReplaceRoute", parameters);
+    } catch (error) {
+      // A table that never had the route: "There is no route defined for ... in the route table".
+      if (!(error instanceof AwsError) || !/^Invalid(Route\.NotFound|ParameterValue)$/.test(error.code))
+        throw error;
+      await call("CreateRoute", parameters);
+    }
+  }
+
+  private onFailure(table: Table, error: unknown): void {
+    const { clock, log, random = Math.random } = this.options;
+    if (this.stopped || !table.wanted) return;
+    this.stats.failed++;
+    const isPassing = error instanceof AwsError && (error.retryable || error.code === "RouteAlreadyExists");
+    if (error instanceof AwsError && /Limit|Throttl/.test(error.code)) this.stats.throttled++;
+    const wait = isPassing
+      ? Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** table.failures) * (0.5 + random() / 2)
+      : REFUSED_MS;
+    table.failures++;
+    table.problem = `the route of ${table.id} does not lead here: ${messageOf(error)}`;
+    log.warn({ problem: table.problem, retryInMs: Math.round(wait) }, "a route cannot be replaced");
+    table.timer = clock.after(wait, () => void this.work(table));
+  }
+
+  /** Whether the routes are as this server made them: a deployment or a person may have changed them. */
+  private async look(): Promise<void> {
+    const { call, clock, destination, interfaceId, log } = this.options;
+    const mine = this.tables.filter(({ wanted, settled }) => wanted && settled);
+    try {
+      for (const table of mine) {
+        const xml = await call("DescribeRouteTables", { RouteTableId: [table.id] });
+        if (!table.wanted || targetOf(xml, destination) === interfaceId) continue;
+        table.settled = false;
+        void this.work(table);
+      }
+    } catch (error) {
+      log.warn({ problem: messageOf(error) }, "the routes cannot be looked at");
+    }
+    if (!this.stopped) this.audit = clock.after(AUDIT_MS, () => void this.look());
+  }
+}
+
+/** The network interface that a table's route to a range leads to, in the answer of DescribeRouteTables. */
+export function targetOf(xml: string, destination: string): string | undefined {
+  const items = xml.match(/<item>(?:(?!<item>)[\s\S])*?<\/item>/g) ?? [];
+  const route = items.find((item) =>
+    item.includes(`<destinationCidrBlock>${destination}</destinationCidrBlock>`),
+  );
+  return route === undefined
+    ? undefined
+    : /<networkInterfaceId>([^<]*)<\/networkInterfaceId>/.exec(route)?.[1];
+}

@@ -1,0 +1,213 @@
+import type { AgentConfig } from "../../../agent/config";
+import { ClusterLink } from "../../../agent/mesh/cluster-link";
+import type { MeshLine } from "../../../agent/mesh/line";
+import type { MemberState } from "../../../agent/mesh/message";
+import type { NodeFile } from "../../../registry/schema";
+import { FakeClock } from "../fake-clock";
+import { CONFIG, key, silent } from "../fixtures";
+
+const ROUTED: Partial<AgentConfig> = {
+  addressing: "routed",
+  routed: {
+    overlayPort: 4790,
+    prefixes: ["10.0.0.0/16"],
+    clientToClient: false,
+    routeTables: [
+      { id: "rtb-0000000a", zone: "a" },
+      { id: "rtb-0000000b", zone: "b" },
+    ],
+  },
+};
+const ALICE = key(9);
+
+/** A cluster of servers, one network and one VPC. */
+class World {
+  readonly clock = new FakeClock();
+  readonly ears = new Map<string, (datagram: Buffer, from: string) => void>();
+  readonly cut = new Set<string>();
+  readonly vpc = new Map<string, string>([
+    ["rtb-0000000a", "eni-0"],
+    ["rtb-0000000b", "eni-0"],
+  ]);
+  readonly stored: NodeFile[] = [];
+  private readonly meshKey = Buffer.alloc(32, 3).toString("base64");
+
+  server(number: number, zone: string, config: Partial<AgentConfig>) {
+    const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
+    const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
+    const state: { is: MemberState; holder: string | undefined } = { is: "ready", holder: undefined };
+    const answers: Record<string, () => unknown> = {
+      meshKey: () => this.meshKey,
+      readNodes: () => this.stored,
+    };
+    const time = new Date(this.clock.now()).toISOString();
+    this.stored.push({
+      schema: 1,
+      instance,
+      revision: 1,
+      peers: 0,
+      healthy: true,
+      version: "1",
+      time,
+      address,
+    });
+    const link = new ClusterLink({
+      config: { ...CONFIG, ...config },
+      instance,
+      place: { address, zone, interfaceId: `eni-${number}` },
+      clock: this.clock,
+      log: silent,
+      storage: { request: (operation: string) => Promise.resolve(answers[operation]?.()) } as never,
+      exec: (file, args, { stdin }) => {
+        if (file === "nft") tools.nft.push(stdin ?? "");
+        if (file === "ip" && !args.includes("show")) tools.ip.push(stdin ?? "");
+        return Promise.resolve("");
+      },
+      line: this.line(address),
+      ec2: async (action, { RouteTableId, NetworkInterfaceId }) => {
+        await new Promise<void>((done) => this.clock.after(1500, done));
+        if (this.cut.has(address)) throw new Error("no way to EC2");
+        if (action === "ReplaceRoute") this.vpc.set(String(RouteTableId), String(NetworkInterfaceId));
+        return "";
+      },
+      state: () => state.is,
+      holder: () => state.holder,
+      peer: (publicKey) => ({ publicKey, allowedIps: ["10.100.0.2/32"], presharedKey: undefined }),
+      connected: () => [ALICE],
+      onSessions: () => {},
+    });
+    link.start();
+    return { link, tools, state };
+  }
+
+  private line(own: string): MeshLine {
+    return {
+      problem: undefined,
+      send: (datagram, to) => {
+        if (!this.cut.has(own) && !this.cut.has(to)) this.ears.get(to)?.(datagram, own);
+      },
+      onDatagram: (take) => this.ears.set(own, take),
+      close: () => this.ears.delete(own),
+    };
+  }
+
+  get routes() {
+    return [this.vpc.get("rtb-0000000a"), this.vpc.get("rtb-0000000b")];
+  }
+}
+
+test("each zone's route leads to a server of that zone, and after its end within three seconds to another", async () => {
+  const world = new World();
+  const [one] = [world.server(1, "a", ROUTED), world.server(2, "b", ROUTED), world.server(3, "b", ROUTED)];
+  await world.clock.advance(6500);
+  expect(world.routes).toEqual(["eni-1", "eni-2"]);
+  world.cut.add("10.0.0.2");
+  await world.clock.advance(3000);
+  expect(world.routes).toEqual(["eni-1", "eni-3"]);
+  world.cut.add("10.0.0.1");
+  await world.clock.advance(3000);
+  expect(world.routes).toEqual(["eni-3", "eni-3"]);
+  // Those that were cut off believed to own all of it; of two that do, the first in order stays.
+  world.cut.clear();
+  await world.clock.advance(12_000);
+  expect(world.routes).toEqual(["eni-1", "eni-2"]);
+  expect(one.link.problem).toBeUndefined();
+});
+
+test("an owner that drains hands its route on before it goes", async () => {
+  const world = new World();
+  const one = world.server(1, "a", ROUTED);
+  world.server(2, "a", ROUTED);
+  await world.clock.advance(6500);
+  expect(world.routes).toEqual(["eni-1", "eni-1"]);
+  one.state.is = "draining";
+  await world.clock.advance(2200);
+  expect(world.routes).toEqual(["eni-2", "eni-2"]);
+});
+
+test("no server is a next hop before the network lets it be one", async () => {
+  const world = new World();
+  world.cut.add("10.0.0.1"); // neither EC2 nor the others are reached
+  const one = world.server(1, "a", ROUTED);
+  await world.clock.advance(6000);
+  expect(one.link.problem).toContain("source/destination check");
+  expect(world.routes).toEqual(["eni-0", "eni-0"]);
+  world.cut.clear();
+  await world.clock.advance(30_000);
+  expect(world.routes).toEqual(["eni-1", "eni-1"]);
+});
+
+test("the firewall knows the other servers, and is told again when somebody emptied it", async () => {
+  const world = new World();
+  const one = world.server(1, "a", {});
+  world.server(2, "a", {});
+  await world.clock.advance(6500);
+  expect(one.tools.nft.at(-1)).toBe(
+    "flush set inet wgc mesh_members\nadd element inet wgc mesh_members { 10.0.0.2 }\n",
+  );
+  const times = one.tools.nft.length;
+  await world.clock.advance(25_000);
+  expect(one.tools.nft.length - times).toBe(2);
+});
+
+test("a client's packets go on to its holder, by an address that may be learnt later", async () => {
+  const world = new World();
+  const one = world.server(1, "a", ROUTED);
+  one.link.onDirectoryRead();
+  one.state.holder = "i-2";
+  one.link.onHolders([ALICE]);
+  await world.clock.advance(1000);
+  expect(one.tools.ip).toEqual([]);
+  world.server(2, "a", ROUTED);
+  await world.clock.advance(1000);
+  expect(one.tools.ip.join("")).toBe(
+    "route replace 10.100.0.2/32 encap ip id 51820 dst 10.0.0.2 dev wgc-mesh table 119\n",
+  );
+  one.state.holder = "i-1";
+  one.link.onHolders([ALICE]);
+  await world.clock.advance(100);
+  expect(one.tools.ip.at(-1)).toBe("route del 10.100.0.2/32 table 119\n");
+});
+
+test("with masquerading nothing is asked of EC2 and nothing routed", async () => {
+  const world = new World();
+  const one = world.server(1, "a", {});
+  await world.clock.advance(6500);
+  expect(world.routes).toEqual(["eni-0", "eni-0"]);
+  expect(one.link.overlay).toBeUndefined();
+  expect(one.link.standby).toBeUndefined();
+});
+
+describe("with one active server", () => {
+  const PASSIVE: Partial<AgentConfig> = { ...ROUTED, topology: "active-passive" };
+
+  test("the others stand by, all routes lead to it, and when it ends another one is active", async () => {
+    const world = new World();
+    const servers = [
+      world.server(1, "a", PASSIVE),
+      world.server(2, "b", PASSIVE),
+      world.server(3, "b", PASSIVE),
+    ];
+    const standby = () => servers.map(({ link }) => link.standby);
+    expect(standby()).toEqual(Array(3).fill("standby: the active server is not known yet"));
+    await world.clock.advance(6500);
+    expect(standby()).toEqual([undefined, "standby: i-1 is active", "standby: i-1 is active"]);
+    expect(world.routes).toEqual(["eni-1", "eni-1"]);
+    world.cut.add("10.0.0.1");
+    await world.clock.advance(3000);
+    expect(standby().slice(1)).toEqual([undefined, "standby: i-2 is active"]);
+    expect(world.routes).toEqual(["eni-2", "eni-2"]);
+  });
+
+  test("an earlier server that comes later does not take over", async () => {
+    const world = new World();
+    const two = world.server(2, "b", PASSIVE);
+    await world.clock.advance(6500);
+    const one = world.server(1, "a", PASSIVE);
+    await world.clock.advance(10_000);
+    expect([one.link.standby, two.link.standby]).toEqual(["standby: i-2 is active", undefined]);
+    two.state.is = "unhealthy";
+    await world.clock.advance(1000);
+    expect([one.link.standby, two.link.standby]).toEqual([undefined, "standby: i-1 is active"]);
+  });
+});

@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import type { MeshLine } from "../../../agent/mesh/line";
+import { Mesh } from "../../../agent/mesh/mesh";
+import type { Heartbeat } from "../../../agent/mesh/message";
+import type { NodeFile } from "../../../registry/schema";
+import type { SessionRecord } from "../../../registry/sessions";
+import { FakeClock, settle } from "../fake-clock";
+import { key, silent } from "../fixtures";
+
+const PACE = { everyMs: 200, goneMs: 1000, steadyMs: 3000 };
+const SESSION: SessionRecord = { publicKey: key(9), index: 77, at: 1_790_000_000_000 };
+
+/** Servers on one network: each by its address; what is cut off gets nothing. */
+class World {
+  readonly clock = new FakeClock();
+  readonly ears = new Map<string, (datagram: Buffer, from: string) => void>();
+  readonly cut = new Set<string>();
+  readonly taken: Buffer[] = [];
+  meshKey = randomBytes(32).toString("base64");
+  stored: NodeFile[] = [];
+
+  line(own: string): MeshLine {
+    return {
+      problem: undefined,
+      send: (datagram, to) => {
+        this.taken.push(datagram);
+        if (!this.cut.has(own) && !this.cut.has(to) && !this.cut.has(`${own}>${to}`))
+          this.ears.get(to)?.(datagram, own);
+      },
+      onDatagram: (take) => this.ears.set(own, take),
+      close: () => this.ears.delete(own),
+    };
+  }
+
+  server(number: number, more: { zone?: string; storage?: () => Promise<never> } = {}) {
+    const address = `10.0.0.${number}`;
+    const heard: [string, readonly SessionRecord[]][] = [];
+    const status: Omit<Heartbeat, "kind" | "zone"> = { state: "ready", nextHop: true, owns: [] };
+    const answers: Record<string, () => unknown> = {
+      meshKey: () => this.meshKey,
+      readNodes: () => this.stored,
+    };
+    const storage = {
+      request: (operation: string) => more.storage?.() ?? Promise.resolve(answers[operation]?.()),
+    } as never;
+    const mesh = new Mesh({
+      ...{ instance: `i-${number}`, zone: more.zone ?? "a", runtimeRoot: "/r", pace: PACE },
+      ...{ clock: this.clock, log: silent, storage, line: this.line(address), status: () => status },
+      onSessions: (holder, records) => heard.push([holder, records]),
+      onBeat: () => {},
+    });
+    this.stored.push({
+      ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1", address },
+      time: new Date(this.clock.now()).toISOString(),
+    });
+    mesh.start();
+    return { mesh, heard, status, live: () => mesh.members.live.map(({ instance }) => instance).sort() };
+  }
+}
+
+test("servers find each other by their records, and a newcomer is heard before its record is read again", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(400);
+  expect([one.live(), two.live()]).toEqual([["i-2"], ["i-1"]]);
+  const three = world.server(3);
+  await world.clock.advance(400); // the next look at the records is seconds away
+  expect([one.live(), three.live()]).toEqual([
+    ["i-2", "i-3"],
+    ["i-1", "i-2"],
+  ]);
+});
+
+test("who is silent for a second is gone, and has a role again only after three seconds", async () => {
+  const world = new World();
+  const one = world.server(1);
+  world.server(2);
+  await world.clock.advance(4400);
+  expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([true, true]);
+  world.cut.add("10.0.0.2");
+  await world.clock.advance(800);
+  expect(one.live()).toEqual(["i-2"]);
+  await world.clock.advance(400);
+  expect(one.live()).toEqual([]);
+  world.cut.clear();
+  await world.clock.advance(2800);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: false }]);
+  await world.clock.advance(600);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
+});
+
+test("a session is announced at once, and twice more for those who missed it", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(400);
+  one.mesh.announce("i-1", [SESSION]);
+  expect(two.heard).toEqual([["i-1", [SESSION]]]);
+  world.cut.add("10.0.0.2");
+  one.mesh.announce("i-1.next", [SESSION]);
+  world.cut.clear();
+  await world.clock.advance(100);
+  expect(two.heard.some(([holder]) => holder === "i-1.next")).toBe(true);
+});
+
+test("a server speaks for itself only", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(400);
+  one.mesh.announce("i-3", [SESSION]);
+  one.mesh.announce("i-10", [SESSION]);
+  expect(two.heard).toEqual([]);
+});
+
+test("what was heard once is old: a repeated heartbeat does not keep a dead server alive", async () => {
+  const world = new World();
+  const one = world.server(1);
+  world.server(2);
+  await world.clock.advance(1000);
+  const recorded = [...world.taken];
+  world.cut.add("10.0.0.2");
+  for (let round = 0; round < 8; round++) {
+    for (const datagram of recorded) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.2");
+    await world.clock.advance(200);
+  }
+  expect(one.live()).toEqual([]);
+  // Nor does it after a restart of the one that hears, once the message is old.
+  await world.clock.advance(31_000);
+  world.stored = [];
+  const again = world.server(1);
+  await settle();
+  for (const datagram of recorded) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.2");
+  expect(again.live()).toEqual([]);
+});
+
+test("a server that restarts is heard at once, also when its clock was set back", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const two = world.server(2);
+  await world.clock.advance(1000);
+  two.mesh.stop();
+  await world.clock.advance(100);
+  world.server(2);
+  await world.clock.advance(250);
+  expect(one.live()).toEqual(["i-2"]);
+});
+
+test("strangers are not heard, and are counted", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const foreign = new World();
+  const stranger = foreign.server(2);
+  foreign.server(1);
+  await world.clock.advance(400);
+  await foreign.clock.advance(400);
+  stranger.mesh.announce("i-2", [SESSION]);
+  for (const datagram of foreign.taken) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.2");
+  expect(one.live()).toEqual([]);
+  expect(one.heard).toEqual([]);
+  expect(one.mesh.stats).toMatchObject({ received: 0, refused: foreign.taken.length });
+});
+
+test("without the storage a server says so, and one that has the key goes on with those it knows", async () => {
+  const world = new World();
+  let broken = true;
+  const one = world.server(1, {
+    storage: () => (broken ? Promise.reject(new Error("hangs")) : (undefined as never)),
+  });
+  world.server(2);
+  await world.clock.advance(1000);
+  expect(one.mesh.problem).toContain("hangs");
+  expect(one.live()).toEqual([]);
+  broken = false;
+  await world.clock.advance(5200);
+  expect(one.mesh.problem).toBeUndefined();
+  expect(one.live()).toEqual(["i-2"]);
+  broken = true;
+  await world.clock.advance(120_000);
+  expect(one.live()).toEqual(["i-2"]);
+  expect(one.mesh.problem).toBeUndefined();
+});

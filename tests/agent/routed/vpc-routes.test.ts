@@ -1,0 +1,171 @@
+import { AwsError, type Parameter } from "../../../agent/aws/query";
+import { SourceCheck } from "../../../agent/routed/source-check";
+import { targetOf, VpcRoutes } from "../../../agent/routed/vpc-routes";
+import { FakeClock } from "../fake-clock";
+import { silent } from "../fixtures";
+
+const RANGE = "10.100.0.0/16";
+const error = (code: string, status = 400) => new AwsError("ReplaceRoute", code, "no", status);
+
+/** EC2 as far as routes go: each call takes its time. */
+class Ec2 {
+  readonly clock = new FakeClock();
+  readonly routes = new Map<string, string>();
+  readonly calls: [number, string][] = [];
+  readonly errors: AwsError[] = [];
+
+  readonly call = async (
+    action: string,
+    parameters: Readonly<Record<string, Parameter>>,
+  ): Promise<string> => {
+    this.calls.push([this.clock.monotonic(), action]);
+    await new Promise<void>((done) => this.clock.after(1500, done));
+    const failure = this.errors.shift();
+    if (failure !== undefined) throw failure;
+    const { RouteTableId: id, NetworkInterfaceId: target, DestinationCidrBlock: range } = parameters;
+    if (action === "DescribeRouteTables") return this.describe(String((id as string[])[0]));
+    if (range !== RANGE) throw error("InvalidParameterValue");
+    const exists = this.routes.has(String(id));
+    if (action === "ReplaceRoute" && !exists) throw error("InvalidParameterValue");
+    if (action === "CreateRoute" && exists) throw error("RouteAlreadyExists");
+    this.routes.set(String(id), String(target));
+    return "<return>true</return>";
+  };
+
+  private describe(id: string): string {
+    const item = (range: string, target: string) =>
+      `<item><destinationCidrBlock>${range}</destinationCidrBlock><networkInterfaceId>${target}</networkInterfaceId><state>active</state></item>`;
+    const routes = `<routeSet>${item("10.0.0.0/16", "local")}${item(RANGE, this.routes.get(id) ?? "")}</routeSet>`;
+    return `<routeTableSet><item><routeTableId>${id}</routeTableId>${routes}</item></routeTableSet>`;
+  }
+}
+
+function world() {
+  const ec2 = new Ec2();
+  const tables = [
+    { id: "rtb-a", zone: "a" },
+    { id: "rtb-b", zone: "b" },
+  ];
+  const { call, clock } = ec2;
+  const options = {
+    tables,
+    destination: RANGE,
+    interfaceId: "eni-1",
+    call,
+    clock,
+    log: silent,
+    random: () => 1,
+  };
+  return { ec2, clock, routes: new VpcRoutes(options) };
+}
+
+test("the owner of a zone makes its tables lead here, the first time by making the route", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(1600);
+  expect([...ec2.routes]).toEqual([["rtb-a", "eni-1"]]);
+  routes.own(new Set(["a", "b"]));
+  await clock.advance(3100);
+  expect([...ec2.routes]).toEqual([
+    ["rtb-a", "eni-1"],
+    ["rtb-b", "eni-1"],
+  ]);
+  expect(routes.counts).toEqual({ owned: 2, settled: 2 });
+  expect(ec2.calls.map(([, action]) => action)).toEqual(["ReplaceRoute", "ReplaceRoute", "CreateRoute"]);
+});
+
+test("throttling is waited out with longer and longer pauses, and shows", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  ec2.errors.push(error("RequestLimitExceeded", 503), error("Throttling"), error("InternalError", 500));
+  routes.own(new Set(["a"]));
+  await clock.advance(1600);
+  expect(routes.problem).toContain("rtb-a");
+  await clock.advance(20_000);
+  expect(ec2.calls.map(([at]) => at)).toEqual([0, 1750, 3750, 6250]);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  expect(routes.problem).toBeUndefined();
+  expect(routes.stats).toMatchObject({ replaced: 1, failed: 3, throttled: 2 });
+});
+
+test("what AWS refuses is tried again once a minute", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(error("UnauthorizedOperation", 403));
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(50_000);
+  expect(ec2.calls).toHaveLength(1);
+  await clock.advance(20_000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("a server that is no longer the owner leaves the route to the next one", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  ec2.errors.push(error("Throttling"));
+  routes.own(new Set(["a"]));
+  await clock.advance(1600);
+  routes.own(new Set());
+  await clock.advance(60_000);
+  expect(ec2.calls).toHaveLength(1);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-9");
+  expect(routes.problem).toBeUndefined();
+});
+
+test("a route that another server claimed as well is replaced once more when that one has given in", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]), new Set(["a"]));
+  await clock.advance(2000);
+  ec2.routes.set("rtb-a", "eni-2"); // the other one's call came later
+  routes.own(new Set(["a"]), new Set(["a"]));
+  await clock.advance(2000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-2");
+  routes.own(new Set(["a"]));
+  await clock.advance(2000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("a route that somebody else changed is seen within a minute", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.start();
+  routes.own(new Set(["a"]));
+  await clock.advance(2000);
+  ec2.routes.set("rtb-a", "eni-2");
+  await clock.advance(64_000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  routes.stop();
+});
+
+test("the target of a route is told from its neighbours'", () => {
+  const item = (range: string, target: string) =>
+    `<item>\n<destinationCidrBlock>${range}</destinationCidrBlock>\n<networkInterfaceId>${target}</networkInterfaceId></item>`;
+  const xml = `<routeSet>${item("10.10.0.0/16", "eni-1")}${item(RANGE, "eni-2")}${item("0.0.0.0/0", "eni-3")}</routeSet>`;
+  expect(targetOf(xml, RANGE)).toBe("eni-2");
+  expect(targetOf(xml, "10.200.0.0/16")).toBeUndefined();
+});
+
+test("the source check is asked off until that has worked", async () => {
+  const { ec2, clock } = world();
+  const asked: unknown[] = [];
+  let left = 2;
+  const call = (action: string, parameters: unknown) => {
+    asked.push([action, parameters]);
+    return left-- > 0 ? Promise.reject(error("RequestLimitExceeded", 503)) : Promise.resolve("");
+  };
+  const check = new SourceCheck("eni-1", call, clock, silent);
+  void check.start();
+  await clock.advance(400);
+  expect(check.isOff).toBe(false);
+  expect(check.problem).toContain("RequestLimitExceeded");
+  await clock.advance(5000);
+  expect(check).toMatchObject({ isOff: true, problem: undefined });
+  expect(asked).toHaveLength(3);
+  expect(asked[0]).toEqual([
+    "ModifyNetworkInterfaceAttribute",
+    { NetworkInterfaceId: "eni-1", SourceDestCheck: { Value: false } },
+  ]);
+  expect(ec2.calls).toEqual([]);
+});

@@ -119,7 +119,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         instanceProfileArn: role.profileArn,
         userData: userData(args, storage, bundle),
         bootsAfter: [
-          ...[network.vpc, ...storage.ready, ...endpoint.listeners],
+          ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
         ],
       },

@@ -83,13 +83,39 @@ export const settingsSchema = z.strictObject({
     default: "public",
     example: "public",
     description:
-      "Where servers stand; private needs natGateways, which add $0.045 per GB to all client traffic to the internet.",
+      "Where servers stand; private needs natGateways (or vpcId, whose routes are its owner's), which add $0.045 per GB to all client traffic to the internet.",
   }),
   natGateways: oneOf(["none", "single", "onePerAz"], {
     default: "none",
     example: "none",
     description:
       "NAT gateways for the private subnets, $32.85 a month each and $0.045 per GB; single is a single point of failure.",
+  }),
+  interfaceEndpoints: textList(
+    /^(autoscaling|ec2|kms|logs|monitoring|ssm|ssmmessages)$/,
+    "services out of autoscaling, ec2, kms, logs, monitoring, ssm, ssmmessages",
+    {
+      default: "",
+      example: "ssm,ssmmessages,kms,logs",
+      description:
+        "Services that are reached inside the VPC, $7.30 a month for each service and zone and $0.01 per GB; ssm, ssmmessages, kms and logs are what operators' sessions need.",
+    },
+  ),
+  vpcId: text(/^vpc-[0-9a-f]{8,17}$/, "a VPC's id like vpc-0123456789abcdef0", {
+    default: "",
+    example: "vpc-0123456789abcdef0",
+    description:
+      "A VPC that exists already, instead of one of the program's own; its range is vpcCidr. Needs publicSubnetIds and privateSubnetIds. Not changeable after the first deployment.",
+  }),
+  publicSubnetIds: textList(/^subnet-[0-9a-f]{8,17}$/, "subnet ids like subnet-0123456789abcdef0", {
+    default: "",
+    example: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    description: "Public subnets of vpcId, one a zone, as many as availabilityZoneCount.",
+  }),
+  privateSubnetIds: textList(/^subnet-[0-9a-f]{8,17}$/, "subnet ids like subnet-0123456789abcdef0", {
+    default: "",
+    example: "subnet-0123456789abcdef2,subnet-0123456789abcdef3",
+    description: "Private subnets of vpcId, in the same zones and order as publicSubnetIds.",
   }),
   flowLogRetentionDays: numberOf(RETENTION_DAYS, {
     default: "30",

@@ -32,7 +32,9 @@ const FOOT = `
 | \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
 | \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
-| \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
+| \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\`, \`none\` while \`vpcId\` is set |
+| \`publicSubnetIds\`, \`privateSubnetIds\` | with \`vpcId\` only, one a zone each, the same zones in the same order |
+| \`vpcId\` and its subnets | looked up by \`pulumi preview\`: its first range is \`vpcCidr\`, none overlaps \`tunnelCidr\`, names are on, the subnets are its own, public ones lead to an internet gateway and have room for the load balancer, private ones do not (and lead to the internet at all while \`nodeSubnets\` is \`private\`) |
 | \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
 | \`healthPort\` | not the number of \`listenPort\` |
 | \`dnsName\`, \`dnsZone\` | both or neither, and the name lies in the zone |

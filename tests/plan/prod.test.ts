@@ -79,7 +79,7 @@ test("how many of what", () => {
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("91 resources in 13 components");
+  expect(countResources(plan).text).toBe("92 resources in 13 components");
   const own = [
     "AgentBundle",
     "ControlFunction",

@@ -1,5 +1,6 @@
 // A real WireGuard interface, asked for handshakes by cli/verify/handshake.ts.
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { HandshakeSocket } from "../../../cli/verify/handshake";
 import { generateKeyPair } from "../../../wireguard/keys";
 
@@ -18,9 +19,9 @@ function serverUp(): string {
     run("wireguard-go", "wg0");
   }
   const server = generateKeyPair();
-  execFileSync("wg", ["set", "wg0", "listen-port", String(PORT), "private-key", "/dev/stdin"], {
-    input: server.privateKey,
-  });
+  // The namespace's own /run: the file goes with it.
+  writeFileSync("/run/private.key", server.privateKey, { mode: 0o600 });
+  run("wg", "set", "wg0", "listen-port", String(PORT), "private-key", "/run/private.key");
   run("ip", "link", "set", "wg0", "up");
   return server.publicKey;
 }

@@ -9,11 +9,13 @@ import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
-import type { Health } from "./health";
+import { type Health, isSound } from "./health";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle";
+import { addLifecycleMetrics } from "./lifecycle/metrics";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { ClusterLink, type Place } from "./mesh/cluster-link";
@@ -48,8 +50,8 @@ export interface AgentOptions {
   readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
-  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
-  readonly onDrained?: (reason: string) => void;
+  /** Where lifecycle actions are completed; undefined for a server outside of an Auto Scaling group. */
+  readonly lifecycle?: Pick<LifecycleOptions, "calls" | "settled" | "heartbeatSeconds"> | undefined;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
@@ -86,6 +88,7 @@ export class Agent {
   private readonly takeover: Takeover | undefined;
   /** The other servers; undefined without takeover, and where there is no place among them. */
   private readonly cluster: ClusterLink | undefined;
+  private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
 
   constructor(private readonly options: AgentOptions) {
@@ -116,11 +119,18 @@ export class Agent {
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
       ...(config.takeover ? { sessionsLive: () => this.sessionsLive } : {}),
-      onDrained: (reason) => {
-        log.info({ reason }, "the drain is over; this server may go");
-        options.onDrained?.(reason);
-      },
+      onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
+    this.lifecycle =
+      options.lifecycle &&
+      new Lifecycle({
+        ...options.lifecycle,
+        clock,
+        log,
+        healthy: () => this.watch.health().healthy,
+        sound: () => isSound(this.watch.health()),
+        drained: () => this.drain.report?.over === true,
+      });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
     this.takeover = config.takeover
@@ -257,6 +267,7 @@ export class Agent {
     collectDefaultMetrics({ register: metrics });
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
+    if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -271,6 +282,7 @@ export class Agent {
       },
       log,
     );
+    await this.lifecycle?.start();
     await this.clients.start();
     await this.takeover?.start();
     this.cluster?.start();
@@ -297,6 +309,11 @@ export class Agent {
     this.record.update();
   }
 
+  /** The metadata service says where the Auto Scaling group wants this instance. */
+  setTarget(state: string | undefined): void {
+    this.lifecycle?.see(state);
+  }
+
   /** Settles when the process may go: see {@link Drain.finished}. */
   get drained(): Promise<void> {
     return this.drain.finished;
@@ -304,6 +321,7 @@ export class Agent {
 
   /** Stops everything except the WireGuard interface, which goes on serving its sessions. */
   async stop(): Promise<void> {
+    this.lifecycle?.stop();
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();

@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as awsx from "@pulumi/awsx";
 import * as pulumi from "@pulumi/pulumi";
 import { type ExistingVpcArgs, existingVpc } from "./existing-vpc";
+import { type ZonedRouteTable, zonedRouteTables } from "./route-tables";
 import { type SubnetLayout, subnetLayout } from "./subnet-layout";
 import { at, mergeTags, type Place, policy, refuse, type Tags, trust } from "./support";
 import { interfaceEndpoints } from "./vpc-endpoints";
@@ -46,6 +47,8 @@ export class Network extends pulumi.ComponentResource {
   readonly publicSubnetIds: readonly pulumi.Output<string>[];
   /** One private subnet a zone, in zone order. */
   readonly privateSubnetIds: readonly pulumi.Output<string>[];
+  /** The program's own route tables: each subnet has its own, so that each zone's may point at a server of that zone. */
+  readonly routeTables: readonly ZonedRouteTable[];
   /** Routes to the internet and endpoints exist once these are known; whatever boots with a need for them waits. */
   readonly ready: readonly pulumi.Resource[];
 
@@ -73,6 +76,7 @@ export class Network extends pulumi.ComponentResource {
     this.vpcId = ids.vpcId;
     this.publicSubnetIds = ids.publicSubnetIds;
     this.privateSubnetIds = ids.privateSubnetIds;
+    this.routeTables = vpc === undefined ? [] : zonedRouteTables(vpc, 2 * zones);
     if (vpc !== undefined) {
       this.addGatewayEndpoint(name, args, vpc);
       this.addFlowLogs(name, args);

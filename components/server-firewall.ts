@@ -1,16 +1,20 @@
 import * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
+import { contains } from "../config/cidr";
 import { ports } from "./endpoint";
 import { type Flow, NFS, passFlow } from "./flow";
+import { connectMesh, type MeshArgs } from "./mesh-firewall";
 import { mergeTags, type Tags } from "./support";
 
 /** The ports and neighbours of a server. */
-export interface FirewallArgs {
+export interface FirewallArgs extends MeshArgs {
   readonly listenPort: number;
   readonly serverKeyRotation: boolean;
   readonly healthPort: number;
   /** Where servers send what clients send: the clients' routes. */
   readonly clientRoutes: readonly string[];
+  /** Addresses of clients: among these nothing leaves a server but inside the overlay. */
+  readonly tunnelCidr: string;
   readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
   readonly fileSystemSecurityGroupId: pulumi.Input<string>;
   readonly tags: Tags;
@@ -18,7 +22,7 @@ export interface FirewallArgs {
 
 /**
  * Everything that may pass between servers and their neighbours, both ends of each flow in one place. Servers take nothing from
- * anywhere but the load balancer (its group may be named although client addresses are preserved:
+ * anywhere but the load balancer, each other, and with routed addressing the routed prefixes (the balancer's group may be named although client addresses are preserved:
  * https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html).
  */
 export function connectServers(
@@ -59,19 +63,22 @@ export function connectServers(
       },
       opts,
     ),
-    ...args.clientRoutes.map(
-      (cidrIpv4, index) =>
-        new aws.vpc.SecurityGroupEgressRule(
-          `${name}-clients-${index + 1}`,
-          {
-            securityGroupId: servers.id,
-            description: "Traffic of clients",
-            cidrIpv4,
-            ipProtocol: "-1",
-            tags,
-          },
-          opts,
-        ),
-    ),
+    ...connectMesh(name, servers.id, args, opts),
+    ...args.clientRoutes
+      .filter((route) => !contains(args.tunnelCidr, route))
+      .map(
+        (cidrIpv4, index) =>
+          new aws.vpc.SecurityGroupEgressRule(
+            `${name}-clients-${index + 1}`,
+            {
+              securityGroupId: servers.id,
+              description: "Traffic of clients",
+              cidrIpv4,
+              ipProtocol: "-1",
+              tags,
+            },
+            opts,
+          ),
+      ),
   ];
 }

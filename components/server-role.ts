@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type RoutedRightsArgs, routedRights } from "./routed-rights";
 import type { SessionLog } from "./session-log";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
@@ -11,6 +12,10 @@ export interface ServerRoleArgs {
   readonly fileSystemArn: pulumi.Input<string>;
   readonly registryAccessPointArn: pulumi.Input<string>;
   readonly runtimeAccessPointArn: pulumi.Input<string>;
+  /** With routed addressing only. */
+  readonly routed?: RoutedRightsArgs;
+  /** The servers' group, with a wildcard for the part that AWS makes up. */
+  readonly groupArn: pulumi.Input<string>;
   /** Where operators' sessions are recorded, where there are such. */
   readonly sessionLog?: Pick<SessionLog, "logGroupArn" | "keyArn"> | undefined;
   readonly tags: Tags;
@@ -93,6 +98,15 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    // A server says itself when it is ready and when it may end. No condition key tells the instances of a group apart
+    // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html).
+    {
+      Sid: "CompleteLifecycle",
+      Effect: "Allow",
+      Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+      Resource: args.groupArn,
+    },
+    ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
     ...(args.sessionLog === undefined ? [] : recordSessions(args.sessionLog)),
   );
 }

@@ -9,7 +9,7 @@ export interface StorageArgs {
   readonly vpcId: pulumi.Input<string>;
   /** One private subnet a zone; each gets a mount target. */
   readonly subnetIds: readonly pulumi.Input<string>[];
-  /** Refuse deletion of the file system and its key: the server's key pair and all clients are there. Default false. */
+  /** Refuse deletion of the file system, its key and the ways to it: the server's key pair and all clients are there. Default false. */
   readonly protect: boolean;
   readonly tags: Tags;
 }
@@ -71,7 +71,7 @@ export class Storage extends pulumi.ComponentResource {
         new aws.efs.MountTarget(
           `${name}-mount-${index + 1}`,
           { fileSystemId: fileSystem.id, subnetId, securityGroups: [firewall.id] },
-          { parent: this },
+          { parent: this, protect: args.protect },
         ),
     );
     new aws.efs.BackupPolicy(

@@ -59,6 +59,11 @@ export interface Place {
   readonly partition: pulumi.Input<string>;
 }
 
+/** ARN of an Auto Scaling group that need not exist yet: AWS makes up one part of it, which no other group of that name can have. */
+export function groupArn({ partition, region, accountId }: Place, name: string): pulumi.Output<string> {
+  return pulumi.interpolate`arn:${partition}:autoscaling:${region}:${accountId}:autoScalingGroup:*:autoScalingGroupName/${name}`;
+}
+
 /** Throws one error for all faults of a component's plain arguments, before any resource exists. */
 export function refuse(
   component: string,

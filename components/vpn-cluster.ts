@@ -2,9 +2,12 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
+import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { groupName, lifecycleOf } from "./lifecycle";
 import { Network } from "./network";
 import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
@@ -12,7 +15,7 @@ import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { SessionLog } from "./session-log";
 import { Storage } from "./storage";
-import { mergeTags, type Place, type Tags } from "./support";
+import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
 /** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
@@ -57,6 +60,7 @@ export class VpnCluster extends pulumi.ComponentResource {
 
     const network = new Network(`${name}-network`, { ...args, ...common, place }, inside);
     const { vpcId } = network;
+    const routeTables = [...network.routeTables, ...args.routeTables];
     const endpoint = new Endpoint(
       `${name}-endpoint`,
       { ...args, ...common, vpcId, subnetIds: network.publicSubnetIds },
@@ -101,7 +105,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        ...(args.addressing === "routed"
+          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
+          : {}),
         sessionLog,
+        groupArn: groupArn(place, groupName(clusterName)),
       },
       inside,
     );
@@ -117,7 +125,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
-        userData: userData(args, storage, bundle),
+        userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
@@ -125,6 +133,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    if (args.scheduledCapacity.length > 0)
+      new Schedules(
+        `${name}-schedules`,
+        { groupName: servers.groupName, scheduledCapacity: args.scheduledCapacity },
+        inside,
+      );
     new Scaling(
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
@@ -209,22 +223,38 @@ function clusterDescription(
   };
 }
 
-function userData(args: VpnClusterArgs, storage: Storage, bundle: AgentBundle): pulumi.Output<string> {
+function userData(
+  args: VpnClusterArgs,
+  storage: Storage,
+  bundle: AgentBundle,
+  routeTables: pulumi.Input<readonly RouteTableInput[]>,
+): pulumi.Output<string> {
   const known = pulumi.all([
     storage.fileSystemId,
     storage.registryAccessPoint.id,
     storage.runtimeAccessPoint.id,
     bundle.bucketName,
+    // Servers that masquerade change no routes, and must not be rolled for one.
+    args.addressing === "routed" ? routeTables : [],
   ]);
-  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket]) =>
+  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket, tables]) =>
     renderUserData({
       ...args,
       cluster: args.clusterName,
       healthCheckSeconds: HEALTH_CHECK.interval,
+      lifecycle: lifecycleOf(args.clusterName),
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,
       agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
+      ...(args.addressing === "routed" ? { routed: routedArgs(args, tables) } : {}),
     }),
   );
+}
+
+type RouteTableInput = { readonly id: pulumi.Input<string>; readonly zone: pulumi.Input<string> };
+
+function routedArgs(args: VpnClusterArgs, routeTables: RoutedArgs["routeTables"]): RoutedArgs {
+  const { routedPrefixes: prefixes, backendPrefixes, clientToClient } = args;
+  return { prefixes, backendPrefixes, clientToClient, routeTables };
 }

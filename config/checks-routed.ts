@@ -45,6 +45,16 @@ const TAKEOVER = check(["takeover", "addressing", "topology"], ({ takeover, addr
   });
 });
 
+/** With one active server only its own zone would be served. */
+const CROSS_ZONE = check(["topology", "crossZone"], ({ topology, crossZone }) =>
+  when(topology === "active-passive" && !crossZone, {
+    key: "crossZone",
+    problem:
+      "must be true while wgc:topology is active-passive: zones other than the active server's would drop their clients",
+    mend: "true",
+  }),
+);
+
 /** Settings that say nothing without routed addressing are refused there, so that nobody relies on one. */
 const ONLY_ROUTED: readonly Check[] = (
   [
@@ -120,7 +130,7 @@ const PORTS: readonly Check[] = [
 ];
 
 /** Checks of routed addressing and of what servers need to talk to each other. */
-export const ROUTED: readonly Check[] = [TAKEOVER, ...ONLY_ROUTED, ...PREFIXES, ...PORTS];
+export const ROUTED: readonly Check[] = [TAKEOVER, CROSS_ZONE, ...ONLY_ROUTED, ...PREFIXES, ...PORTS];
 
 /** What is allowed with routed addressing but deserves a second look. */
 export function routedWarnings(settings: Settings): readonly string[] {

@@ -48,4 +48,11 @@ export const EXISTING_VPC: readonly Check[] = [
       mend: '""',
     }),
   ),
+  check(["vpcId", "addressing", "routeTables"], ({ vpcId, addressing, routeTables }) =>
+    when(vpcId !== "" && addressing === "routed" && routeTables.length === 0, {
+      key: "routeTables",
+      problem: `must name the tables that carry wgc:tunnelCidr while wgc:addressing is routed and wgc:vpcId is ${vpcId}: the program has none of its own there`,
+      mend: "rtb-0123456789abcdef0=us-east-1a",
+    }),
+  ),
 ];

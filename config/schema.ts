@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { capacitySettings } from "./capacity-settings";
 import {
   flag,
   integer,
@@ -25,11 +26,11 @@ const DNS_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-
  */
 const RULES_OF_A_GROUP = 60;
 
-/** The servers' own in either direction, at most: HTTPS, NFS, mesh and overlay out; two tunnels, health checks, mesh and overlay in. */
-const RULES_OF_THE_SERVERS = { out: 4, in: 5 };
+/** The servers' group lets four things out besides clients' packets: HTTPS, NFS, mesh and overlay. */
+const RULES_OF_THE_SERVERS = 4;
 
-/** With these and the program's own, at most 8, the servers' rights stay well below what a role's inline policies may have (10,240 characters). */
-const MOST_ROUTE_TABLES = 20;
+/** What becomes part of user data, of which EC2 takes 16 KB, is bounded so that all of it fits (a test renders the most). */
+const MOST_ROUTED = { prefixes: 20, routeTables: 12 };
 
 /** AWS takes 50 tags on a resource; up to six are the program's own, the rest is left to the organisation. */
 const MOST_TAGS = 40;
@@ -55,12 +56,16 @@ export const settingsSchema = z.strictObject({
     description:
       "Refuse to delete what cannot be made again: file system, key, static addresses, load balancer.",
   }),
-  tags: tagMap(MOST_TAGS, ["Project", "Cluster", "Stack", "Name", "SubnetType", "wgc:cluster"], {
-    default: "",
-    example: "Owner=network,Environment=dev",
-    description:
-      "Tags for every resource except the agent's object in S3 and the servers' disks and network interfaces (a new tag there would replace all servers).",
-  }),
+  tags: tagMap(
+    MOST_TAGS,
+    ["Project", "Cluster", "Stack", "Name", "SubnetType", "wgc:cluster", "wgc:routed"],
+    {
+      default: "",
+      example: "Owner=network,Environment=dev",
+      description:
+        "Tags for every resource except the agent's object in S3 and the servers' disks and network interfaces (a new tag there would replace all servers).",
+    },
+  ),
 
   vpcCidr: range(16, 24, {
     default: "10.0.0.0/16",
@@ -171,7 +176,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Addresses inside the tunnel; the first one is the servers', each client gets one. Not changeable after the first deployment.",
   }),
-  clientRoutes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.out, {
+  clientRoutes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS, {
     default: "",
     example: "10.0.0.0/16",
     description:
@@ -231,6 +236,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
+  ...capacitySettings,
 
   serverKeyRotation: flag({
     default: "false",
@@ -263,13 +269,13 @@ export const settingsSchema = z.strictObject({
     description:
       "Whether clients reach the VPC with their server's address or with their own. With routed, connections outlive a move to another server, backends can reach clients, and backends' security groups must let tunnelCidr in (operations.md); needs takeover.",
   }),
-  routedPrefixes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.in, {
+  routedPrefixes: rangeList(MOST_ROUTED.prefixes, {
     default: "",
     example: "10.0.0.0/16",
     description:
       "With routed addressing: where clients keep their own address, which must know the way back; empty means the VPC. All else sees the server's address.",
   }),
-  backendPrefixes: rangeList(RULES_OF_A_GROUP - RULES_OF_THE_SERVERS.in, {
+  backendPrefixes: rangeList(MOST_ROUTED.prefixes, {
     default: "",
     example: "10.0.32.0/20",
     description:
@@ -281,7 +287,7 @@ export const settingsSchema = z.strictObject({
     description:
       "With routed addressing: let clients reach each other. Clients' routes then contain tunnelCidr unless clientRoutes is set.",
   }),
-  routeTables: routeTableList(MOST_ROUTE_TABLES, {
+  routeTables: routeTableList(MOST_ROUTED.routeTables, {
     default: "",
     example: "rtb-0123456789abcdef0=us-east-1a",
     description:

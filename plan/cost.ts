@@ -87,7 +87,7 @@ function monthly(what: string, quantity: number, each: number): Omit<CostItem, "
 }
 
 function serverItems(
-  { desired, instanceType, template }: ServerGroup,
+  { desired, instanceType, spot, template, warm }: ServerGroup,
   instances: Readonly<Record<string, number>>,
   perMonth: PriceTable["perMonth"],
   unpriced: Set<string>,
@@ -97,21 +97,39 @@ function serverItems(
   const gigabytes = objects(template?.inputs["blockDeviceMappings"])
     .flatMap((mapping) => objects(mapping["ebs"]))
     .reduce((sum, disk) => sum + numberOf(disk["volumeSize"], 0), 0);
+  const runningAhead = warm.running ? warm.size : 0;
   const detailed = objects(template?.inputs["monitoring"])[0]?.["enabled"] === true;
   return [
     {
       what: `server ${instanceType}`,
-      quantity: price === undefined ? 0 : desired,
+      quantity: price === undefined ? 0 : desired - spot,
+      each: (price ?? 0) * HOURS_PER_MONTH,
+      unit: perHourText(price ?? 0),
+    },
+    {
+      // Spot prices change by the hour and zone; without an own limit they never exceed the On-Demand price.
+      what: `server ${instanceType}, Spot: at most`,
+      quantity: price === undefined ? 0 : spot,
+      each: (price ?? 0) * HOURS_PER_MONTH,
+      unit: perHourText(price ?? 0),
+    },
+    {
+      what: `server ${instanceType}, waiting in the warm pool`,
+      quantity: price === undefined || !warm.running ? 0 : warm.size,
       each: (price ?? 0) * HOURS_PER_MONTH,
       unit: perHourText(price ?? 0),
     },
     {
       what: `gp3 disk, ${gigabytes} GB`,
-      quantity: gigabytes === 0 ? 0 : desired,
+      quantity: gigabytes === 0 ? 0 : desired + warm.size,
       each: gigabytes * perMonth.gp3PerGb,
       unit: `$${perMonth.gp3PerGb} per GB-month`,
     },
-    monthly("detailed monitoring", detailed ? desired : 0, perMonth.detailedMonitoringPerInstance),
+    monthly(
+      "detailed monitoring",
+      detailed ? desired + runningAhead : 0,
+      perMonth.detailedMonitoringPerInstance,
+    ),
   ];
 }
 
@@ -137,7 +155,8 @@ function networkBalancers(plan: Plan): PlannedResource[] {
 }
 
 function publicServers(groups: readonly ServerGroup[]): number {
-  return groups.reduce((sum, group) => sum + (group.publicAddresses ? group.desired : 0), 0);
+  const running = ({ desired, warm }: ServerGroup): number => desired + (warm.running ? warm.size : 0);
+  return groups.reduce((sum, group) => sum + (group.publicAddresses ? running(group) : 0), 0);
 }
 
 function interfaceEndpoints(plan: Plan): number {
@@ -161,9 +180,20 @@ function usageItems(plan: Plan, { usage }: PriceTable): string[] {
   if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
   if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
   else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);
+  lines.push(...scheduleLines(plan));
   if (has(types.lambda)) lines.push(`control function: ${usage.lambda}`);
   if (has(types.bucket)) lines.push(`S3: ${usage.s3}`);
   return lines;
+}
+
+/** What a schedule adds depends on its hours; said is how many servers it brings. */
+function scheduleLines(plan: Plan): string[] {
+  return ofType(plan, types.schedule).map(({ inputs }) => {
+    const sizes = (["minSize", "maxSize", "desiredCapacity"] as const)
+      .filter((size) => numberOf(inputs[size], -1) >= 0)
+      .map((size) => `${size} ${numberOf(inputs[size], 0)}`);
+    return `schedule ${String(inputs["scheduledActionName"])} (${String(inputs["recurrence"])}, ${String(inputs["timeZone"])}): ${sizes.join(", ")}; servers as above for those hours`;
+  });
 }
 
 function cents(dollars: number): number {

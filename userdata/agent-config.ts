@@ -23,8 +23,11 @@ export function renderAgentConfig(args: UserDataArgs): string {
     topology: args.topology,
     mesh: { port: args.meshPort },
     ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
+    lifecycle: args.lifecycle,
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
+  // Lists on one line each: user data is limited.
+  const text = JSON.stringify(config, null, 2).replace(/\[[^[\]]*\]/g, (list) => list.replace(/\s+/g, " "));
+  return `${text}\n`;
 }
 
 /** Who may open connections is the firewall's business; the agent need not know it. */

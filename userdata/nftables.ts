@@ -1,33 +1,40 @@
 import { probeAddress } from "../wireguard/addresses";
-import { INTERFACES, secondPort } from "../wireguard/generations";
+import { secondPort } from "../wireguard/generations";
+import { MESH_MEMBERS, OVERLAY } from "../wireguard/overlay";
 import { PROBE } from "../wireguard/probe";
+import { type Chain, TUNNEL } from "./nftables-chain";
+import { routedChains, routedForward, routedNat, routedSets } from "./nftables-routed";
 import type { UserDataArgs } from "./types";
 
 const TABLE = "inet wgc";
-/** Both interfaces and both ports, always: while the server key is replaced both are used, and before that nobody listens at the second. */
-const TUNNEL = `{ ${Object.values(INTERFACES)
-  .map((name) => `"${name}"`)
-  .join(", ")} }`;
 const NFS_PORT = 2049;
 
-interface Chain {
-  readonly name: string;
-  /** What the kernel calls it at; a chain without one is called by other chains. */
-  readonly hook?: string;
-  readonly rules: readonly string[];
-}
+/** What the rules are made of. */
+export type FirewallArgs = Pick<
+  UserDataArgs,
+  "listenPort" | "healthPort" | "tunnelCidr" | "vpcCidr" | "takeover" | "meshPort" | "routed"
+>;
 
 /**
  * The firewall of a server as one table. Interfaces are matched by name (`iifname`), so the file loads before wg0 exists.
  *
  * INVARIANTS: loading it again gives the same ruleset (the table is added, deleted and made anew in one transaction, nft(8)
- * "the whole file is applied atomically"); the instance metadata service and the shared file system are refused before anything
- * from the tunnel is accepted.
+ * "the whole file is applied atomically"), but for the members of the mesh, which the agent knows; the instance metadata service and
+ * the shared file system are refused before anything from the tunnel is accepted.
  */
-export function renderNftables(
-  args: Pick<UserDataArgs, "listenPort" | "healthPort" | "tunnelCidr" | "vpcCidr">,
-): string {
-  const chains = [linkLocalChain(args), forwardChain(args), inputChain(args), masqueradeChain(args)];
+export function renderNftables(args: FirewallArgs): string {
+  const { routed } = args;
+  const sets = [
+    ...(args.takeover ? [`set ${MESH_MEMBERS} { type ipv4_addr; }`] : []),
+    ...(routed === undefined ? [] : routedSets(routed)),
+  ].map((set) => `  ${set}`);
+  const chains = [
+    linkLocalChain(args),
+    forwardChain(args),
+    inputChain(args),
+    natChain(args),
+    ...(routed === undefined ? [] : routedChains(args.tunnelCidr, routed)),
+  ];
   const body = chains.map(({ name, hook, rules }) =>
     [
       `  chain ${name} {`,
@@ -41,6 +48,7 @@ export function renderNftables(
     `add table ${TABLE}`,
     `delete table ${TABLE}`,
     `table ${TABLE} {`,
+    ...(sets.length === 0 ? [] : [...sets, ""]),
     body.join("\n\n"),
     "}",
     "",
@@ -63,7 +71,7 @@ function linkLocalChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
   };
 }
 
-function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
+function forwardChain({ tunnelCidr, routed }: FirewallArgs): Chain {
   return {
     name: "forward",
     hook: "type filter hook forward priority filter; policy drop;",
@@ -76,14 +84,20 @@ function forwardChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
       // The tunnel's MTU is below the path's; where "packet too big" is filtered, only the clamp keeps TCP going (RFC 4459, 3.2).
       `iifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,
       `oifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,
-      `iifname ${TUNNEL} oifname ${TUNNEL} counter drop comment "client to client"`,
-      `iifname ${TUNNEL} ip saddr ${args.tunnelCidr} accept`,
-      `oifname ${TUNNEL} ct state established,related accept`,
+      ...(routed === undefined ? masqueradedForward(tunnelCidr) : routedForward(tunnelCidr, routed)),
     ],
   };
 }
 
-function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcCidr">): Chain {
+function masqueradedForward(tunnelCidr: string): readonly string[] {
+  return [
+    `iifname ${TUNNEL} oifname ${TUNNEL} counter drop comment "client to client"`,
+    `iifname ${TUNNEL} ip saddr ${tunnelCidr} accept`,
+    `oifname ${TUNNEL} ct state established,related accept`,
+  ];
+}
+
+function inputChain(args: FirewallArgs): Chain {
   return {
     name: "input",
     hook: "type filter hook input priority filter; policy drop;",
@@ -93,6 +107,7 @@ function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcC
       // A client has no business with the server itself; the rule stands before "established" so that it also ends old flows.
       `iifname ${TUNNEL} icmp type echo-request accept`,
       `iifname ${TUNNEL} counter drop comment "tunnel to server"`,
+      ...meshInput(args),
       "ct state established,related accept",
       // The probe's packet at the end of its way through tunnel, forwarding and masquerade.
       `iifname "${PROBE.outside.interface}" ip saddr ${PROBE.inside.address} ip daddr ${PROBE.outside.address} udp dport ${PROBE.ports.echo} accept`,
@@ -103,10 +118,30 @@ function inputChain(args: Pick<UserDataArgs, "listenPort" | "healthPort" | "vpcC
   };
 }
 
-function masqueradeChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
+/**
+ * Servers among themselves: whoever is not one is dropped here as well as by the security group, and before "established", so that one that
+ * has left is dropped at once.
+ */
+function meshInput({ takeover, meshPort, routed }: FirewallArgs): readonly string[] {
+  if (!takeover) return [];
+  const ports = routed === undefined ? meshPort : `{ ${meshPort}, ${OVERLAY.port} }`;
+  return [
+    // What comes out of the overlay is for clients.
+    ...(routed === undefined
+      ? []
+      : [`iifname "${OVERLAY.interface}" counter drop comment "overlay to server"`]),
+    `udp dport ${ports} ip saddr @${MESH_MEMBERS} accept`,
+    `udp dport ${ports} counter drop comment "no member of the mesh"`,
+  ];
+}
+
+function natChain({ tunnelCidr, vpcCidr, routed }: FirewallArgs): Chain {
   return {
     name: "postrouting",
     hook: "type nat hook postrouting priority srcnat; policy accept;",
-    rules: [`ip saddr ${args.tunnelCidr} oifname != ${TUNNEL} masquerade`],
+    rules:
+      routed === undefined
+        ? [`ip saddr ${tunnelCidr} oifname != ${TUNNEL} masquerade`]
+        : routedNat(tunnelCidr, vpcCidr),
   };
 }

@@ -62,6 +62,6 @@ export function withinLimit(text: string): string {
   if (size <= USER_DATA_LIMIT_BYTES) return text;
   throw new UserError(
     `a server's user data is ${size} bytes and EC2 takes ${USER_DATA_LIMIT_BYTES}; ` +
-      "no setting makes it grow, so something in userdata/ became too long",
+      "the settings cannot make it grow so much, so something in userdata/ became too long",
   );
 }

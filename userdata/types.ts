@@ -17,6 +17,13 @@ export interface UserDataArgs {
   readonly meshPort: number;
   /** Clients keep their addresses towards some prefixes; without it they leave with the server's towards all. */
   readonly routed?: RoutedArgs;
+  /** The servers' Auto Scaling group, its lifecycle hooks and the seconds that the terminate hook waits without a word. */
+  readonly lifecycle: {
+    readonly group: string;
+    readonly launchHook: string;
+    readonly terminateHook: string;
+    readonly heartbeatSeconds: number;
+  };
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

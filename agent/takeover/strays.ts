@@ -26,6 +26,8 @@ const PUZZLING_MS = 1800;
  */
 export class Strays {
   private waiting: FlowEvent[] = [];
+  /** Those that the running look is for: it may take seconds, and an announcement may come meanwhile. */
+  private looking: FlowEvent[] = [];
   private puzzling: { readonly event: FlowEvent; readonly until: number }[] = [];
   private refreshing = false;
   private stopped = false;
@@ -55,6 +57,8 @@ export class Strays {
     const { clock, judge } = this.options;
     const now = clock.monotonic();
     this.puzzling = this.puzzling.filter(({ event, until }) => now < until && !judge(event));
+    this.looking = this.looking.filter((event) => !judge(event));
+    this.waiting = this.waiting.filter((event) => !judge(event));
   }
 
   private async refresh(): Promise<void> {
@@ -62,15 +66,16 @@ export class Strays {
     const { clock, judge, refresh } = this.options;
     this.refreshing = true;
     while (this.waiting.length > 0 && !this.stopped) {
-      const strays = this.waiting;
+      this.looking = this.waiting;
       this.waiting = [];
       await refresh();
       const until = clock.monotonic() + PUZZLING_MS;
-      for (const event of strays) {
+      for (const event of this.looking) {
         if (judge(event)) continue;
         this.unknown++;
         if (this.puzzling.length < MOST.puzzling) this.puzzling.push({ event, until });
       }
+      this.looking = [];
     }
     this.refreshing = false;
   }

@@ -15,12 +15,19 @@ export interface Made {
   readonly dependencies: readonly string[];
 }
 
+/** Public and private ones of four zones, the zone's number in the id. */
+const SUBNETS = [1, 2, 3, 4].flatMap((number) =>
+  ["pub", "priv"].map((kind) => ({ id: `${kind}-${number}`, zone: `eu-central-1${"abcd"[number - 1]}` })),
+);
+
 const PROVIDED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "awsx:ec2:Vpc": {
     vpcId: "vpc-1",
     publicSubnetIds: ["pub-1", "pub-2", "pub-3", "pub-4"],
     privateSubnetIds: ["priv-1", "priv-2", "priv-3", "priv-4"],
     routeTables: [{ id: "rtb-1" }, { id: "rtb-2" }, { id: "rtb-3" }, { id: "rtb-4" }],
+    subnets: SUBNETS.map(({ id, zone }) => ({ id, availabilityZone: zone })),
+    routeTableAssociations: SUBNETS.map(({ id }) => ({ subnetId: id, routeTableId: `rtb-of-${id}` })),
   },
   "aws:lb/loadBalancer:LoadBalancer": { dnsName: "nlb.example.net", zoneId: "ZNLB" },
   "aws:ec2/eip:Eip": { publicIp: "192.0.2.1", allocationId: "eipalloc-1" },

@@ -1,19 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ServerRole } from "../../components/server-role";
+import { ServerRole, type ServerRoleArgs } from "../../components/server-role";
 import { census, document, make, only } from "./harness";
 
-const build = (sessionLog?: { logGroupArn: pulumi.Output<string>; keyArn: pulumi.Output<string> }) =>
+const build = (args: Partial<ServerRoleArgs> = {}) =>
   make(
     () =>
       void new ServerRole("r", {
-        sessionLog,
         clusterName: "wgc-test",
         agentBucketArn: "arn:aws:s3:::bucket",
         agentKeyPrefix: "agent/",
         fileSystemArn: "arn:fs",
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
+        groupArn: "arn:group",
         tags: {},
+        ...args,
       }),
   );
 
@@ -70,14 +71,58 @@ test("a server may do exactly this", async () => {
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": "arn:runtime" } },
       },
+      {
+        Sid: "CompleteLifecycle",
+        Effect: "Allow",
+        Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+        Resource: "arn:group",
+      },
     ],
   });
 });
 
+test("with routed addressing a server may also move routes in the named tables, and turn the check of its cluster's interfaces off", async () => {
+  const routed = {
+    place: { region: "eu-central-1", accountId: "123456789012", partition: "aws" },
+    routeTableIds: ["rtb-1", "rtb-2"],
+  };
+  const statements = async (args: Partial<ServerRoleArgs>) =>
+    document(only(await build(args), "aws:iam/rolePolicy:RolePolicy").inputs.policy).Statement;
+  const before = await statements({});
+  const after = await statements({ routed });
+  expect(after.slice(0, before.length)).toEqual(before);
+  expect(after.slice(before.length)).toEqual([
+    {
+      Sid: "CarryTunnelRange",
+      Effect: "Allow",
+      Action: ["ec2:CreateRoute", "ec2:ReplaceRoute"],
+      Resource: [
+        "arn:aws:ec2:eu-central-1:123456789012:route-table/rtb-1",
+        "arn:aws:ec2:eu-central-1:123456789012:route-table/rtb-2",
+      ],
+    },
+    { Sid: "ReadRoutes", Effect: "Allow", Action: "ec2:DescribeRouteTables", Resource: "*" },
+    {
+      Sid: "ForwardForClients",
+      Effect: "Allow",
+      Action: "ec2:ModifyNetworkInterfaceAttribute",
+      Resource: "arn:aws:ec2:eu-central-1:123456789012:network-interface/*",
+      Condition: {
+        StringEquals: {
+          "aws:ResourceTag/wgc:cluster": "wgc-test",
+          "ec2:Attribute/SourceDestCheck": "false",
+        },
+      },
+    },
+  ]);
+});
+
 test("where operators have sessions, it adds to their log and takes up their keys, and nothing more", async () => {
-  const log = { logGroupArn: pulumi.output("arn:log"), keyArn: pulumi.output("arn:key") };
-  const { inputs } = only(await build(log), "aws:iam/rolePolicy:RolePolicy");
-  expect(document(inputs.policy).Statement.slice(4)).toEqual([
+  const sessionLog = { logGroupArn: pulumi.output("arn:log"), keyArn: pulumi.output("arn:key") };
+  const statements = async (args: Partial<ServerRoleArgs>) =>
+    document(only(await build(args), "aws:iam/rolePolicy:RolePolicy").inputs.policy).Statement;
+  const before = await statements({});
+  expect((await statements({ sessionLog })).slice(before.length)).toEqual([
     {
       Sid: "RecordSessions",
       Effect: "Allow",

@@ -1,29 +1,7 @@
 import { GROUP_METRICS, Servers, type ServersArgs } from "../../components/servers";
+import { SERVERS as ARGS } from "./fixtures";
 import { all, census, make, only } from "./harness";
 
-const ARGS: ServersArgs = {
-  clusterName: "wgc-test",
-  vpcId: "vpc-1",
-  subnetIds: ["pub-1", "pub-2"],
-  publicAddress: true,
-  listenPort: 51820,
-  serverKeyRotation: false,
-  healthPort: 8080,
-  clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
-  loadBalancerSecurityGroupId: "sg-nlb",
-  fileSystemSecurityGroupId: "sg-efs",
-  targetGroupArns: ["arn:tg"],
-  instanceProfileArn: "arn:profile",
-  instanceType: "c7g.medium",
-  amiId: "",
-  diskGib: 8,
-  minServers: 2,
-  maxServers: 6,
-  desiredServers: 3,
-  userData: "#cloud-config\n",
-  bootsAfter: [],
-  tags: { Owner: "net" },
-};
 const build = (args: Partial<ServersArgs> = {}) => make(() => void new Servers("s", { ...ARGS, ...args }));
 const tags = { Owner: "net", Name: "wgc-test-server", "wgc:cluster": "wgc-test" };
 const TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
@@ -34,8 +12,8 @@ test("makes these resources and no others", async () => {
     [GROUP]: 1,
     [TEMPLATE]: 1,
     "aws:ec2/securityGroup:SecurityGroup": 1,
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 6,
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 3,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 4,
   });
 });
 
@@ -92,14 +70,31 @@ test("a burstable type gets unlimited credits, a pinned image is used as it is, 
 test("the group, whole: a pinned version, new servers before old ones go, rolled back when they fail", async () => {
   const group = only(await build(), GROUP);
   expect(group.inputs).toEqual({
+    name: "wgc-test-servers",
+    // With the group, so that its first server meets them too. A launch without a word is one that failed.
+    initialLifecycleHooks: [
+      {
+        name: "wgc-launch",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING",
+        heartbeatTimeout: 600,
+        defaultResult: "ABANDON",
+      },
+      {
+        name: "wgc-terminate",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_TERMINATING",
+        heartbeatTimeout: 90,
+        defaultResult: "CONTINUE",
+      },
+    ],
     minSize: 2,
     maxSize: 6,
     desiredCapacity: 3,
     vpcZoneIdentifiers: ["pub-1", "pub-2"],
     targetGroupArns: ["arn:tg"],
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     defaultInstanceWarmup: 180,
+    availabilityZoneDistribution: { capacityDistributionStrategy: "balanced-best-effort" },
     launchTemplate: { id: "s-template-id", version: "7" },
     instanceRefresh: {
       strategy: "Rolling",
@@ -121,35 +116,75 @@ test("the group, whole: a pinned version, new servers before old ones go, rolled
   expect(group.ignoreChanges).toEqual(["desiredCapacity"]);
 });
 
-test("nobody but the load balancer reaches a server, and only on its two ports", async () => {
+const INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+const EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule";
+const end = ({ inputs }: { inputs: Record<string, unknown> }) => [
+  inputs["securityGroupId"],
+  inputs["referencedSecurityGroupId"] ?? inputs["cidrIpv4"],
+  inputs["ipProtocol"],
+  inputs["fromPort"],
+  inputs["toPort"],
+];
+
+test("nobody but the load balancer and other servers reaches a server, and only on three ports", async () => {
   const made = await build();
-  const end = ({ inputs }: { inputs: Record<string, unknown> }) => [
-    inputs["securityGroupId"],
-    inputs["referencedSecurityGroupId"] ?? inputs["cidrIpv4"],
-    inputs["ipProtocol"],
-    inputs["fromPort"],
-    inputs["toPort"],
-  ];
-  expect(all(made, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").map(end)).toEqual([
+  expect(all(made, INGRESS).map(end)).toEqual([
     ["s-sg-id", "sg-nlb", "tcp", 8080, 8080],
+    ["s-sg-id", "s-sg-id", "udp", 51830, 51830],
     ["sg-efs", "s-sg-id", "tcp", 2049, 2049],
     ["s-sg-id", "sg-nlb", "udp", 51820, 51820],
   ]);
-  expect(all(made, "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule").map(end)).toEqual([
+  expect(all(made, EGRESS).map(end)).toEqual([
     ["s-sg-id", "10.0.0.0/16", "-1", undefined, undefined],
     ["s-sg-id", "192.168.0.0/24", "-1", undefined, undefined],
     ["sg-nlb", "s-sg-id", "tcp", 8080, 8080],
     ["s-sg-id", "0.0.0.0/0", "tcp", 443, 443],
+    ["s-sg-id", "s-sg-id", "udp", 51830, 51830],
     ["s-sg-id", "sg-efs", "tcp", 2049, 2049],
     ["sg-nlb", "s-sg-id", "udp", 51820, 51820],
   ]);
+});
+
+test("servers that take nothing over from each other do not reach each other", async () => {
+  const among = (await build({ takeover: false })).filter(
+    ({ inputs }) => inputs.referencedSecurityGroupId === "s-sg-id" && inputs.securityGroupId === "s-sg-id",
+  );
+  expect(among).toEqual([]);
+});
+
+test("with routed addressing servers take in the overlay from each other and everything from the routed prefixes, marked as such", async () => {
+  const routed = {
+    addressing: "routed",
+    routedPrefixes: ["10.0.0.0/16", "172.20.0.0/16"],
+    clientRoutes: ["10.0.0.0/16", "10.100.0.0/16"],
+  } as const;
+  const [before, after] = [await build(), await build(routed)];
+  const added = (type: string) => {
+    const known = all(before, type).map(({ name }) => name);
+    return all(after, type).filter(({ name }) => !known.includes(name));
+  };
+  expect(added(INGRESS).map(end)).toEqual([
+    ["s-sg-id", "s-sg-id", "udp", 4790, 4790],
+    ["s-sg-id", "10.0.0.0/16", "-1", undefined, undefined],
+    ["s-sg-id", "172.20.0.0/16", "-1", undefined, undefined],
+  ]);
+  const marked = all(after, INGRESS).filter(({ inputs }) => inputs.tags["wgc:routed"] === "true");
+  expect(marked.map(({ inputs }) => inputs.cidrIpv4)).toEqual(routed.routedPrefixes);
+  expect(added(EGRESS).map(end)).toEqual([["s-sg-id", "s-sg-id", "udp", 4790, 4790]]);
+  // Clients reach each other inside the overlay only.
+  expect(all(after, EGRESS).map(({ inputs }) => inputs.cidrIpv4)).not.toContain("10.100.0.0/16");
+});
+
+test("where one server serves, the group leaves the others alone although the load balancer finds them unhealthy", async () => {
+  const { inputs } = only(await build({ topology: "active-passive" }), GROUP);
+  expect([inputs.healthCheckType, inputs.minElbCapacity]).toEqual(["EC2", 1]);
 });
 
 test("no server boots before every firewall rule is there", async () => {
   const made = await build();
   const rules = made.filter((one) => one.type.startsWith("aws:vpc/")).map((one) => one.name);
   expect(only(made, GROUP).dependencies).toEqual(expect.arrayContaining(rules));
-  expect(rules).toHaveLength(9);
+  expect(rules).toHaveLength(11);
 });
 
 test("contradictions are refused together", () => {

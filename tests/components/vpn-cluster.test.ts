@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { VpnCluster } from "../../components/vpn-cluster";
 import { loadSettings } from "../../config/load";
-import { all, make, only } from "./harness";
+import { all, document, make, only } from "./harness";
 
 const folder = mkdtempSync(join(tmpdir(), "wgc-cluster-"));
 writeFileSync(join(folder, "main.ts"), "console.log(1);\n");
@@ -138,6 +138,45 @@ test("servers stand where the settings say; the load balancer is always public, 
   ]);
 });
 
+test("with routed addressing servers know each subnet's route table and its zone, and may change exactly these and the given ones", async () => {
+  const values = {
+    addressing: "routed",
+    availabilityZoneCount: "2",
+    routeTables: "rtb-01234567=eu-central-1b",
+  };
+  const made = await build(values);
+  const data = parse(
+    Buffer.from(only(made, "aws:ec2/launchTemplate:LaunchTemplate").inputs.userData, "base64").toString(),
+  );
+  const tables = [
+    { id: "rtb-of-pub-1", zone: "eu-central-1a" },
+    { id: "rtb-of-priv-1", zone: "eu-central-1a" },
+    { id: "rtb-of-pub-2", zone: "eu-central-1b" },
+    { id: "rtb-of-priv-2", zone: "eu-central-1b" },
+    { id: "rtb-01234567", zone: "eu-central-1b" },
+  ];
+  expect(JSON.parse(data.write_files[0].content).routed).toEqual({
+    overlayPort: 4790,
+    prefixes: ["10.0.0.0/16"],
+    routeTables: tables,
+    clientToClient: false,
+  });
+  const { policy } = only(made, "aws:iam/rolePolicy:RolePolicy", "wgc-server-policy").inputs;
+  const [carry] = document(policy).Statement.filter(({ Sid }: { Sid: string }) => Sid === "CarryTunnelRange");
+  expect(carry.Resource).toEqual(
+    tables.map(({ id }) => `arn:aws-cn:ec2:eu-central-1:123456789012:route-table/${id}`),
+  );
+});
+
+test("servers that masquerade know no route table and may change none", async () => {
+  const made = await build();
+  const template = only(made, "aws:ec2/launchTemplate:LaunchTemplate").inputs;
+  expect(Buffer.from(template.userData, "base64").toString()).not.toContain("rtb-");
+  expect(only(made, "aws:iam/rolePolicy:RolePolicy", "wgc-server-policy").inputs.policy).not.toContain(
+    "ec2:",
+  );
+});
+
 test("the stack's tags are on every resource that takes tags, and the account's partition is in ARNs", async () => {
   const made = await build({ tags: "Owner=net" });
   const tagged = made.filter(({ inputs }) => inputs.tags !== undefined && !Array.isArray(inputs.tags));
@@ -151,7 +190,11 @@ test("the stack's tags are on every resource that takes tags, and the account's 
 test("the most ranges that the settings take make no more than the 60 rules that a security group takes", async () => {
   const ranges = (count: number) =>
     Array.from({ length: count }, (_, index) => `172.16.${index}.0/24`).join(",");
-  const made = await build({ clientSourceRanges: ranges(59), clientRoutes: ranges(58) });
+  const made = await build({
+    clientSourceRanges: ranges(59),
+    clientRoutes: ranges(56),
+    addressing: "routed",
+  });
   for (const [direction, group] of [
     ["Ingress", "wgc-endpoint-nlb-sg-id"],
     ["Egress", "wgc-servers-sg-id"],

@@ -68,6 +68,12 @@ test.each([
     "while wgc:addressing is routed and wgc:topology is active-passive:",
     "true",
   ],
+  [
+    { topology: "active-passive", crossZone: "false" },
+    "crossZone",
+    "zones other than the active server's would drop their clients",
+    "true",
+  ],
   [{ routedPrefixes: "10.0.0.0/16" }, "routedPrefixes", "while wgc:addressing is masquerade", '""'],
   [{ backendPrefixes: "10.0.0.0/16" }, "backendPrefixes", "while wgc:addressing is masquerade", '""'],
   [{ clientToClient: "true" }, "clientToClient", "while wgc:addressing is masquerade", "false"],

@@ -39,6 +39,10 @@ test.each([
     'wgc:availabilityZones is "us-east-1a,us-east-1b": it must be empty while wgc:vpcId',
   ],
   [{ "wgc:publicSubnetIds": "subnet-0000000a,subnet-0000000b" }, "must be empty while wgc:vpcId is"],
+  [
+    { ...EXISTING, "wgc:addressing": "routed" },
+    "must name the tables that carry wgc:tunnelCidr while wgc:addressing is routed",
+  ],
   [{ "wgc:nodeSubnets": "private" }, "wgc:natGateways is none (its default): it must be single or onePerAz"],
   [{ "wgc:interfaceEndpoints": "ssm,ec2messages" }, '"ec2messages" is not'],
 ])("%j is refused", (own, message) => {

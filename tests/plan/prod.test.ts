@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
 import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
@@ -74,12 +75,12 @@ test("how many of what", () => {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
     "aws:ssm/document:Document": 4,
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 6,
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 6,
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("92 resources in 13 components");
+  expect(countResources(plan).text).toBe("94 resources in 13 components");
   const own = [
     "AgentBundle",
     "ControlFunction",
@@ -160,6 +161,7 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${balancer} 0.0.0.0/0 udp 51820-51820`,
     `${servers} ${balancer} tcp 8080-8080`,
     `${servers} ${balancer} udp 51820-51820`,
+    `${servers} ${servers} udp 51830-51830`,
     `${files} ${control} tcp 2049-2049`,
     `${files} ${servers} tcp 2049-2049`,
   ]);
@@ -170,6 +172,7 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${servers} 0.0.0.0/0 tcp 443-443`,
     `${servers} 10.0.0.0/16 -1 undefined-undefined`,
     `${servers} ${files} tcp 2049-2049`,
+    `${servers} ${servers} udp 51830-51830`,
   ]);
   const inline = ofType(plan, "aws:ec2/securityGroup:SecurityGroup").map((group) => [
     group.inputs["ingress"],
@@ -205,7 +208,7 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
     maxSize: 9,
     desiredCapacity: 3,
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     launchTemplate: { id: template.id, version: "1" },
     targetGroupArns: [one("aws:lb/targetGroup:TargetGroup").id],
     instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
@@ -232,6 +235,16 @@ test("user data names the agent's bundle by the hash of the file that is uploade
   expect(key).toBe(`agent/${source.$asset.sha256}.js`);
   expect(userData.length).toBeLessThan(16 * 1024);
   expect(userData.toString()).toContain(source.$asset.sha256);
+  // The hooks that servers are to complete are those of the group that they are in.
+  const group = one("aws:autoscaling/group:Group").inputs;
+  const named = (group["initialLifecycleHooks"] as { name: string }[]).map(({ name }) => name);
+  const { write_files } = parse(userData.toString()) as { write_files: { path: string; content: string }[] };
+  const agent = write_files.find(({ path }) => path === "/etc/wgc/agent.json")?.content ?? "";
+  expect(JSON.parse(agent).lifecycle).toMatchObject({
+    group: group["name"],
+    launchHook: named[0],
+    terminateHook: named[1],
+  });
   for (const point of ofType(plan, "aws:efs/accessPoint:AccessPoint"))
     expect(userData.toString()).toContain(`accesspoint=${point.id}`);
 });
@@ -324,6 +337,7 @@ test("permissions: exactly these statements", () => {
     "Allow FetchAgent",
     "Allow MountSharedStorage",
     "Allow WriteRecords",
+    "Allow CompleteLifecycle",
     "Allow RecordSessions",
     "Allow FindSessionLog",
     "Allow DecryptSessions",
@@ -346,6 +360,12 @@ test("permissions: exactly these statements", () => {
     Action: "elasticfilesystem:ClientWrite",
     Resource: fileSystem,
     Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": runtime } },
+  });
+  expect(server[4]).toEqual({
+    Sid: "CompleteLifecycle",
+    Effect: "Allow",
+    Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+    Resource: `arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/${String(one("aws:autoscaling/group:Group").inputs["name"])}`,
   });
   const control = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-control-rights-policy"));
   expect(sids(control)).toEqual([
@@ -406,6 +426,9 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-sessions-key",
     "wgc-storage-efs",
     "wgc-storage-key",
+    "wgc-storage-mount-1",
+    "wgc-storage-mount-2",
+    "wgc-storage-mount-3",
     "wgc-storage-registry",
     "wgc-storage-runtime",
   ]);

@@ -1,5 +1,8 @@
 import { type Case, front, network, open, policy, trust, types, udp } from "./given";
 
+/** Marks a rule that takes in packets for clients. */
+const ROUTED = { "wgc:routed": "true" };
+
 /** Rules about what comes in and who may do what. */
 export const accessCases: readonly Case[] = [
   {
@@ -108,12 +111,27 @@ export const accessCases: readonly Case[] = [
       { type: types.template, props: { instanceType: "c7g.medium" } },
       { type: types.ingress, props: { ipProtocol: "tcp", fromPort: 8080, toPort: 8080 } },
       { type: types.ingress, props: { ipProtocol: "udp", fromPort: 0, toPort: 65535 } },
+      {
+        type: types.ingress,
+        props: { ipProtocol: "-1", cidrIpv4: "10.0.0.0/16", tags: ROUTED },
+      },
     ],
     violating: [
       { type: types.template, name: "template", props: { keyName: "ops" } },
       { type: types.keyPair, name: "pair" },
       { type: types.ingress, name: "range", props: { ipProtocol: "tcp", fromPort: 20, toPort: 25 } },
       { type: types.ingress, name: "all", props: { ipProtocol: "-1" } },
+      { type: types.ingress, name: "unmarked", props: { ipProtocol: "-1", cidrIpv4: "10.0.0.0/16" } },
+      {
+        type: types.ingress,
+        name: "marked-port",
+        props: { ipProtocol: "tcp", fromPort: 22, toPort: 22, cidrIpv4: "10.0.0.0/16", tags: ROUTED },
+      },
+      {
+        type: types.ingress,
+        name: "marked-public",
+        props: { ipProtocol: "-1", cidrIpv4: "0.0.0.0/0", tags: ROUTED },
+      },
       {
         type: types.securityGroup,
         name: "inline",
@@ -125,6 +143,9 @@ export const accessCases: readonly Case[] = [
       "pair: is an SSH key pair",
       "range: opens TCP port 22",
       "all: opens TCP port 22",
+      "unmarked: opens TCP port 22",
+      "marked-port: opens TCP port 22",
+      "marked-public: opens TCP port 22",
       "inline: opens TCP port 22",
     ],
   },

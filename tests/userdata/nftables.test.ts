@@ -38,6 +38,8 @@ test("lets in WireGuard, health checks from the VPC and pings; a client gets not
     'iifname { "wg0", "wg1" } ip daddr 169.254.0.0/16 counter drop comment "tunnel to the probe\'s cable"',
     'iifname { "wg0", "wg1" } icmp type echo-request accept',
     'iifname { "wg0", "wg1" } counter drop comment "tunnel to server"',
+    "udp dport 51830 ip saddr @mesh_members accept",
+    'udp dport 51830 counter drop comment "no member of the mesh"',
     "ct state established,related accept",
     'iifname "wgp0" ip saddr 169.254.77.2 ip daddr 169.254.77.1 udp dport 61903 accept',
     "meta l4proto { icmp, ipv6-icmp } accept",
@@ -59,11 +61,25 @@ test("ports and ranges come from the arguments", () => {
     healthPort: 9000,
     tunnelCidr: "172.30.0.0/20",
     vpcCidr: "10.8.0.0/16",
+    takeover: true,
+    meshPort: 4600,
   });
+  expect(other).toContain("udp dport 4600 ip saddr @mesh_members accept");
   expect(other).toContain("udp dport { 4500, 4501 } accept");
   expect(other).toContain("ip saddr 10.8.0.0/16 tcp dport 9000 accept");
   expect(other).toContain('ip saddr 172.30.0.0/20 oifname != { "wg0", "wg1" } masquerade');
-  expect(other).not.toMatch(/51820|8080|10\.100|10\.0\.0\.0/);
+  expect(other).not.toMatch(/51820|51830|8080|10\.100|10\.0\.0\.0/);
+});
+
+test("servers that take nothing over from each other talk to nobody, and no rule speaks of it", () => {
+  const alone = renderNftables({ ...USER_DATA, takeover: false });
+  expect(alone).not.toMatch(/mesh|51830/);
+  const added = text.split("\n").filter((line) => !alone.split("\n").includes(line));
+  expect(added.map((line) => line.trim())).toEqual([
+    "set mesh_members { type ipv4_addr; }",
+    "udp dport 51830 ip saddr @mesh_members accept",
+    'udp dport 51830 counter drop comment "no member of the mesh"',
+  ]);
 });
 
 testWith(NFT, "nft accepts the file without wg0 being there", () => {

@@ -55,6 +55,14 @@ test.each([
   expect(documentFaults(document(...statements), "identity")).toEqual(faults);
 });
 
+test("a tag's key may have colons, a condition key one", () => {
+  const condition = (key: string) => ({ ...statement, Condition: { StringEquals: { [key]: "x" } } });
+  expect(documentFaults(document(condition("aws:ResourceTag/wgc:cluster")), "identity")).toEqual([]);
+  expect(documentFaults(document(condition("aws:Resource:Tag")), "identity")).toEqual([
+    "One: aws:Resource:Tag is no condition key",
+  ]);
+});
+
 test("a resource policy names who", () => {
   const trust = { Effect: "Allow", Action: "sts:AssumeRole", Principal: { Service: "ec2.amazonaws.com" } };
   expect(documentFaults(document(trust), "resource")).toEqual([]);

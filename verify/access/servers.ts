@@ -68,6 +68,22 @@ export function serverPairs(places: Places): Pair[] {
         ask("read parameters", "ssm:GetParameter", here("ssm", "parameter/secret")),
       ],
     },
+    ...["CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"].map((name) => ({
+      who,
+      allowed: ask(
+        `say that it is ready, or may end (${name})`,
+        `autoscaling:${name}`,
+        arn("wgc-servers-group"),
+      ),
+      denied: [
+        ask(
+          "in another group",
+          `autoscaling:${name}`,
+          here("autoscaling", "autoScalingGroup:0:autoScalingGroupName/another"),
+        ),
+        ask("change the group", "autoscaling:SetDesiredCapacity", arn("wgc-servers-group")),
+      ],
+    })),
     ...channels.map((name) => ({
       who,
       allowed: ask(`serve a session (${name})`, `ssmmessages:${name}`, "*"),

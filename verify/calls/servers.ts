@@ -71,17 +71,33 @@ export const serverCalls: Mappings = {
       call("autoscaling", "CreateAutoScalingGroup", {
         AutoScalingGroupName,
         ...take.pascal(
+          "availabilityZoneDistribution",
+          "capacityRebalance",
           "defaultInstanceWarmup",
           "desiredCapacity",
           "healthCheckGracePeriod",
           "healthCheckType",
         ),
-        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize"),
-        LaunchTemplate: { LaunchTemplateId: template["id"] ?? null, Version: template["version"] ?? null },
+        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize", "mixedInstancesPolicy"),
+        ...(template["id"] === undefined
+          ? {}
+          : { LaunchTemplate: { LaunchTemplateId: template["id"], Version: template["version"] ?? null } }),
         TargetGroupARNs: take.value("targetGroupArns"),
         VPCZoneIdentifier: take.list("vpcZoneIdentifiers").join(","),
         Tags: take.list("tags").flatMap((tag) => deep(tag) ?? []),
       }),
+      ...take.list("initialLifecycleHooks").map((hook) =>
+        call("autoscaling", "PutLifecycleHook", {
+          AutoScalingGroupName,
+          ...lifecycleHook(hook),
+        }),
+      ),
+      ...take.list("warmPool").map((pool) =>
+        call("autoscaling", "PutWarmPool", {
+          AutoScalingGroupName,
+          ...upper(isObject(pool) ? pool : {}, []),
+        }),
+      ),
       call("autoscaling", "EnableMetricsCollection", {
         AutoScalingGroupName,
         Metrics: take.value("enabledMetrics"),
@@ -102,6 +118,18 @@ export const serverCalls: Mappings = {
       StepAdjustments: take.list("stepAdjustments").map(step),
     }),
   ],
+  "aws:autoscaling/schedule:Schedule": (take) => [
+    call("autoscaling", "PutScheduledUpdateGroupAction", {
+      AutoScalingGroupName: take.value("autoscalingGroupName"),
+      ...take.pascal("scheduledActionName", "recurrence", "timeZone"),
+      // The provider sends none of these where it is told -1.
+      ...Object.fromEntries(
+        Object.entries(take.pascal("minSize", "maxSize", "desiredCapacity")).filter(
+          ([, size]) => size !== -1,
+        ),
+      ),
+    }),
+  ],
   "aws:cloudwatch/metricAlarm:MetricAlarm": (take) => [
     call("cloudwatch", "PutMetricAlarm", {
       AlarmName: take.value("name"),
@@ -112,6 +140,13 @@ export const serverCalls: Mappings = {
     }),
   ],
 };
+
+/** The provider's `name` is the hook's. */
+function lifecycleHook(hook: Json): JsonObject {
+  if (!isObject(hook)) return {};
+  const { name, ...rest } = hook;
+  return { ...upper(rest, []), LifecycleHookName: name ?? null };
+}
 
 function attributes(take: Take, names: Readonly<Record<string, string>>): JsonObject[] {
   return Object.entries(names).flatMap(([Key, name]) => {

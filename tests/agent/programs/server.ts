@@ -65,10 +65,11 @@ export async function bootServer(): Promise<string> {
   await initRegistry(registry, CLUSTER);
   const publicKey = (await tool(process.execPath, bundle, "init")).trim();
   await fs.writeFile(FORWARDING, "1");
-  const { tunnelIpv4: tunnelCidr, listenPort, healthPort } = config;
+  const { tunnelIpv4: tunnelCidr, listenPort, healthPort, takeover, mesh } = config;
+  const vpcCidr = "10.0.0.0/16";
   await fs.writeFile(
     FIREWALL,
-    renderNftables({ tunnelCidr, listenPort, healthPort, vpcCidr: "10.0.0.0/16" }),
+    renderNftables({ tunnelCidr, listenPort, healthPort, vpcCidr, takeover, meshPort: mesh.port }),
   );
   await tool("nft", "-f", FIREWALL);
   await tool(process.execPath, bundle, "network-up");

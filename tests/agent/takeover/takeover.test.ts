@@ -186,6 +186,59 @@ describe("records", () => {
   });
 });
 
+describe("announcements", () => {
+  const record = (world: World, byte: number, index: number, more = 0) => ({
+    publicKey: key(byte),
+    index,
+    at: ms(world, more),
+  });
+
+  test("a session that the kernel calls complete is announced, dated as it is recorded", async () => {
+    const { world, node } = bind(await withSession());
+    expect(node.announced).toEqual([["i-self", world.logs.get("i-self")]]);
+    expect(node.moved).toEqual([key(2)]);
+  });
+
+  test("another server's announcement makes this one silent at once, however often it comes; its record says nothing new", async () => {
+    const { world, kernel, takeover, node } = bind(await withSession());
+    const news = record(world, 2, 20);
+    for (let time = 0; time < 3; time++) takeover.told("i-other", [news]);
+    await world.clock.advance(0);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+    world.logs.set("i-other", [news]);
+    await world.clock.advance(5000);
+    expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
+    expect(node.moved).toEqual([key(2), key(2)]);
+  });
+
+  test("a late one, older than the session here, changes nothing; nor does one in this server's own name", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    takeover.told("i-other", [record(world, 2, 20, -5000)]);
+    takeover.told("i-self", [record(world, 2, 21, 1000)]);
+    await world.clock.advance(2000);
+    expect(kernel.done).toEqual([]);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 10 });
+  });
+
+  test("a stray that came before it is called when it comes, without a look at the storage", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.storageFails = "hangs";
+    flow("stray", 10, FROM);
+    await world.clock.advance(100);
+    expect(kernel.done).toEqual([]);
+    takeover.told("i-other", [record(world, 2, 10)]);
+    await world.clock.advance(0);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
+  test("a client whose session has ended is said to be nobody's", async () => {
+    const { world, node, takeover } = bind(await withSession());
+    await world.clock.advance(400_000);
+    expect(takeover.directory.newest(key(2))).toBeUndefined();
+    expect(node.moved).toEqual([key(2), key(2)]);
+  });
+});
+
 describe("a session that went elsewhere", () => {
   test("is forgotten without a word within the next look at the directory, once", async () => {
     const { world, kernel, takeover } = bind(await withSession());
@@ -414,5 +467,5 @@ test("nobody looks at the interface while nothing happens", async () => {
 /** The parts that tests use, with `flow` as a function of its own. */
 function bind(node: Node) {
   const { world, kernel, takeover } = node;
-  return { world, kernel, takeover, flow: node.flow.bind(node) };
+  return { node, world, kernel, takeover, flow: node.flow.bind(node) };
 }

@@ -159,6 +159,9 @@ export const listeners: FlowListener[] = [];
 /** An agent's takeover on a kernel. */
 export class Node {
   readonly takeover: Takeover;
+  /** What it told the other servers, and whose newest session it said to be another one. */
+  readonly announced: [string, readonly SessionRecord[]][] = [];
+  readonly moved: string[] = [];
   private readonly listener: FlowListener;
 
   constructor(
@@ -178,6 +181,8 @@ export class Node {
       exec: kernel.exec,
       lock: new Mutex(),
       desired: (publicKey) => world.desired.get(publicKey),
+      announce: (holder, records) => this.announced.push([holder, records]),
+      onHolders: (publicKeys) => this.moved.push(...publicKeys),
     });
     const listener = listeners.at(-1);
     if (listener === undefined) throw new Error("there is no flow watch");

@@ -137,7 +137,7 @@ function conditionFaults(condition: Json | undefined): string[] {
   return Object.entries(condition).flatMap(([operator, keys]) => [
     ...(OPERATOR.test(operator) ? [] : [`there is no condition operator ${operator}`]),
     ...(isObject(keys) ? Object.keys(keys) : [])
-      .filter((key) => !/^[a-z0-9-]+:[\w${}.-]+(\/[\w:/${}.-]+)?$/i.test(key))
+      .filter((key) => !/^[a-z0-9.-]+:[\w${}.-]+(\/[\w:/${}.-]+)?$/i.test(key))
       .map((key) => `${key} is no condition key`),
   ]);
 }

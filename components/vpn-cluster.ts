@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
+import { rollbackAlarmNames } from "../monitoring/alarms";
 import { renderUserData } from "../userdata/render";
 import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
@@ -131,6 +132,8 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        // By name: the alarms are made after the group that they watch.
+        rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[network.vpc, ...storage.ready, ...endpoint.listeners],

@@ -138,6 +138,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        // By name: the alarms are made after the group that they watch.
         rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [

@@ -106,8 +106,8 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
       Resource: args.groupArn,
     },
-    ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
     ...sendMetrics(args),
+    ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
   );
 }
 

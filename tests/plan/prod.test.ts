@@ -177,8 +177,8 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${balancer} ${servers} udp 51820-51820`,
     `${servers} 0.0.0.0/0 tcp 443-443`,
     `${servers} 10.0.0.0/16 -1 undefined-undefined`,
-    `${servers} ${files} tcp 2049-2049`,
     `${servers} ${servers} udp 51830-51830`,
+    `${servers} ${files} tcp 2049-2049`,
   ]);
   const inline = ofType(plan, "aws:ec2/securityGroup:SecurityGroup").map((group) => [
     group.inputs["ingress"],

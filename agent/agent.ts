@@ -175,11 +175,11 @@ export class Agent {
           desired: () => this.clients.peers,
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
+          announce: (holder, records) => this.announce(holder, records),
           onPeers: (peers) => {
             this.newKeys.observe(peers);
             this.network.observe(peers, "next");
           },
-          announce: (holder, records) => this.announce(holder, records),
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),

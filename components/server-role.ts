@@ -12,12 +12,12 @@ export interface ServerRoleArgs {
   readonly fileSystemArn: pulumi.Input<string>;
   readonly registryAccessPointArn: pulumi.Input<string>;
   readonly runtimeAccessPointArn: pulumi.Input<string>;
-  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
-  readonly monitoring: MonitoringLevel;
   /** With routed addressing only. */
   readonly routed?: RoutedRightsArgs;
   /** The servers' group, with a wildcard for the part that AWS makes up. */
   readonly groupArn: pulumi.Input<string>;
+  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
+  readonly monitoring: MonitoringLevel;
   readonly tags: Tags;
 }
 

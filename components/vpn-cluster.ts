@@ -93,11 +93,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemArn: storage.fileSystemArn,
         registryAccessPointArn: storage.registryAccessPoint.arn,
         runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
-        monitoring: args.monitoring,
         ...(args.addressing === "routed"
           ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
           : {}),
         groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
       },
       inside,
     );

@@ -19,12 +19,12 @@ export function renderAgentConfig(args: UserDataArgs): string {
     drainSeconds: args.drainSeconds,
     healthCheckSeconds: args.healthCheckSeconds,
     takeover: args.takeover,
-    monitoring: args.monitoring,
     addressing: args.routed === undefined ? "masquerade" : "routed",
     topology: args.topology,
     mesh: { port: args.meshPort },
     ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
     lifecycle: args.lifecycle,
+    monitoring: args.monitoring,
   };
   // Lists on one line each: user data is limited.
   const text = JSON.stringify(config, null, 2).replace(/\[[^[\]]*\]/g, (list) => list.replace(/\s+/g, " "));

@@ -14,8 +14,6 @@ export interface UserDataArgs {
   readonly healthCheckSeconds: number;
   /** Whether servers take sessions over from each other. */
   readonly takeover: boolean;
-  /** Which metrics servers send to CloudWatch. */
-  readonly monitoring: MonitoringLevel;
   readonly topology: "active-active" | "active-passive";
   /** UDP port of the servers' talk with each other. */
   readonly meshPort: number;
@@ -28,6 +26,8 @@ export interface UserDataArgs {
     readonly terminateHook: string;
     readonly heartbeatSeconds: number;
   };
+  /** Which metrics servers send to CloudWatch. */
+  readonly monitoring: MonitoringLevel;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

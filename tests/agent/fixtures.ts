@@ -26,10 +26,10 @@ export const CONFIG: AgentConfig = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
-  monitoring: "none",
   addressing: "masquerade",
   topology: "active-active",
   mesh: { port: 51830 },
+  monitoring: "none",
 };
 
 /** A client file. */

@@ -12,7 +12,6 @@ export const USER_DATA: UserDataArgs = {
   drainSeconds: 20,
   healthCheckSeconds: 5,
   takeover: true,
-  monitoring: "none",
   topology: "active-active",
   meshPort: 51830,
   lifecycle: {
@@ -21,6 +20,7 @@ export const USER_DATA: UserDataArgs = {
     terminateHook: "wgc-terminate",
     heartbeatSeconds: 90,
   },
+  monitoring: "none",
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

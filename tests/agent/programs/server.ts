@@ -27,10 +27,10 @@ export const config = {
   drainSeconds: 2,
   healthCheckSeconds: 5,
   takeover: true,
-  monitoring: "none",
   addressing: "masquerade",
   topology: "active-active",
   mesh: { port: 51830 },
+  monitoring: "none",
 };
 /** What the control function was told about the cluster. */
 export const CLUSTER: ClusterFile = {

@@ -291,10 +291,10 @@ function configOf(name: string) {
     drainSeconds: 1,
     healthCheckSeconds: 5,
     takeover: true,
-    monitoring: "none",
     addressing: "masquerade",
     topology: "active-active",
     mesh: { port: 51830 },
+    monitoring: "none",
   };
 }
 

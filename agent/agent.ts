@@ -131,6 +131,7 @@ export class Agent {
         ...options.lifecycle,
         clock,
         log,
+        // Not what `/healthz` says: a server that stands by for the active one is ready, too.
         healthy: () => this.watch.health().healthy,
         sound: () => isSound(this.watch.health()),
         drained: () => this.drain.report?.over === true,

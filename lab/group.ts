@@ -253,6 +253,7 @@ export class Group {
       while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
     };
     await Promise.race([ended, silent()]);
+    this.log(waiting ? `${server.name} does not answer any more` : `${server.name} says that it may end`);
   }
 
   /**

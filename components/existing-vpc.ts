@@ -23,13 +23,7 @@ export interface ExistingVpc {
  * @throws UserError, through the outputs, with everything that is wrong.
  */
 export function existingVpc(args: ExistingVpcArgs, parent: pulumi.Resource): ExistingVpc {
-  const checked = pulumi.output(lookUp(args, { parent })).apply((facts) => {
-    const faults = vpcFaults(facts, args);
-    if (faults.length === 0) return facts;
-    throw new UserError(
-      [`the VPC ${args.vpcId} cannot be used:`, ...faults.map((fault) => `  - ${fault}`)].join("\n"),
-    );
-  });
+  const checked = pulumi.output(fitVpc(args, { parent }));
   const ids = (kind: "publicSubnets" | "privateSubnets", known: readonly string[]) =>
     known.map((id, index) => checked.apply((facts) => facts[kind][index]?.id ?? id));
   return {
@@ -37,6 +31,20 @@ export function existingVpc(args: ExistingVpcArgs, parent: pulumi.Resource): Exi
     publicSubnetIds: ids("publicSubnets", args.publicSubnetIds),
     privateSubnetIds: ids("privateSubnets", args.privateSubnetIds),
   };
+}
+
+/**
+ * Looks a VPC up.
+ *
+ * @throws UserError with everything that is wrong with it.
+ */
+export async function fitVpc(args: ExistingVpcArgs, opts: pulumi.InvokeOptions): Promise<VpcFacts> {
+  const facts = await lookUp(args, opts);
+  const faults = vpcFaults(facts, args);
+  if (faults.length === 0) return facts;
+  throw new UserError(
+    [`the VPC ${args.vpcId} cannot be used:`, ...faults.map((fault) => `  - ${fault}`)].join("\n"),
+  );
 }
 
 async function lookUp(args: ExistingVpcArgs, opts: pulumi.InvokeOptions): Promise<VpcFacts> {

@@ -1,3 +1,4 @@
+import { fitVpc } from "../../components/existing-vpc";
 import { Network, type NetworkArgs } from "../../components/network";
 import { census, document, make, only } from "./harness";
 
@@ -174,14 +175,30 @@ describe("a VPC that exists already", () => {
     });
   });
 
-  test("is refused with everything that is wrong, before anything is made in it", async () => {
+  test("is refused with everything that is wrong, and its ids are handed out only when nothing is", async () => {
     const bad = {
+      ...CALLS,
       "aws:ec2/getRouteTable:getRouteTable": () => ({
         routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" }],
       }),
     };
-    await expect(within(bad, { interfaceEndpoints: ["ssm"], tunnelCidr: "10.1.0.0/24" })).rejects.toThrow(
-      /the VPC vpc-0a cannot be used:\n {2}- wgc:tunnelCidr 10\.1\.0\.0\/24 overlaps 10\.1\.0\.0\/16 of vpc-0a\n {2}- subnet-0a is among the public subnets, and its route to the internet leads to nat-1/,
-    );
+    const said: string[] = [];
+    const args = { ...ARGS, ...EXISTING, tunnelCidr: "10.1.0.0/24" };
+    const look = () =>
+      void fitVpc(args, {}).then(
+        () => said.push("fit"),
+        (error: unknown) => said.push(String(error)),
+      );
+    await make(look, false, bad);
+    expect(said).toEqual([
+      [
+        "UserError: the VPC vpc-0a cannot be used:",
+        "  - wgc:tunnelCidr 10.1.0.0/24 overlaps 10.1.0.0/16 of vpc-0a",
+        ...["subnet-0a", "subnet-0b"].map(
+          (id) =>
+            `  - ${id} is among the public subnets, and its route to the internet leads to nat-1 instead of an internet gateway`,
+        ),
+      ].join("\n"),
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { collectDefaultMetrics } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { SessionRecord } from "../registry/sessions";
 import { probeAddress } from "../wireguard/addresses";
 import type { Parameter } from "./aws/query";
@@ -9,17 +9,20 @@ import type { AgentConfig } from "./config";
 import type { Device } from "./device";
 import { Drain, type DrainSource } from "./drain";
 import type { Exec } from "./exec";
-import type { Health } from "./health";
+import { type Health, isSound } from "./health";
 import { healthReport } from "./health-report";
 import { HealthWatch } from "./health-watch";
 import { startHttp } from "./http";
 import { KnownClients } from "./known-clients";
+import { Lifecycle, type LifecycleOptions } from "./lifecycle/lifecycle";
+import { addLifecycleMetrics } from "./lifecycle/metrics";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
 import { ClusterLink, type Place } from "./mesh/cluster-link";
 import type { MeshLine } from "./mesh/line";
 import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
+import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
 import { NodeRecord } from "./node-record";
@@ -48,8 +51,8 @@ export interface AgentOptions {
   readonly nextDevice?: Device | undefined;
   readonly exec: Exec;
   readonly local: LocalCopy;
-  /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
-  readonly onDrained?: (reason: string) => void;
+  /** Where lifecycle actions are completed; undefined for a server outside of an Auto Scaling group. */
+  readonly lifecycle?: Pick<LifecycleOptions, "calls" | "settled" | "heartbeatSeconds"> | undefined;
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
@@ -86,7 +89,11 @@ export class Agent {
   private readonly takeover: Takeover | undefined;
   /** The other servers; undefined without takeover, and where there is no place among them. */
   private readonly cluster: ClusterLink | undefined;
+  private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
+  private readonly network: NetworkMetrics;
+  /** What `/metrics` shows; filled by {@link start}. */
+  readonly metrics = new Registry();
 
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, local } = options;
@@ -116,13 +123,27 @@ export class Agent {
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
       ...(config.takeover ? { sessionsLive: () => this.sessionsLive } : {}),
-      onDrained: (reason) => {
-        log.info({ reason }, "the drain is over; this server may go");
-        options.onDrained?.(reason);
-      },
+      onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
+    this.lifecycle =
+      options.lifecycle &&
+      new Lifecycle({
+        ...options.lifecycle,
+        clock,
+        log,
+        healthy: () => this.watch.health().healthy,
+        sound: () => isSound(this.watch.health()),
+        drained: () => this.drain.report?.over === true,
+      });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
+    this.network = new NetworkMetrics({
+      ...options,
+      interface: config.interface,
+      known: () => this.clients.revision,
+      applied: () => this.reconciler.appliedRevision,
+      readAt: () => this.follower.lastReadAt,
+    });
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
@@ -154,8 +175,11 @@ export class Agent {
           desired: () => this.clients.peers,
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
-          onPeers: (peers) => this.newKeys.observe(peers),
           announce: (holder, records) => this.announce(holder, records),
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.network.observe(peers, "next");
+          },
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
@@ -168,6 +192,7 @@ export class Agent {
         this.newKeys.observe(dump.peers);
         this.serverKey.lane?.seeCurrent(dump.peers);
         this.takeover?.observe(dump.peers);
+        this.network.observe(dump.peers);
       },
       clock,
       log,
@@ -175,6 +200,7 @@ export class Agent {
       revision: () => this.clients.revision,
       onPass: () => {
         this.watch.onPass();
+        this.network.onPass();
         this.record.update();
       },
     });
@@ -253,10 +279,13 @@ export class Agent {
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
   async start(): Promise<void> {
     const { config, log } = this.options;
-    const metrics = createMetrics(this.metricsSource());
+    const { metrics } = this;
+    createMetrics(this.metricsSource(), metrics);
     collectDefaultMetrics({ register: metrics });
+    this.network.start(metrics);
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
+    if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
     this.server = await startHttp(
       config.healthPort,
       {
@@ -271,6 +300,7 @@ export class Agent {
       },
       log,
     );
+    await this.lifecycle?.start();
     await this.clients.start();
     await this.takeover?.start();
     this.cluster?.start();
@@ -297,6 +327,11 @@ export class Agent {
     this.record.update();
   }
 
+  /** The metadata service says where the Auto Scaling group wants this instance. */
+  setTarget(state: string | undefined): void {
+    this.lifecycle?.see(state);
+  }
+
   /** Settles when the process may go: see {@link Drain.finished}. */
   get drained(): Promise<void> {
     return this.drain.finished;
@@ -304,9 +339,11 @@ export class Agent {
 
   /** Stops everything except the WireGuard interface, which goes on serving its sessions. */
   async stop(): Promise<void> {
+    this.lifecycle?.stop();
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
+    this.network.stop();
     this.watch.stop();
     this.newKeys.stop();
     await this.serverKey.stop();

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { UserError } from "../config/errors";
+import { MONITORING_LEVELS } from "../monitoring/metrics";
 import { describeIssues } from "../registry/schema";
 import { isCidr } from "../wireguard/addresses";
 
@@ -24,6 +25,18 @@ const routed = z.strictObject({
   clientToClient: z.boolean(),
 });
 
+const lifecycleSchema = z.strictObject({
+  /** Name of this server's Auto Scaling group and of its two lifecycle hooks. */
+  group: z.string().min(1),
+  launchHook: z.string().min(1),
+  terminateHook: z.string().min(1),
+  /** Seconds that the terminate hook waits without a word. */
+  heartbeatSeconds: z.int().min(30).max(7200),
+});
+
+/** What a server needs to complete its own lifecycle actions. */
+export type LifecycleConfig = z.infer<typeof lifecycleSchema>;
+
 /** `/etc/wgc/agent.json`, written by user data: everything the agent needs to know about its server. */
 export const agentConfigSchema = z
   .strictObject({
@@ -46,6 +59,8 @@ export const agentConfigSchema = z
     healthCheckSeconds: z.number().positive().max(300),
     /** Whether servers take sessions over from each other. */
     takeover: z.boolean(),
+    /** Which metrics go to CloudWatch. */
+    monitoring: z.enum(MONITORING_LEVELS),
     /** Whether packets of clients go on with the server's address or with the client's own. */
     addressing: z.enum(["masquerade", "routed"]).default("masquerade"),
     /** Whether all servers serve, or one and the others stand by. */
@@ -54,6 +69,8 @@ export const agentConfigSchema = z
     mesh: z.strictObject({ port }),
     /** There with addressing `routed` and only then. */
     routed: routed.optional(),
+    /** Without it nothing is completed: a server outside of an Auto Scaling group. */
+    lifecycle: lifecycleSchema.optional(),
   })
   .refine((config) => (config.addressing === "routed") === (config.routed !== undefined), {
     error: "must be there with addressing routed, and only then",

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "./clock";
 import type { Drain, DrainSource } from "./drain";
 import type { OperatorDrain } from "./drain-command";
 import type { Imds } from "./imds";
+import { isWarm } from "./lifecycle/target";
 import { type Log, messageOf } from "./log";
 
 /** EC2 recommends to look every 5 s (EC2 user guide, "Spot Instance interruption notices"); a notice leaves two minutes. */
@@ -20,6 +21,8 @@ export interface NoticeOptions {
   readonly log: Log;
   /** Takes what a source says; see {@link Drain.set}. */
   readonly tell: (...notice: Parameters<Drain["set"]>) => void;
+  /** Takes where the Auto Scaling group wants this instance; undefined for an instance without a group. */
+  readonly onTarget?: ((state: string | undefined) => void) | undefined;
 }
 
 /**
@@ -71,12 +74,10 @@ export class DrainNotices {
       // https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
       const state = await imds.get("autoscaling/target-lifecycle-state");
       const spot = await imds.get("spot/instance-action");
-      this.tell(
-        "lifecycle",
-        state === "Terminated" ? "the Auto Scaling group ends this instance" : undefined,
-      );
+      this.tell("lifecycle", reasonOf(state));
       this.tell("spot", spot === undefined ? undefined : spotReason(spot));
       this.problem = undefined;
+      if (!this.stopped) this.options.onTarget?.(state);
     } catch (error) {
       if (this.problem === undefined)
         log.info(
@@ -90,6 +91,13 @@ export class DrainNotices {
   private tell(source: DrainSource, reason: string | undefined): void {
     if (!this.stopped) this.options.tell(source, reason);
   }
+}
+
+/** A server in the warm pool is ready, and gets no clients until it leaves it. */
+function reasonOf(state: string | undefined): string | undefined {
+  if (state === "Terminated" || state === "Warmed:Terminated")
+    return "the Auto Scaling group ends this instance";
+  return isWarm(state) ? "this instance is in the warm pool" : undefined;
 }
 
 function spotReason(text: string): string {

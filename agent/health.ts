@@ -181,6 +181,11 @@ export function findings(
   return { failures, warnings: run(reporting).map(([, reason]) => reason), checks };
 }
 
+/** Whether nothing is wrong but that this server is not to serve. */
+export function isSound({ checks }: Pick<Health, "checks">): boolean {
+  return healthChecks.every(({ name }) => name === "serving" || checks[name]?.ok === true);
+}
+
 /** Whether nothing is wrong but that first results are still to come. */
 export function isStarting({ failures }: Findings): boolean {
   return failures.size > 0 && [...failures.values()].every((reason) => reason.startsWith(STARTING));

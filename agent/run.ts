@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import { Agent, type ClusterOptions } from "./agent";
 import { RoleCredentials } from "./aws/credentials";
-import { AwsQuery, EC2 } from "./aws/query";
+import { AUTO_SCALING, AwsQuery, EC2 } from "./aws/query";
 import { systemClock } from "./clock";
 import type { AgentConfig } from "./config";
 import { wgDevice } from "./device";
@@ -11,9 +11,12 @@ import { DrainNotices } from "./drain-notices";
 import { exec } from "./exec";
 import { instanceId } from "./identity";
 import { Imds } from "./imds";
+import { LifecycleCalls } from "./lifecycle/calls";
+import { SettledTarget } from "./lifecycle/settled";
 import { LocalCopy } from "./local-copy";
 import { createLog, type Log, messageOf } from "./log";
 import { UdpMeshLine } from "./mesh/line";
+import { publishMetrics } from "./monitoring/start";
 import { placeOf } from "./place";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
@@ -87,16 +90,20 @@ export async function run(config: AgentConfig): Promise<void> {
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
     cluster: await clusterOptions(config, imds, log),
+    lifecycle: lifecycleOf(config, instance, imds),
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));
   const operator = new OperatorDrain(config.statePath);
   const tell = agent.setDrain.bind(agent);
-  const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell });
+  const onTarget = agent.setTarget.bind(agent);
+  const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell, onTarget });
   await notices.start();
   await agent.start();
+  const stopPublishing = publishMetrics({ config, imds, clock: systemClock, log, metrics: agent.metrics });
   const why = await Promise.race([agent.drained, restart]);
   notices.stop();
+  stopPublishing();
   if (why === "restart") {
     await Promise.race([agent.stop(), sleep(RESTART_LIMIT_MS)]);
     log.info("the agent leaves for a restart; the WireGuard interface is left as it is");
@@ -104,4 +111,16 @@ export async function run(config: AgentConfig): Promise<void> {
   }
   await agent.stop();
   log.info("the agent has stopped; the WireGuard interface is left as it is");
+}
+
+/** How this instance speaks with its Auto Scaling group, if it has one. */
+function lifecycleOf({ lifecycle, region, statePath }: AgentConfig, instance: string, imds: Imds) {
+  if (lifecycle === undefined) return undefined;
+  const credentials = new RoleCredentials(imds, systemClock);
+  const query = new AwsQuery({ service: AUTO_SCALING, region, credentials });
+  return {
+    calls: new LifecycleCalls(query, lifecycle, instance),
+    settled: new SettledTarget(statePath, instance),
+    heartbeatSeconds: lifecycle.heartbeatSeconds,
+  };
 }

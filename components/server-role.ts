@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type MonitoringLevel, namespaceOf } from "../monitoring/metrics";
 import { type RoutedRightsArgs, routedRights } from "./routed-rights";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
@@ -13,6 +14,10 @@ export interface ServerRoleArgs {
   readonly runtimeAccessPointArn: pulumi.Input<string>;
   /** With routed addressing only. */
   readonly routed?: RoutedRightsArgs;
+  /** The servers' group, with a wildcard for the part that AWS makes up. */
+  readonly groupArn: pulumi.Input<string>;
+  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
+  readonly monitoring: MonitoringLevel;
   readonly tags: Tags;
 }
 
@@ -93,6 +98,32 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       args.runtimeAccessPointArn,
     ]),
     mount("WriteRecords", "elasticfilesystem:ClientWrite", args.runtimeAccessPointArn),
+    // A server says itself when it is ready and when it may end. No condition key tells the instances of a group apart
+    // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html).
+    {
+      Sid: "CompleteLifecycle",
+      Effect: "Allow",
+      Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+      Resource: args.groupArn,
+    },
+    ...sendMetrics(args),
     ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
   );
+}
+
+/**
+ * The action knows no resource, and one condition: the namespace. Each cluster has its own, so that no other cluster's alarms can be kept
+ * quiet from here (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html).
+ */
+function sendMetrics({ clusterName, monitoring }: ServerRoleArgs): PolicyStatement[] {
+  if (monitoring === "none") return [];
+  return [
+    {
+      Sid: "SendMetrics",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": namespaceOf(clusterName) } },
+    },
+  ];
 }

@@ -1,13 +1,14 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { isBurstable } from "../config/checks";
-import { BOOT_RETRY_SECONDS } from "../userdata/boot-script";
+import { isBurstable } from "../config/architecture";
+import { type CapacityArgs, launchSource, warmPool } from "./capacity";
 import { imageParameter } from "./instance-type";
+import { groupName, LIFECYCLE_HOOKS } from "./lifecycle";
 import type { MeshArgs } from "./mesh-firewall";
 import { connectServers } from "./server-firewall";
 import { mergeTags, refuse, type Tags } from "./support";
 
-export interface ServersArgs extends MeshArgs {
+export interface ServersArgs extends CapacityArgs, MeshArgs {
   readonly clusterName: string;
   /** Whether all servers serve, or one while the others stand by. Default `active-active`. */
   readonly topology: "active-active" | "active-passive";
@@ -39,6 +40,8 @@ export interface ServersArgs extends MeshArgs {
   readonly maxServers: number;
   /** Servers to start with; what scaling makes of it later is left alone. */
   readonly desiredServers: number;
+  /** Names of CloudWatch alarms at which an instance refresh stops and rolls back. Default none. */
+  readonly rollbackAlarms?: readonly pulumi.Input<string>[];
   /** What an instance runs at boot, as text. */
   readonly userData: pulumi.Input<string>;
   /** What must exist before the first server boots: mount targets, rights, the agent's object, routes. */
@@ -46,15 +49,17 @@ export interface ServersArgs extends MeshArgs {
   readonly tags: Tags;
 }
 
-/** Seconds from launch until a server normally serves: boot, packages, first health checks. */
+/**
+ * Seconds from a server's service until scaling counts it, and until an instance refresh goes on to the next one: clients move to it,
+ * and what is wrong with it shows in alarms.
+ */
 export const WARMUP_SECONDS = 180;
 /**
- * Seconds before a new server's failed health checks count. The worst boot that still succeeds: the normal one (180 s) and all pauses
- * between its tries (221 s: two mounts 95 s each, the agent's download 31 s) make 401 s, and the tries themselves take time, for which a
- * minute and a half is added. A shorter grace would replace servers that are about to serve, each time anew. A server that passes a
- * check earlier serves earlier; only one that never serves is replaced later.
+ * Seconds from a server's service until its failed health checks count. Its boot is over by then (the launch hook waits for it); what
+ * is left is the load balancer, whose registration and first checks can take a few minutes
+ * (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html).
  */
-export const HEALTH_GRACE_SECONDS = WARMUP_SECONDS + BOOT_RETRY_SECONDS + 90;
+export const HEALTH_GRACE_SECONDS = 180;
 /** Group metrics cost nothing; they are what alarms and dashboards read. */
 export const GROUP_METRICS = [
   "GroupDesiredCapacity",
@@ -75,6 +80,8 @@ export const GROUP_METRICS = [
 export class Servers extends pulumi.ComponentResource {
   readonly groupName: pulumi.Output<string>;
   readonly launchTemplateId: pulumi.Output<string>;
+  /** Exists only once servers are healthy. */
+  readonly ready: pulumi.Resource;
   readonly securityGroupId: pulumi.Output<string>;
 
   constructor(name: string, args: ServersArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -105,6 +112,7 @@ export class Servers extends pulumi.ComponentResource {
     const rules = connectServers(name, firewall, args, { parent: this });
     const template = this.launchTemplate(name, args, firewall.id);
     const group = this.group(name, args, template, [...rules, ...args.bootsAfter]);
+    this.ready = group;
     this.groupName = group.name;
     this.launchTemplateId = template.id;
     this.securityGroupId = firewall.id;
@@ -200,6 +208,8 @@ export class Servers extends pulumi.ComponentResource {
     return new aws.autoscaling.Group(
       `${name}-group`,
       {
+        name: groupName(args.clusterName),
+        initialLifecycleHooks: [...LIFECYCLE_HOOKS],
         minSize: args.minServers,
         maxSize: args.maxServers,
         desiredCapacity: args.desiredServers,
@@ -208,19 +218,10 @@ export class Servers extends pulumi.ComponentResource {
         ...healthOf(args),
         healthCheckGracePeriod: HEALTH_GRACE_SECONDS,
         defaultInstanceWarmup: WARMUP_SECONDS,
-        // A number, not $Latest: a refresh can only roll back to a version that it can name.
-        launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
-        instanceRefresh: {
-          strategy: "Rolling",
-          preferences: {
-            autoRollback: true,
-            // New servers first: never fewer than now, at most half as many again.
-            minHealthyPercentage: 100,
-            maxHealthyPercentage: 150,
-            instanceWarmup: String(WARMUP_SECONDS),
-            skipMatching: true,
-          },
-        },
+        availabilityZoneDistribution: { capacityDistributionStrategy: args.zoneDistribution },
+        ...launchSource(args, template),
+        ...warmPool(args),
+        instanceRefresh: { strategy: "Rolling", preferences: refreshPreferences(args) },
         instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
         enabledMetrics: [...GROUP_METRICS],
         metricsGranularity: "1Minute",
@@ -242,4 +243,18 @@ function healthOf({ topology, minServers }: Pick<ServersArgs, "topology" | "minS
   return topology === "active-passive"
     ? { healthCheckType: "EC2", minElbCapacity: 1 }
     : { healthCheckType: "ELB", minElbCapacity: minServers };
+}
+
+function refreshPreferences({
+  rollbackAlarms = [],
+}: ServersArgs): aws.types.input.autoscaling.GroupInstanceRefreshPreferences {
+  return {
+    autoRollback: true,
+    // New servers first: never fewer than now, at most half as many again. Up to three servers that is one at a time.
+    minHealthyPercentage: 100,
+    maxHealthyPercentage: 150,
+    instanceWarmup: String(WARMUP_SECONDS),
+    skipMatching: true,
+    ...(rollbackAlarms.length === 0 ? {} : { alarmSpecification: { alarms: [...rollbackAlarms] } }),
+  };
 }

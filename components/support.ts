@@ -26,7 +26,7 @@ export interface PolicyDocument {
 export interface PolicyStatement {
   readonly Sid: string;
   readonly Effect: "Allow" | "Deny";
-  readonly Principal?: "*" | Readonly<Record<string, pulumi.Input<string>>>;
+  readonly Principal?: "*" | Readonly<Record<string, pulumi.Input<string> | readonly string[]>>;
   readonly Action: string | readonly string[];
   readonly Resource?: pulumi.Input<string> | readonly pulumi.Input<string>[];
   readonly Condition?: Readonly<
@@ -57,6 +57,11 @@ export interface Place {
   readonly accountId: pulumi.Input<string>;
   /** `aws`, `aws-cn` or `aws-us-gov`. */
   readonly partition: pulumi.Input<string>;
+}
+
+/** ARN of an Auto Scaling group that need not exist yet: AWS makes up one part of it, which no other group of that name can have. */
+export function groupArn({ partition, region, accountId }: Place, name: string): pulumi.Output<string> {
+  return pulumi.interpolate`arn:${partition}:autoscaling:${region}:${accountId}:autoScalingGroup:*:autoScalingGroupName/${name}`;
 }
 
 /** Throws one error for all faults of a component's plain arguments, before any resource exists. */

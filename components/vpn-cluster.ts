@@ -4,14 +4,18 @@ import type { ClusterSettings } from "../config/load";
 import { renderUserData } from "../userdata/render";
 import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { alarmsUseKey } from "./alarm-topic";
+import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
+import { groupName, lifecycleOf } from "./lifecycle";
+import { Monitoring } from "./monitoring";
 import { Network } from "./network";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { Storage } from "./storage";
-import { mergeTags, type Place, type Tags } from "./support";
+import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
 /** A cluster's settings (each is described in config/schema.ts) and where its programs come from. */
 export interface VpnClusterArgs extends ClusterSettings {
@@ -26,7 +30,7 @@ export interface VpnClusterArgs extends ClusterSettings {
 /**
  * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
  *
- * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ * **Cost**: about $141 a month for three c7g.medium in three zones, before traffic; each part says its own.
  */
 export class VpnCluster extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
@@ -40,6 +44,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
+  /** Where alarms are told; undefined at monitoring level `none`. */
+  readonly alarmTopicArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -62,7 +68,14 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     const storage = new Storage(
       `${name}-storage`,
-      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      {
+        ...common,
+        place,
+        protect,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        keyStatements: args.monitoring === "none" ? [] : [alarmsUseKey(clusterName, place)],
+      },
       inside,
     );
     const bundle = new AgentBundle(
@@ -82,6 +95,8 @@ export class VpnCluster extends pulumi.ComponentResource {
         ...(args.addressing === "routed"
           ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
           : {}),
+        groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
       },
       inside,
     );
@@ -124,10 +139,22 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    if (args.scheduledCapacity.length > 0)
+      new Schedules(
+        `${name}-schedules`,
+        { groupName: servers.groupName, scheduledCapacity: args.scheduledCapacity },
+        inside,
+      );
     new Scaling(
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
+    );
+    this.alarmTopicArn = this.watch(
+      name,
+      args,
+      { ...common, place },
+      { endpoint, storage, control, servers },
     );
 
     this.clientEndpoint = endpoint.clientEndpoint;
@@ -153,7 +180,47 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
+      alarmTopicArn: this.alarmTopicArn,
     });
+  }
+
+  /** Alarms and dashboard, where the stack wants them. */
+  private watch(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly storage: Storage;
+      readonly control: ControlFunction;
+      readonly servers: Servers;
+    },
+  ): pulumi.Output<string> | undefined {
+    if (args.monitoring === "none") return undefined;
+    const { control, endpoint, servers, storage } = parts;
+    const [targetGroupArn] = endpoint.targetGroupArns;
+    if (targetGroupArn === undefined) throw new Error("the load balancer has no target group");
+    return new Monitoring(
+      `${name}-monitoring`,
+      {
+        ...args,
+        ...common,
+        level: args.monitoring,
+        // Where one server serves, one has to be healthy, in whichever zone.
+        minServers: args.topology === "active-passive" ? 1 : args.minServers,
+        keyArn: storage.keyArn,
+        zones: storage.zones,
+        loadBalancerArn: endpoint.loadBalancerArn,
+        targetGroupArn,
+        groupName: servers.groupName,
+        fileSystemId: storage.fileSystemId,
+        functionName: control.functionName,
+        endpoint: endpoint.clientEndpoint,
+        logRetentionDays: args.flowLogRetentionDays,
+        startsAfter: [servers.ready],
+      },
+      { parent: this },
+    ).topicArn;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */
@@ -203,6 +270,7 @@ function userData(
       ...args,
       cluster: args.clusterName,
       healthCheckSeconds: HEALTH_CHECK.interval,
+      lifecycle: lifecycleOf(args.clusterName),
       fileSystemId,
       registryAccessPointId,
       runtimeAccessPointId,

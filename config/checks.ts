@@ -1,3 +1,5 @@
+import { isBurstable } from "./architecture";
+import { CAPACITY_OPTIONS, usesSpot } from "./capacity-checks";
 import { type Check, check, type Fault, NO_HOSTS, when } from "./check";
 import { ROUTED, routedWarnings } from "./checks-routed";
 import { contains, overlaps, parseRange } from "./cidr";
@@ -6,11 +8,6 @@ import type { Settings } from "./schema";
 /** The number of servers that a stack starts with. */
 export function initialServers(settings: Pick<Settings, "desiredServers" | "minServers">): number {
   return settings.desiredServers === 0 ? settings.minServers : settings.desiredServers;
-}
-
-/** True for instance types that run on CPU credits. */
-export function isBurstable(instanceType: string): boolean {
-  return /^t\d/.test(instanceType);
 }
 
 /** NLB health check interval (5 s, the shortest) times the unhealthy threshold (2, the lowest), in seconds. */
@@ -173,7 +170,7 @@ const TIMES: readonly Check[] = [
 
 /** Checks settings against each other, as far as they were valid on their own. */
 export function crossFaults(settings: Partial<Settings>): readonly Fault[] {
-  const all = [...CAPACITY, ...ADDRESSES, ...PLACEMENT, ...TIMES, ...ROUTED];
+  const all = [...CAPACITY, ...CAPACITY_OPTIONS, ...ADDRESSES, ...PLACEMENT, ...TIMES, ...ROUTED];
   const ready = all.filter(({ needs }) => needs.every((key) => settings[key] !== undefined));
   // Each check reads only the keys it needs, and those are there.
   return ready.flatMap(({ run }) => run(settings as Settings));
@@ -186,6 +183,12 @@ export function warningsFor(settings: Settings): readonly string[] {
     warnings.push(
       `wgc:instanceType ${settings.instanceType} runs on CPU credits: in unlimited mode (which this program sets) use above the baseline ` +
         "is billed on top, and its network bursts the same way; for production: pulumi config set wgc:instanceType c7g.medium",
+    );
+  }
+  if (usesSpot(settings) && settings.extraInstanceTypes.length === 0) {
+    warnings.push(
+      `wgc:onDemandPercent ${settings.onDemandPercent} makes servers Spot instances of one type, which AWS takes back together when it runs ` +
+        "short of it; name others: pulumi config set wgc:extraInstanceTypes TYPE,TYPE",
     );
   }
   if (settings.natGateways === "single" && settings.nodeSubnets === "private") {

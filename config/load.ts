@@ -75,7 +75,9 @@ function defaultClusterName(stack: string): string {
 }
 
 const show = (value: string): string => (/^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value));
-const set = (key: string, value: string): string => `\n    pulumi config set ${key} ${value}`;
+/** A value with spaces or JSON is quoted for the shell; it has no quotes of that kind itself. */
+const quoted = (value: string): string => (/[\s[{]/.test(value) ? `'${value}'` : value);
+const set = (key: string, value: string): string => `\n    pulumi config set ${key} ${quoted(value)}`;
 
 function fieldProblem(key: SettingKey, value: string, allowed: string): string {
   const example = String(settingsSchema.shape[key].meta()?.["example"] ?? "");

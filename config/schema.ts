@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { capacitySettings } from "./capacity-settings";
 import {
   flag,
   integer,
@@ -209,6 +210,7 @@ export const settingsSchema = z.strictObject({
     description:
       "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
   }),
+  ...capacitySettings,
 
   serverKeyRotation: flag({
     default: "false",
@@ -264,6 +266,19 @@ export const settingsSchema = z.strictObject({
     example: "rtb-0123456789abcdef0=us-east-1a",
     description:
       "With routed addressing: route tables of the VPC besides the program's own that shall carry tunnelCidr to a server, each with the zone of its subnets.",
+  }),
+
+  monitoring: oneOf(["none", "basic", "full"], {
+    default: "full",
+    example: "basic",
+    description:
+      "none; basic: alarms, and the metrics they need; full: a dashboard, and what it shows, as well. `./wgc cost` says what each costs.",
+  }),
+  alarmEmail: text(/^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, "an e-mail address", {
+    default: "",
+    example: "oncall@example.com",
+    description:
+      "Who is told of alarms, once the confirmation that AWS sends there is accepted; empty: nobody, until somebody subscribes to the topic.",
   }),
 
   controlConcurrency: integer(

@@ -19,7 +19,8 @@ export interface SettingInfo {
   readonly example: string;
 }
 
-function setting<T>(info: SettingInfo, parse: (text: string) => Parsed<T>) {
+/** A setting of one text, from its description and its parser. */
+export function setting<T>(info: SettingInfo, parse: (text: string) => Parsed<T>) {
   return z
     .string()
     .transform((text, context) => {
@@ -32,7 +33,8 @@ function setting<T>(info: SettingInfo, parse: (text: string) => Parsed<T>) {
     .meta({ ...info });
 }
 
-type Info = Omit<SettingInfo, "type" | "allowed">;
+/** What is told of a setting besides what its parser knows. */
+export type Info = Omit<SettingInfo, "type" | "allowed">;
 
 /** A whole number between two bounds, both allowed. */
 export function integer(min: number, max: number, info: Info, also: readonly number[] = []) {

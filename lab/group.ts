@@ -7,6 +7,7 @@ import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
+import { AWS_ENVIRONMENT, type LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
 import type { Network } from "./network";
@@ -36,6 +37,7 @@ export class Group {
     private readonly site: Site,
     private readonly network: Network,
     private readonly balancer: Balancer,
+    private readonly hooks: LifecycleHooks,
     private readonly log: Log,
   ) {
     this.desired = model.group.desired;
@@ -142,7 +144,7 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const machine = new Machine(place.name, this.site);
+    const machine = new Machine(place.name, this.site, AWS_ENVIRONMENT);
     const server = new Server(place, machine, this.network, this.model.userData);
     this.servers.set(server.name, server);
     return server;
@@ -156,9 +158,16 @@ export class Group {
   }
 
   private async boot(server: Server): Promise<void> {
-    this.log(`${server.name} boots in ${server.place.zone}`);
+    const { instance, zone } = server.place;
+    this.log(`${server.name} boots in ${zone}`);
+    // The instance is Pending:Wait from its start on; the load balancer hears of it when it says that it is ready.
+    const launched = this.hooks.wait(instance, "launch", HEALTHY_LIMIT_MS);
     await server.start();
     this.log(`${server.name} ran its user data in ${(server.bootTime / 1000).toFixed(1)} s`);
+    if ((await launched) === "ABANDON") {
+      server.state = "failed"; // left running to be looked at
+      throw new UserError(`${server.name} did not say within ${HEALTHY_LIMIT_MS / 1000} s that it is ready`);
+    }
     await this.register(server);
   }
 
@@ -234,10 +243,22 @@ export class Group {
     }
   }
 
+  /** Resolves when the server completed its terminate hook, or when it does not answer any more: no lab waits for a dead agent. */
+  private async whenEnded(server: Server): Promise<void> {
+    let waiting = true;
+    const ended = this.hooks.wait(server.place.instance, "terminate", DRAIN_LIMIT_MS).finally(() => {
+      waiting = false;
+    });
+    const silent = async (): Promise<void> => {
+      while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
+    };
+    await Promise.race([ended, silent()]);
+  }
+
   /**
    * Scale-in in the order of AWS with a terminate lifecycle hook: the metadata service names the coming state while the
    * instance is deregistered; when the deregistration delay is over the instance waits (Terminating:Wait) until its
-   * agent has drained, and ends then.
+   * agent says that it has drained, and ends then.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html and, for the metadata,
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
    */
@@ -248,9 +269,10 @@ export class Group {
     await this.balancer.deregister(server.name);
     await pause(delay * 1000);
     if (server.machine.running) {
-      await this.whenDrained(server);
+      await this.whenEnded(server);
       await server.stop();
     }
+    this.hooks.forget(server.place.instance);
     this.servers.delete(server.name);
     this.ending.delete(server.name);
     this.log(`${server.name} is gone`);

@@ -35,6 +35,7 @@ export interface MetadataAnswer {
   body: string;
 }
 
+const ROLE = "wgc-lab-server";
 const TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds";
 const TOKEN_HEADER = "x-aws-ec2-metadata-token";
 const LONGEST_TTL_SECONDS = 21_600;
@@ -80,11 +81,27 @@ function itemOf(about: InstanceMetadata, path: string): string | undefined {
       return about.zone.replace(/[a-z]$/, "");
     case "autoscaling/target-lifecycle-state":
       return about.targetLifecycleState;
+    case "iam/security-credentials/":
+      return ROLE;
+    case `iam/security-credentials/${ROLE}`:
+      return credentials();
     case "spot/instance-action":
       return about.spotEnd && JSON.stringify({ action: "terminate", time: about.spotEnd });
     default:
       return undefined;
   }
+}
+
+/** Keys that open nothing: the lab's APIs look at their form only. */
+function credentials(): string {
+  return JSON.stringify({
+    Code: "Success",
+    Type: "AWS-HMAC",
+    AccessKeyId: "ASIALABLABLABLABLABL",
+    SecretAccessKey: "secret-of-the-lab",
+    Token: "token-of-the-lab",
+    Expiration: new Date(Date.now() + 6 * 3_600_000).toISOString(),
+  });
 }
 
 /** Serves the metadata of whichever instance has the address that a request comes from. */

@@ -14,6 +14,7 @@ import { type Client, ECHO_PORT } from "./client";
 import { LabControl } from "./control";
 import { Group } from "./group";
 import { MetadataService } from "./imds";
+import { LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
@@ -39,6 +40,7 @@ export class Lab {
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
+  private readonly hooks: LifecycleHooks;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
 
@@ -52,7 +54,8 @@ export class Lab {
   ) {
     const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
-    this.group = new Group(model, site, network, this.balancer, log);
+    this.hooks = new LifecycleHooks(model);
+    this.group = new Group(model, site, network, this.balancer, this.hooks, log);
     const machine = this.machine.bind(this);
     this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
     const reachable = (): Server[] =>
@@ -80,6 +83,7 @@ export class Lab {
     const { backendCidr } = this.model;
     await this.startHost("backend", backendCidr, backendAddress(backendCidr));
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
+    await this.hooks.start();
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
@@ -214,6 +218,7 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
+    this.hooks.close();
   }
 }
 

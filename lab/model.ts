@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../config/errors";
 import type { Plan, PlannedResource } from "../plan";
+import type { StubHook } from "./aws-stub/auto-scaling";
+import { hooksOf } from "./lifecycle-hooks";
 import { number, PlanView, record, text } from "./plan-view";
 import { type LabControlFunction, type LabFileSystem, readControl, readFileSystems } from "./storage-model";
 
@@ -54,7 +56,7 @@ export interface LabModel {
   vpcCidr: string;
   /** Subnet that the lab's backend lives in: one without servers where the plan has one. */
   backendCidr: string;
-  group: { name: string; min: number; max: number; desired: number; gracePeriod: number };
+  group: { name: string; min: number; max: number; desired: number; gracePeriod: number; hooks: StubHook[] };
   targets: LabTargetGroup;
   allowedFromBalancer: LabPortRule[];
   userData: string;
@@ -206,6 +208,7 @@ export function readModel(plan: Plan): LabModel {
       max: number(group, "maxSize"),
       desired: number(group, "desiredCapacity"),
       gracePeriod: number(group, "healthCheckGracePeriod"),
+      hooks: hooksOf(group.inputs),
     },
     targets: readTargets(view),
     allowedFromBalancer: readAllowedPorts(view),

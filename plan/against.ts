@@ -42,6 +42,11 @@ const NO_NEW_VERSION = new Set([
   "tags",
   "updateDefaultVersion",
 ]);
+/** Where a group names the version of its launch template. */
+const VERSIONS: Readonly<Record<string, string>> = {
+  launchTemplate: "launchTemplate.version",
+  mixedInstancesPolicy: "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.version",
+};
 /** What starts an instance refresh whatever `triggers` says (aws_autoscaling_group, `instance_refresh`). */
 const REFRESHES = ["launchConfiguration", "launchTemplate", "mixedInstancesPolicy"] as const;
 
@@ -228,17 +233,21 @@ function inherited(
     if (replaced !== undefined)
       return [{ path: property, before: `<${replaced.name}>`, after: `<the new ${replaced.name}>` }];
     const template = causes.find(makesVersion);
-    const pinned = property === "launchTemplate" && !namesLatest(resource.inputs[property]);
+    const version = VERSIONS[property];
+    const pinned = version !== undefined && !namesLatest(resource.inputs[property]);
     return template !== undefined && pinned
-      ? [{ path: "launchTemplate.version", before: "as deployed", after: "the next one" }]
+      ? [{ path: version, before: "as deployed", after: "the next one" }]
       : [];
   });
 }
 
 /** `$Latest` and `$Default` stay what they are, so nothing tells the group. */
-function namesLatest(launchTemplate: Json | undefined): boolean {
-  return objects(launchTemplate).some(
-    ({ version }) => typeof version === "string" && version.startsWith("$"),
+function namesLatest(source: Json | undefined): boolean {
+  return objects(source).some(
+    ({ version, launchTemplate, launchTemplateSpecification }) =>
+      (typeof version === "string" && version.startsWith("$")) ||
+      namesLatest(launchTemplate) ||
+      namesLatest(launchTemplateSpecification),
   );
 }
 

@@ -1,4 +1,5 @@
 import { numberOf, objects, ofType, type ServerGroup, serverGroups, types } from "./lookup";
+import { CALLS_PER_SERVER, customMetrics, monitoringLevel } from "./monitoring-cost";
 import { HOURS_PER_MONTH, type PriceTable, prices } from "./prices";
 import type { Plan, PlannedResource } from "./types";
 
@@ -54,7 +55,7 @@ export function estimateCost(plan: Plan): CostEstimate {
 
 function fixedItems(
   plan: Plan,
-  { perHour, perMonth }: PriceTable,
+  { perHour, perMonth, perUse }: PriceTable,
   unpriced: Set<string>,
 ): Omit<CostItem, "monthly">[] {
   const count = (type: string): number => ofType(plan, type).length;
@@ -74,6 +75,7 @@ function fixedItems(
     ...groups.flatMap((group) => serverItems(group, perHour.instances, perMonth, unpriced)),
     monthly("KMS key", count(types.key), perMonth.kmsKey),
     ...alarmItems(plan, perMonth),
+    ...metricItems(groups, perMonth.customMetric, perUse.metricCalls),
     monthly("dashboard", count(types.dashboard), perMonth.dashboard),
   ];
 }
@@ -87,7 +89,7 @@ function monthly(what: string, quantity: number, each: number): Omit<CostItem, "
 }
 
 function serverItems(
-  { desired, instanceType, template }: ServerGroup,
+  { desired, instanceType, spot, template, warm }: ServerGroup,
   instances: Readonly<Record<string, number>>,
   perMonth: PriceTable["perMonth"],
   unpriced: Set<string>,
@@ -97,21 +99,39 @@ function serverItems(
   const gigabytes = objects(template?.inputs["blockDeviceMappings"])
     .flatMap((mapping) => objects(mapping["ebs"]))
     .reduce((sum, disk) => sum + numberOf(disk["volumeSize"], 0), 0);
+  const runningAhead = warm.running ? warm.size : 0;
   const detailed = objects(template?.inputs["monitoring"])[0]?.["enabled"] === true;
   return [
     {
       what: `server ${instanceType}`,
-      quantity: price === undefined ? 0 : desired,
+      quantity: price === undefined ? 0 : desired - spot,
+      each: (price ?? 0) * HOURS_PER_MONTH,
+      unit: perHourText(price ?? 0),
+    },
+    {
+      // Spot prices change by the hour and zone; without an own limit they never exceed the On-Demand price.
+      what: `server ${instanceType}, Spot: at most`,
+      quantity: price === undefined ? 0 : spot,
+      each: (price ?? 0) * HOURS_PER_MONTH,
+      unit: perHourText(price ?? 0),
+    },
+    {
+      what: `server ${instanceType}, waiting in the warm pool`,
+      quantity: price === undefined || !warm.running ? 0 : warm.size,
       each: (price ?? 0) * HOURS_PER_MONTH,
       unit: perHourText(price ?? 0),
     },
     {
       what: `gp3 disk, ${gigabytes} GB`,
-      quantity: gigabytes === 0 ? 0 : desired,
+      quantity: gigabytes === 0 ? 0 : desired + warm.size,
       each: gigabytes * perMonth.gp3PerGb,
       unit: `$${perMonth.gp3PerGb} per GB-month`,
     },
-    monthly("detailed monitoring", detailed ? desired : 0, perMonth.detailedMonitoringPerInstance),
+    monthly(
+      "detailed monitoring",
+      detailed ? desired + runningAhead : 0,
+      perMonth.detailedMonitoringPerInstance,
+    ),
   ];
 }
 
@@ -130,6 +150,25 @@ function alarmItems(plan: Plan, perMonth: PriceTable["perMonth"]): Omit<CostItem
   ];
 }
 
+/** What servers send to CloudWatch: each name with its dimensions is a metric, however many servers send it; each call costs too. */
+function metricItems(
+  groups: readonly ServerGroup[],
+  each: number,
+  callPrice: number,
+): Omit<CostItem, "monthly">[] {
+  const senders = groups.filter((group) => monitoringLevel(group) !== "none");
+  const metrics = groups.reduce((sum, group) => sum + customMetrics(group), 0);
+  return [
+    monthly("custom metric", metrics, each),
+    {
+      what: "sending metrics, once a minute",
+      quantity: senders.reduce((sum, { desired }) => sum + desired, 0),
+      each: (CALLS_PER_SERVER / 1000) * callPrice,
+      unit: `$${callPrice} per 1,000 calls`,
+    },
+  ];
+}
+
 function networkBalancers(plan: Plan): PlannedResource[] {
   return ofType(plan, types.loadBalancer).filter(
     (balancer) => balancer.inputs["loadBalancerType"] === "network",
@@ -137,7 +176,8 @@ function networkBalancers(plan: Plan): PlannedResource[] {
 }
 
 function publicServers(groups: readonly ServerGroup[]): number {
-  return groups.reduce((sum, group) => sum + (group.publicAddresses ? group.desired : 0), 0);
+  const running = ({ desired, warm }: ServerGroup): number => desired + (warm.running ? warm.size : 0);
+  return groups.reduce((sum, group) => sum + (group.publicAddresses ? running(group) : 0), 0);
 }
 
 function interfaceEndpoints(plan: Plan): number {
@@ -160,9 +200,20 @@ function usageItems(plan: Plan, { usage }: PriceTable): string[] {
   if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
   if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
   else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);
+  lines.push(...scheduleLines(plan));
   if (has(types.lambda)) lines.push(`control function: ${usage.lambda}`);
   if (has(types.bucket)) lines.push(`S3: ${usage.s3}`);
   return lines;
+}
+
+/** What a schedule adds depends on its hours; said is how many servers it brings. */
+function scheduleLines(plan: Plan): string[] {
+  return ofType(plan, types.schedule).map(({ inputs }) => {
+    const sizes = (["minSize", "maxSize", "desiredCapacity"] as const)
+      .filter((size) => numberOf(inputs[size], -1) >= 0)
+      .map((size) => `${size} ${numberOf(inputs[size], 0)}`);
+    return `schedule ${String(inputs["scheduledActionName"])} (${String(inputs["recurrence"])}, ${String(inputs["timeZone"])}): ${sizes.join(", ")}; servers as above for those hours`;
+  });
 }
 
 function cents(dollars: number): number {

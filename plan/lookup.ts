@@ -14,6 +14,7 @@ export const types = {
   targetGroup: "aws:lb/targetGroup:TargetGroup",
   listener: "aws:lb/listener:Listener",
   group: "aws:autoscaling/group:Group",
+  schedule: "aws:autoscaling/schedule:Schedule",
   fileSystem: "aws:efs/fileSystem:FileSystem",
   mountTarget: "aws:efs/mountTarget:MountTarget",
   bucket: "aws:s3/bucket:Bucket",
@@ -76,6 +77,10 @@ export interface ServerGroup {
   readonly template: PlannedResource | undefined;
   readonly desired: number;
   readonly instanceType: string;
+  /** Servers of the desired number that may be Spot instances. */
+  readonly spot: number;
+  /** Instances that wait booted, and whether they run meanwhile. */
+  readonly warm: { readonly size: number; readonly running: boolean };
   readonly subnets: readonly PlannedResource[];
   readonly zones: readonly string[];
   readonly publicAddresses: boolean;
@@ -83,18 +88,41 @@ export interface ServerGroup {
 
 export function serverGroups(plan: Plan): ServerGroup[] {
   return ofType(plan, types.group).map((group) => {
-    const [template] = referenced(plan, group, "launchTemplate", types.launchTemplate);
+    const [template] = ["launchTemplate", "mixedInstancesPolicy"].flatMap((input) =>
+      referenced(plan, group, input, types.launchTemplate),
+    );
+    const desired = numberOf(group.inputs["desiredCapacity"], numberOf(group.inputs["minSize"], 0));
     const subnets = referenced(plan, group, "vpcZoneIdentifiers", types.subnet);
     const asked = objects(template?.inputs["networkInterfaces"])[0]?.["associatePublicIpAddress"];
     const bySubnet = subnets.some((subnet) => subnet.inputs["mapPublicIpOnLaunch"] === true);
     return {
       group,
       template,
-      desired: numberOf(group.inputs["desiredCapacity"], numberOf(group.inputs["minSize"], 0)),
+      desired,
       instanceType: String(template?.inputs["instanceType"] ?? "unknown"),
+      spot: spotServers(group, desired),
+      warm: warmServers(group),
       subnets,
       zones: [...new Set(subnets.map((subnet) => String(subnet.inputs["availabilityZone"])))].sort(),
       publicAddresses: asked === undefined ? bySubnet : String(asked) === "true",
     };
   });
+}
+
+/**
+ * Of what is above the base a percentage is On-Demand, rounded up
+ * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/mixed-instances-groups-set-up-overview.html).
+ */
+function spotServers({ inputs }: PlannedResource, desired: number): number {
+  const [mix] = objects(inputs["mixedInstancesPolicy"]).flatMap((policy) =>
+    objects(policy["instancesDistribution"]),
+  );
+  if (mix === undefined) return 0;
+  const above = Math.max(0, desired - numberOf(mix["onDemandBaseCapacity"], 0));
+  return above - Math.ceil((above * numberOf(mix["onDemandPercentageAboveBaseCapacity"], 100)) / 100);
+}
+
+function warmServers({ inputs }: PlannedResource): ServerGroup["warm"] {
+  const [pool] = objects(inputs["warmPool"]);
+  return { size: numberOf(pool?.["minSize"], 0), running: pool?.["poolState"] === "Running" };
 }

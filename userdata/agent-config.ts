@@ -23,6 +23,8 @@ export function renderAgentConfig(args: UserDataArgs): string {
     topology: args.topology,
     mesh: { port: args.meshPort },
     ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
+    lifecycle: args.lifecycle,
+    monitoring: args.monitoring,
   };
   // Lists on one line each: user data is limited.
   const text = JSON.stringify(config, null, 2).replace(/\[[^[\]]*\]/g, (list) => list.replace(/\s+/g, " "));

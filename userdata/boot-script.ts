@@ -5,6 +5,8 @@ import type { UserDataArgs } from "./types";
 const MOUNT_TRIES = 10;
 const FETCH_TRIES = 6;
 const LONGEST_PAUSE = 16;
+/** Tries to tell the group of a failed boot. */
+const ABANDON_TRIES = 4;
 
 /** Seconds that the script's `retry` pauses at most: 1, 2, 4 and so on up to the longest, none after the last try. */
 function pauses(tries: number): number {
@@ -23,8 +25,9 @@ export const BOOT_RETRY_SECONDS = 2 * pauses(MOUNT_TRIES) + pauses(FETCH_TRIES);
  * Renders the script that turns a fresh instance into a server. POSIX sh; running it again is harmless.
  * The values it contains come from the stack (bucket, key, hash), never from a client.
  */
-export function renderBootScript(args: Pick<UserDataArgs, "agent" | "region">): string {
+export function renderBootScript(args: Pick<UserDataArgs, "agent" | "region" | "lifecycle">): string {
   const { bucket, key, sha256 } = args.agent;
+  const { group, launchHook } = args.lifecycle;
   return `#!/bin/sh
 # Made by wgc. Turns a fresh instance into a VPN server; running it again is harmless.
 set -eu
@@ -44,6 +47,23 @@ retry() {
     if [ "$pause" -lt ${LONGEST_PAUSE} ]; then pause=$((pause * 2)); fi
   done
 }
+
+# The group waits for this server's word (a launch lifecycle hook). The agent gives it; of a failed boot this script tells, with the
+# image's own AWS command line: the agent, or the Node.js that runs it, may be what is missing. The group then ends this instance and
+# launches another one. On a server that does not wait, as when this is run again, the call is refused and changes nothing.
+abandon() {
+  id=$(cat ${PATHS.instanceId}) || return 0
+  retry ${ABANDON_TRIES} aws autoscaling complete-lifecycle-action --auto-scaling-group-name ${group} \\
+    --lifecycle-hook-name ${launchHook} --lifecycle-action-result ABANDON --instance-id "$id" ||
+    log "the group cannot be told; it ends this instance when its launch hook's time is up"
+}
+ended() {
+  code=$?
+  trap - EXIT
+  [ "$code" -eq 0 ] || abandon
+  exit "$code"
+}
+trap ended EXIT
 
 link_node() {
   for name in node-24 node; do

@@ -11,6 +11,8 @@ export const PATHS = {
   rekeyUnit: "/etc/systemd/system/wgc-rekey.service",
   rekeyPathUnit: "/etc/systemd/system/wgc-rekey.path",
   state: "/var/lib/wgc",
+  /** Written by cloud-init before it runs anything of ours. */
+  instanceId: "/var/lib/cloud/data/instance-id",
   registry: "/mnt/wgc/registry",
   runtime: "/mnt/wgc/runtime",
 } as const;

@@ -1,3 +1,5 @@
+import type { MonitoringLevel } from "../monitoring/metrics";
+
 /** Everything a server must know at boot. There is no secret in it: user data is readable by every process on the instance. */
 export interface UserDataArgs {
   readonly cluster: string;
@@ -17,6 +19,15 @@ export interface UserDataArgs {
   readonly meshPort: number;
   /** Clients keep their addresses towards some prefixes; without it they leave with the server's towards all. */
   readonly routed?: RoutedArgs;
+  /** The servers' Auto Scaling group, its lifecycle hooks and the seconds that the terminate hook waits without a word. */
+  readonly lifecycle: {
+    readonly group: string;
+    readonly launchHook: string;
+    readonly terminateHook: string;
+    readonly heartbeatSeconds: number;
+  };
+  /** Which metrics servers send to CloudWatch. */
+  readonly monitoring: MonitoringLevel;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

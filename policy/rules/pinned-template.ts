@@ -19,7 +19,9 @@ export const pinnedTemplate: ResourceValidationPolicy = {
     if (type === TEMPLATE && text(props, "imageId")?.startsWith("resolve:ssm:"))
       report("its image is looked up by EC2 at each start (resolve:ssm:)");
     if (type !== GROUP) return;
-    const version = text(field(props, "launchTemplate"), "version");
+    const mix = field(field(props, "mixedInstancesPolicy"), "launchTemplate");
+    const source = field(mix, "launchTemplateSpecification") ?? field(props, "launchTemplate");
+    const version = text(source, "version");
     if (version === undefined || !/^\d+$/.test(version))
       report(`launchTemplate.version is ${version ?? "not set"}, not a number`);
   },

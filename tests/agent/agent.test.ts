@@ -60,6 +60,7 @@ async function setup(name: string, copyOf: string) {
   const log = Object.assign(Object.create(silent), {
     warn: (_: object, text: string) => warnings.push(text),
   }) as typeof silent;
+  const completed: string[] = [];
   const agent = new Agent({
     config: { ...CONFIG, healthPort: 0, takeover: false },
     instance: "i-test",
@@ -73,6 +74,17 @@ async function setup(name: string, copyOf: string) {
     local,
     probeKey: key(99),
     probeLine: { problem: undefined, send: () => {}, renew: () => {}, close: () => {} },
+    lifecycle: {
+      heartbeatSeconds: 90,
+      settled: { read: async () => undefined, save: async () => {} },
+      calls: {
+        heartbeat: async () => "done",
+        complete: async (transition) => {
+          completed.push(transition);
+          return "done";
+        },
+      },
+    },
   });
   await agent.start();
   await settle();
@@ -81,6 +93,7 @@ async function setup(name: string, copyOf: string) {
     clock,
     applied,
     warnings,
+    completed,
     registryAnswers: (clients: readonly ClientFile[]) => answer(clients),
   };
 }
@@ -107,4 +120,20 @@ test("what the registry said is not undone by the copy a moment later", async ()
   expect(warnings.filter((text) => text.includes("own copy"))).toEqual([]);
   await agent.stop();
   await fs.access(join(folder, "late", "clients.json"));
+});
+
+test("a server that is not healthy completes no launch; one that goes completes its end when the drain is over", async () => {
+  const { agent, clock, completed } = await setup("ending", key(1));
+  for (const target of ["InService", "Warmed:Running"]) {
+    agent.setTarget(target);
+    await clock.advance(30_000);
+    expect(completed).toEqual([]);
+  }
+  agent.setTarget("Terminated");
+  agent.setDrain("lifecycle", "the group ends it");
+  await clock.advance(19_000);
+  expect(completed).toEqual([]);
+  await clock.advance(2000);
+  expect(completed).toEqual(["terminate"]);
+  await agent.stop();
 });

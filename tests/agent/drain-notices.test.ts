@@ -69,6 +69,7 @@ describe("notices", () => {
     const { imds, state } = service(items);
     const operator = { drain: undefined as string | undefined, broken: false, slow: false };
     const said: Record<string, string | undefined> = {};
+    const targets: (string | undefined)[] = [];
     const notices = new DrainNotices({
       imds,
       operator: {
@@ -83,21 +84,32 @@ describe("notices", () => {
       tell: (source, reason) => {
         said[source] = reason;
       },
+      onTarget: (target) => targets.push(target),
     });
-    return { clock, state, operator, said, notices };
+    return { clock, state, operator, said, notices, targets };
   }
 
-  test.each(["InService", "Standby", "Warmed:Running", undefined])(
-    "%s is no reason to drain",
-    async (state) => {
-      const { notices, said } = watch({ "autoscaling/target-lifecycle-state": state });
-      await notices.start();
-      expect(said).toEqual({ operator: undefined });
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(said).toEqual({ operator: undefined, lifecycle: undefined, spot: undefined });
-      notices.stop();
-    },
-  );
+  test.each(["InService", "Standby", "Detached", undefined])("%s is no reason to drain", async (state) => {
+    const { notices, said } = watch({ "autoscaling/target-lifecycle-state": state });
+    await notices.start();
+    expect(said).toEqual({ operator: undefined });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(said).toEqual({ operator: undefined, lifecycle: undefined, spot: undefined });
+    notices.stop();
+  });
+
+  test.each([
+    ["Terminated", "the Auto Scaling group ends this instance"],
+    ["Warmed:Terminated", "the Auto Scaling group ends this instance"],
+    ["Warmed:Running", "this instance is in the warm pool"],
+    ["Warmed:Stopped", "this instance is in the warm pool"],
+  ])("%s is one: %s", async (state, reason) => {
+    const { clock, notices, said, targets } = watch({ "autoscaling/target-lifecycle-state": state });
+    await notices.start();
+    await clock.advance(0);
+    expect([said["lifecycle"], targets]).toEqual([reason, [state]]);
+    notices.stop();
+  });
 
   test("the group's wish and a spot interruption are seen within five seconds, an operator's word within half a second", async () => {
     const items: Items = { "autoscaling/target-lifecycle-state": "InService" };
@@ -123,7 +135,7 @@ describe("notices", () => {
 
   test("what cannot be read changes nothing, and is looked at again", async () => {
     const items: Items = { "autoscaling/target-lifecycle-state": "Terminated" };
-    const { clock, notices, operator, said, state } = watch(items);
+    const { clock, notices, operator, said, state, targets } = watch(items);
     operator.drain = "asked";
     await notices.start();
     await clock.advance(0);
@@ -134,6 +146,7 @@ describe("notices", () => {
     items["autoscaling/target-lifecycle-state"] = "InService";
     await clock.advance(10_000);
     expect(said).toEqual(before);
+    expect(targets).toEqual(["Terminated"]);
     state.away = false;
     await clock.advance(5000);
     expect(said["lifecycle"]).toBeUndefined();

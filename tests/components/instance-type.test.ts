@@ -1,4 +1,5 @@
-import { architectureOf, imageParameter } from "../../components/instance-type";
+import { imageParameter } from "../../components/instance-type";
+import { architectureOf } from "../../config/architecture";
 
 test.each([
   "c7g.medium",

@@ -11,6 +11,8 @@ const build = (args: Partial<ServerRoleArgs> = {}) =>
         fileSystemArn: "arn:fs",
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
+        groupArn: "arn:group",
+        monitoring: "full",
         tags: {},
         ...args,
       }),
@@ -68,6 +70,19 @@ test("a server may do exactly this", async () => {
         Action: "elasticfilesystem:ClientWrite",
         Resource: "arn:fs",
         Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": "arn:runtime" } },
+      },
+      {
+        Sid: "CompleteLifecycle",
+        Effect: "Allow",
+        Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+        Resource: "arn:group",
+      },
+      {
+        Sid: "SendMetrics",
+        Effect: "Allow",
+        Action: "cloudwatch:PutMetricData",
+        Resource: "*",
+        Condition: { StringEquals: { "cloudwatch:namespace": "wgc/wgc-test" } },
       },
     ],
   });

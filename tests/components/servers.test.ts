@@ -1,35 +1,7 @@
 import { GROUP_METRICS, Servers, type ServersArgs } from "../../components/servers";
+import { SERVERS as ARGS } from "./fixtures";
 import { all, census, make, only } from "./harness";
 
-const ARGS: ServersArgs = {
-  clusterName: "wgc-test",
-  vpcId: "vpc-1",
-  subnetIds: ["pub-1", "pub-2"],
-  publicAddress: true,
-  listenPort: 51820,
-  serverKeyRotation: false,
-  healthPort: 8080,
-  clientRoutes: ["10.0.0.0/16", "192.168.0.0/24"],
-  tunnelCidr: "10.100.0.0/16",
-  takeover: true,
-  meshPort: 51830,
-  addressing: "masquerade",
-  routedPrefixes: [],
-  topology: "active-active",
-  loadBalancerSecurityGroupId: "sg-nlb",
-  fileSystemSecurityGroupId: "sg-efs",
-  targetGroupArns: ["arn:tg"],
-  instanceProfileArn: "arn:profile",
-  instanceType: "c7g.medium",
-  amiId: "",
-  diskGib: 8,
-  minServers: 2,
-  maxServers: 6,
-  desiredServers: 3,
-  userData: "#cloud-config\n",
-  bootsAfter: [],
-  tags: { Owner: "net" },
-};
 const build = (args: Partial<ServersArgs> = {}) => make(() => void new Servers("s", { ...ARGS, ...args }));
 const tags = { Owner: "net", Name: "wgc-test-server", "wgc:cluster": "wgc-test" };
 const TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate";
@@ -98,14 +70,31 @@ test("a burstable type gets unlimited credits, a pinned image is used as it is, 
 test("the group, whole: a pinned version, new servers before old ones go, rolled back when they fail", async () => {
   const group = only(await build(), GROUP);
   expect(group.inputs).toEqual({
+    name: "wgc-test-servers",
+    // With the group, so that its first server meets them too. A launch without a word is one that failed.
+    initialLifecycleHooks: [
+      {
+        name: "wgc-launch",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING",
+        heartbeatTimeout: 600,
+        defaultResult: "ABANDON",
+      },
+      {
+        name: "wgc-terminate",
+        lifecycleTransition: "autoscaling:EC2_INSTANCE_TERMINATING",
+        heartbeatTimeout: 90,
+        defaultResult: "CONTINUE",
+      },
+    ],
     minSize: 2,
     maxSize: 6,
     desiredCapacity: 3,
     vpcZoneIdentifiers: ["pub-1", "pub-2"],
     targetGroupArns: ["arn:tg"],
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     defaultInstanceWarmup: 180,
+    availabilityZoneDistribution: { capacityDistributionStrategy: "balanced-best-effort" },
     launchTemplate: { id: "s-template-id", version: "7" },
     instanceRefresh: {
       strategy: "Rolling",

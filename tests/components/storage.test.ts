@@ -133,5 +133,13 @@ test("two access points with one owner, the servers' records inside the registry
 
 test("protection covers the data, its key and the ways to it", async () => {
   const isProtected = (await build({ protect: true })).filter((one) => one.protect).map((one) => one.name);
-  expect(isProtected).toEqual(["s-efs", "s-key", "s-registry", "s-runtime"]);
+  expect(isProtected).toEqual([
+    "s-efs",
+    "s-key",
+    "s-mount-1",
+    "s-mount-2",
+    "s-mount-3",
+    "s-registry",
+    "s-runtime",
+  ]);
 });

@@ -33,6 +33,9 @@ test("one component a concern, all inside the root", async () => {
     "wgc:index:ControlRole": "wgc-control",
     "wgc:index:Servers": "wgc",
     "wgc:index:Scaling": "wgc",
+    "wgc:index:Monitoring": "wgc",
+    "wgc:index:AlarmTopic": "wgc-monitoring",
+    "wgc:index:LaunchFailures": "wgc-monitoring",
   });
 });
 

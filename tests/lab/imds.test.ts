@@ -1,3 +1,4 @@
+import { RoleCredentials } from "../../agent/aws/credentials";
 import { type InstanceMetadata, Metadata } from "../../lab/imds";
 
 const S1: InstanceMetadata = {
@@ -44,13 +45,22 @@ test.each([
   ["placement/region", "us-east-1"],
   ["autoscaling/target-lifecycle-state", "InService"],
   ["spot/instance-action", undefined],
-  ["iam/security-credentials/", undefined],
+  ["iam/security-credentials/", "wgc-lab-server"],
+  ["iam/security-credentials/another", undefined],
 ])("%s", (item, value) => {
   const metadata = new Metadata();
   const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
   expect(metadata.answer(S1, get(item, token), 0)).toEqual(
     value === undefined ? { status: 404, body: "Not Found\n" } : { status: 200, body: value },
   );
+});
+
+test("an instance gets keys of its role in the form that the agent reads", async () => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
+  const imds = { get: async (item: string) => metadata.answer(S1, get(item, token), 0).body };
+  const keys = await new RoleCredentials(imds, { now: () => Date.now() }).get();
+  expect(keys.sessionToken).toBe("token-of-the-lab");
 });
 
 test("what is to come shows at once", () => {

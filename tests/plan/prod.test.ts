@@ -1,9 +1,10 @@
+import { parse } from "yaml";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
 import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 let plan: Plan;
 beforeAll(async () => {
@@ -38,8 +39,12 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 2,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/eventRule:EventRule": 1,
+    "aws:cloudwatch/eventTarget:EventTarget": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 3,
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": 1,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 20,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
     "aws:ec2/internetGateway:InternetGateway": 1,
@@ -73,17 +78,22 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
+    "aws:sns/topic:Topic": 1,
+    "aws:sns/topicPolicy:TopicPolicy": 1,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("86 resources in 11 components");
+  expect(countResources(plan).text).toBe("110 resources in 14 components");
   const own = [
     "AgentBundle",
+    "AlarmTopic",
     "ControlFunction",
     "ControlRole",
     "Endpoint",
+    "LaunchFailures",
+    "Monitoring",
     "Network",
     "Scaling",
     "ServerRole",
@@ -204,7 +214,7 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
     maxSize: 9,
     desiredCapacity: 3,
     healthCheckType: "ELB",
-    healthCheckGracePeriod: 491,
+    healthCheckGracePeriod: 180,
     launchTemplate: { id: template.id, version: "1" },
     targetGroupArns: [one("aws:lb/targetGroup:TargetGroup").id],
     instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: 150 },
@@ -231,6 +241,16 @@ test("user data names the agent's bundle by the hash of the file that is uploade
   expect(key).toBe(`agent/${source.$asset.sha256}.js`);
   expect(userData.length).toBeLessThan(16 * 1024);
   expect(userData.toString()).toContain(source.$asset.sha256);
+  // The hooks that servers are to complete are those of the group that they are in.
+  const group = one("aws:autoscaling/group:Group").inputs;
+  const named = (group["initialLifecycleHooks"] as { name: string }[]).map(({ name }) => name);
+  const { write_files } = parse(userData.toString()) as { write_files: { path: string; content: string }[] };
+  const agent = write_files.find(({ path }) => path === "/etc/wgc/agent.json")?.content ?? "";
+  expect(JSON.parse(agent).lifecycle).toMatchObject({
+    group: group["name"],
+    launchHook: named[0],
+    terminateHook: named[1],
+  });
   for (const point of ofType(plan, "aws:efs/accessPoint:AccessPoint"))
     expect(userData.toString()).toContain(`accesspoint=${point.id}`);
 });
@@ -323,6 +343,8 @@ test("permissions: exactly these statements", () => {
     "Allow FetchAgent",
     "Allow MountSharedStorage",
     "Allow WriteRecords",
+    "Allow CompleteLifecycle",
+    "Allow SendMetrics",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -342,6 +364,12 @@ test("permissions: exactly these statements", () => {
     Action: "elasticfilesystem:ClientWrite",
     Resource: fileSystem,
     Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": runtime } },
+  });
+  expect(server[4]).toEqual({
+    Sid: "CompleteLifecycle",
+    Effect: "Allow",
+    Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
+    Resource: `arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:*:autoScalingGroupName/${String(one("aws:autoscaling/group:Group").inputs["name"])}`,
   });
   const control = statements(one("aws:iam/rolePolicy:RolePolicy", "wgc-control-rights-policy"));
   expect(sids(control)).toEqual([
@@ -374,6 +402,7 @@ test("permissions: exactly these statements", () => {
   expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
+    "Allow AlarmsPublishToTopic",
   ]);
   expect(sids(statements(one("aws:s3/bucketPolicy:BucketPolicy")))).toEqual(["Deny DenyClearText"]);
 });
@@ -398,11 +427,14 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-endpoint-nlb",
     "wgc-storage-efs",
     "wgc-storage-key",
+    "wgc-storage-mount-1",
+    "wgc-storage-mount-2",
+    "wgc-storage-mount-3",
     "wgc-storage-registry",
     "wgc-storage-runtime",
   ]);
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(127.65);
+  expect(estimateCost(plan).monthly).toBe(141.06);
 });

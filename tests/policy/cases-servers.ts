@@ -1,5 +1,11 @@
 import { base64, type Case, clearText, policy, switches, types } from "./given";
 
+const mixed = (version: string) => ({
+  mixedInstancesPolicy: {
+    launchTemplate: { launchTemplateSpecification: { launchTemplateId: "lt-1", version } },
+  },
+});
+
 /** Rules about servers and what is stored. */
 export const serverCases: readonly Case[] = [
   {
@@ -147,14 +153,17 @@ export const serverCases: readonly Case[] = [
     compliant: [
       { type: types.template, props: { imageId: "ami-0123456789abcdef0" } },
       { type: types.group, props: { launchTemplate: { id: "lt-1", version: "7" } } },
+      { type: types.group, props: mixed("7") },
     ],
     violating: [
       { type: types.template, name: "template", props: { imageId: "resolve:ssm:/aws/service/al2023" } },
       { type: types.group, name: "group", props: { launchTemplate: { id: "lt-1", version: "$Latest" } } },
+      { type: types.group, name: "mixed", props: mixed("$Default") },
     ],
     says: [
       "template: its image is looked up by EC2 at each start (resolve:ssm:)",
       "group: launchTemplate.version is $Latest, not a number",
+      "mixed: launchTemplate.version is $Default, not a number",
     ],
   },
   {

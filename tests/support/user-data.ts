@@ -14,6 +14,13 @@ export const USER_DATA: UserDataArgs = {
   takeover: true,
   topology: "active-active",
   meshPort: 51830,
+  lifecycle: {
+    group: "wgc-test-servers",
+    launchHook: "wgc-launch",
+    terminateHook: "wgc-terminate",
+    heartbeatSeconds: 90,
+  },
+  monitoring: "none",
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HEALTH_GRACE_SECONDS, WARMUP_SECONDS } from "../../components/servers";
+import { LAUNCH_HOOK } from "../../components/lifecycle";
 import { BOOT_RETRY_SECONDS, renderBootScript } from "../../userdata/boot-script";
 import { DASH, runTool, SHELLCHECK, testWith } from "../support/tool";
 import { USER_DATA } from "../support/user-data";
@@ -18,6 +18,10 @@ function machine(
     /** Tries that fail first, of each mount and of the download. */
     readonly failures?: number;
     readonly failedDownloads?: number;
+    /** Whether cloud-init wrote down which instance this is. */
+    readonly instance?: string;
+    /** Tries to tell the group that fail first. */
+    readonly failedWords?: number;
   } = {},
 ) {
   const root = mkdtempSync(join(tmpdir(), "wgc-boot-"));
@@ -41,10 +45,15 @@ function machine(
   writeFileSync(join(root, "object"), options.downloaded ?? AGENT);
   command(
     "aws",
-    `${failing("aws", options.failedDownloads)}\ncp ${root}/object ${root}/opt/wgc/agent.js.new`,
+    `if [ "$1" = autoscaling ]; then ${failing("word", options.failedWords)}; exit 0; fi
+${failing("aws", options.failedDownloads)}\ncp ${root}/object ${root}/opt/wgc/agent.js.new`,
   );
+  if (options.instance !== undefined) {
+    mkdirSync(join(root, "var/lib/cloud/data"), { recursive: true });
+    writeFileSync(join(root, "var/lib/cloud/data/instance-id"), `${options.instance}\n`);
+  }
   const agent = { bucket: "b", key: `agent/${sha256}.js`, sha256 };
-  const script = renderBootScript({ region: "us-east-1", agent }).replaceAll(
+  const script = renderBootScript({ ...USER_DATA, region: "us-east-1", agent }).replaceAll(
     /\/(opt|mnt|etc|var)\//g,
     `${root}/$1/`,
   );
@@ -105,7 +114,8 @@ testWith(DASH, "the group waits for the slowest boot that still succeeds", () =>
     .flatMap((call) => (call.startsWith("sleep ") ? [Number(call.slice("sleep ".length))] : []))
     .reduce((sum, pause) => sum + pause, 0);
   expect(waited).toBe(BOOT_RETRY_SECONDS);
-  expect(HEALTH_GRACE_SECONDS).toBeGreaterThanOrEqual(WARMUP_SECONDS + waited + 60);
+  const normal = 180;
+  expect(LAUNCH_HOOK.heartbeatSeconds).toBeGreaterThanOrEqual(normal + waited + 60);
 });
 
 testWith(DASH, "a mount that never comes ends the boot with its name", () => {
@@ -126,3 +136,48 @@ testWith(DASH, "a truncated agent is refused and never put in place", () => {
   expect(() => readFileSync(join(broken.root, "opt/wgc/agent.js"))).toThrow(/ENOENT/);
   expect(broken.calls().some((call) => call.startsWith("systemctl"))).toBe(false);
 });
+
+const ABANDON =
+  "aws autoscaling complete-lifecycle-action --auto-scaling-group-name wgc-test-servers " +
+  "--lifecycle-hook-name wgc-launch --lifecycle-action-result ABANDON --instance-id i-0123456789abcdef0";
+
+testWith(DASH, "the group is told of a failed boot, whatever failed, without the agent", () => {
+  const noAgent = machine({ failedDownloads: 100, instance: "i-0123456789abcdef0" });
+  expect(noAgent.boot().code).toBe(1);
+  expect(noAgent.calls().filter((call) => call.startsWith("aws autoscaling"))).toEqual([ABANDON]);
+  expect(noAgent.calls().filter((call) => call.startsWith("node"))).toEqual([]);
+
+  const noSysctl = machine({ instance: "i-0123456789abcdef0" });
+  writeFileSync(join(noSysctl.root, "bin/sysctl"), "#!/bin/sh\nexit 7\n");
+  expect(noSysctl.boot().code).toBe(7);
+  expect(noSysctl.calls().at(-1)).toBe(ABANDON);
+});
+
+testWith(
+  DASH,
+  "the word is said again when it does not arrive, and the boot's own failure stays what is reported",
+  () => {
+    const deaf = machine({ failures: 100, failedWords: 2, instance: "i-0123456789abcdef0" });
+    expect(deaf.boot().code).toBe(1);
+    expect(deaf.calls().filter((call) => call === ABANDON)).toHaveLength(3);
+
+    const unreachable = machine({ failures: 100, failedWords: 100, instance: "i-0123456789abcdef0" });
+    const result = unreachable.boot();
+    expect(result.code).toBe(1);
+    expect(result.text).toContain("the group cannot be told");
+    expect(unreachable.calls().filter((call) => call === ABANDON)).toHaveLength(4);
+  },
+);
+
+testWith(
+  DASH,
+  "a boot that succeeds, and one on a machine that is no instance, tell the group nothing",
+  () => {
+    const fine = machine({ instance: "i-0123456789abcdef0" });
+    expect(fine.boot().code).toBe(0);
+    const nobody = machine({ failures: 100 });
+    expect(nobody.boot().code).toBe(1);
+    for (const { calls } of [fine, nobody])
+      expect(calls().filter((call) => call.startsWith("aws autoscaling"))).toEqual([]);
+  },
+);

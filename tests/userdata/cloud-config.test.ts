@@ -75,6 +75,12 @@ test("the agent accepts its configuration and reads what was meant", () => {
     version: 1,
     cluster: "wgc-test",
     region: "eu-central-1",
+    lifecycle: {
+      group: "wgc-test-servers",
+      launchHook: "wgc-launch",
+      terminateHook: "wgc-terminate",
+      heartbeatSeconds: 90,
+    },
     interface: "wg0",
     listenPort: 51820,
     healthPort: 8080,
@@ -108,6 +114,7 @@ test("a server with routed addressing is told what it needs for it, and not what
       ],
       clientToClient: false,
     },
+    monitoring: "none",
   });
 });
 

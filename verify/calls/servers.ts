@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../plan";
 import { call, deep, flag, isObject, type Mappings, numeric, type Take, tagSpecification } from "./call";
 
-/** Load balancer, launch template, Auto Scaling and alarms. */
+/** Load balancer, launch template and Auto Scaling. */
 export const serverCalls: Mappings = {
   "aws:lb/loadBalancer:LoadBalancer": (take) => [
     call("elbv2", "CreateLoadBalancer", {
@@ -71,17 +71,33 @@ export const serverCalls: Mappings = {
       call("autoscaling", "CreateAutoScalingGroup", {
         AutoScalingGroupName,
         ...take.pascal(
+          "availabilityZoneDistribution",
+          "capacityRebalance",
           "defaultInstanceWarmup",
           "desiredCapacity",
           "healthCheckGracePeriod",
           "healthCheckType",
         ),
-        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize"),
-        LaunchTemplate: { LaunchTemplateId: template["id"] ?? null, Version: template["version"] ?? null },
+        ...take.pascal("instanceMaintenancePolicy", "maxSize", "minSize", "mixedInstancesPolicy"),
+        ...(template["id"] === undefined
+          ? {}
+          : { LaunchTemplate: { LaunchTemplateId: template["id"], Version: template["version"] ?? null } }),
         TargetGroupARNs: take.value("targetGroupArns"),
         VPCZoneIdentifier: take.list("vpcZoneIdentifiers").join(","),
         Tags: take.list("tags").flatMap((tag) => deep(tag) ?? []),
       }),
+      ...take.list("initialLifecycleHooks").map((hook) =>
+        call("autoscaling", "PutLifecycleHook", {
+          AutoScalingGroupName,
+          ...lifecycleHook(hook),
+        }),
+      ),
+      ...take.list("warmPool").map((pool) =>
+        call("autoscaling", "PutWarmPool", {
+          AutoScalingGroupName,
+          ...upper(isObject(pool) ? pool : {}, []),
+        }),
+      ),
       call("autoscaling", "EnableMetricsCollection", {
         AutoScalingGroupName,
         Metrics: take.value("enabledMetrics"),
@@ -102,16 +118,26 @@ export const serverCalls: Mappings = {
       StepAdjustments: take.list("stepAdjustments").map(step),
     }),
   ],
-  "aws:cloudwatch/metricAlarm:MetricAlarm": (take) => [
-    call("cloudwatch", "PutMetricAlarm", {
-      AlarmName: take.value("name"),
-      ...take.pascal("alarmActions", "alarmDescription", "comparisonOperator", "evaluationPeriods"),
-      ...take.pascal("threshold", "treatMissingData"),
-      Metrics: take.list("metricQueries").map(query),
-      Tags: take.tags(),
+  "aws:autoscaling/schedule:Schedule": (take) => [
+    call("autoscaling", "PutScheduledUpdateGroupAction", {
+      AutoScalingGroupName: take.value("autoscalingGroupName"),
+      ...take.pascal("scheduledActionName", "recurrence", "timeZone"),
+      // The provider sends none of these where it is told -1.
+      ...Object.fromEntries(
+        Object.entries(take.pascal("minSize", "maxSize", "desiredCapacity")).filter(
+          ([, size]) => size !== -1,
+        ),
+      ),
     }),
   ],
 };
+
+/** The provider's `name` is the hook's. */
+function lifecycleHook(hook: Json): JsonObject {
+  if (!isObject(hook)) return {};
+  const { name, ...rest } = hook;
+  return { ...upper(rest, []), LifecycleHookName: name ?? null };
+}
 
 function attributes(take: Take, names: Readonly<Record<string, string>>): JsonObject[] {
   return Object.entries(names).flatMap(([Key, name]) => {
@@ -156,17 +182,4 @@ function step(adjustment: Json): Json {
   return Object.fromEntries(
     Object.entries(upper(adjustment, [])).map(([key, value]) => [key, numeric(value) ?? null]),
   );
-}
-
-/** `metric` is called MetricStat there, and its dimensions are a list. */
-function query(value: Json): Json {
-  if (!isObject(value)) return value;
-  const { metric, ...rest } = value;
-  if (!isObject(metric)) return upper(rest, []);
-  const { dimensions, metricName, namespace, period, stat } = metric;
-  const list = isObject(dimensions)
-    ? Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }))
-    : [];
-  const name = { Namespace: namespace ?? null, MetricName: metricName ?? null, Dimensions: list };
-  return { ...upper(rest, []), MetricStat: { Metric: name, Period: period ?? null, Stat: stat ?? null } };
 }

@@ -1,0 +1,60 @@
+import { architectureOf, isBurstable } from "./architecture";
+import { type Check, check, type Fault, when } from "./check";
+
+/** Whether some servers may be Spot instances. */
+export const usesSpot = (settings: { readonly onDemandPercent: number }): boolean =>
+  settings.onDemandPercent < 100;
+
+/** Checks of what {@link capacitySettings} says against the rest. */
+export const CAPACITY_OPTIONS: readonly Check[] = [
+  check(["instanceType", "extraInstanceTypes"], ({ instanceType, extraInstanceTypes }) => {
+    const fits = (type: string): boolean =>
+      type !== instanceType &&
+      architectureOf(type) === architectureOf(instanceType) &&
+      isBurstable(type) === isBurstable(instanceType);
+    const wrong = extraInstanceTypes.filter((type) => !fits(type));
+    return when(wrong.length > 0, {
+      key: "extraInstanceTypes",
+      problem:
+        `must name others than wgc:instanceType ${instanceType}, of its architecture (${architectureOf(instanceType)}: servers ` +
+        `share one image) and like it ${isBurstable(instanceType) ? "on" : "without"} CPU credits (${wrong.join(", ")})`,
+      mend: extraInstanceTypes.filter(fits).join(",") || '""',
+    });
+  }),
+  // A warm pool's instances are stopped and started, which a Spot instance cannot be
+  // (https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html, "Limitations").
+  check(
+    ["warmPoolSize", "onDemandPercent", "extraInstanceTypes"],
+    ({ warmPoolSize, onDemandPercent, extraInstanceTypes }) =>
+      when(warmPoolSize > 0 && (usesSpot({ onDemandPercent }) || extraInstanceTypes.length > 0), {
+        key: "warmPoolSize",
+        problem:
+          "must be 0 while wgc:onDemandPercent is below 100 or wgc:extraInstanceTypes is set: AWS has no warm pool for such groups",
+        mend: "0",
+      }),
+  ),
+  check(
+    ["scheduledCapacity", "minServers", "maxServers", "crossZone", "availabilityZoneCount"],
+    ({ scheduledCapacity, minServers, maxServers, crossZone, availabilityZoneCount }) => {
+      const faults = scheduledCapacity.flatMap(({ name, min, max, desired }): Fault[] => {
+        const [low, high] = [min ?? minServers, max ?? maxServers];
+        const fault = (problem: string): Fault[] => [
+          { key: "scheduledCapacity", problem: `(${name}) ${problem}`, mend: '""' },
+        ];
+        if (low > high) return fault(`must not have min ${low} above max ${high}`);
+        if (desired !== undefined && (desired < low || desired > high))
+          return fault(`must have desired between min ${low} and max ${high}`);
+        if (max !== undefined && max > maxServers)
+          return fault(
+            `must not have max above wgc:maxServers (${maxServers}), for which the subnets are checked`,
+          );
+        if (!crossZone && low < availabilityZoneCount)
+          return fault(
+            `must have min at least wgc:availabilityZoneCount (${availabilityZoneCount}) while wgc:crossZone is false`,
+          );
+        return [];
+      });
+      return faults.slice(0, 1);
+    },
+  ),
+];

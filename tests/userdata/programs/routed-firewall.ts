@@ -38,6 +38,7 @@ async function refused(
   for (const name of ["c", "d", "s"] as const) await on(name).heard();
   await act();
   await until(`${comment} at ${by}`, async () => (await counted(by, comment)) > before);
+  await on("vpc").giveUp();
   await restore();
   // What was sent later has come: so would have what was sent before.
   for (const name of ["c", "d"] as const) await on(name).ask(CLIENT[name], HOST.other, PORT);

@@ -12,6 +12,7 @@ import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import { type Client, ECHO_PORT } from "./client";
 import { Cloud } from "./cloud";
+import { Connections } from "./connections";
 import { LabControl } from "./control";
 import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
@@ -31,12 +32,15 @@ export interface LabOptions {
   replaceUnhealthy: boolean;
   /** Program that guest/echo.ts was bundled into. */
   echoProgram: string;
+  /** Program that guest/talk.ts was bundled into. */
+  talkProgram: string;
 }
 
 export class Lab {
   readonly group: Group;
   readonly members: Members;
   readonly trouble: Trouble;
+  readonly connections: Connections;
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
@@ -60,7 +64,8 @@ export class Lab {
     const reachable = (): Server[] =>
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
-    const { echoProgram } = options;
+    const { echoProgram, talkProgram } = options;
+    this.connections = new Connections({ model, talkProgram, machine });
     this.control = new LabControl(model.control, controlFolder(model, site.lab));
     const control = this.control.client;
     this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable, control });

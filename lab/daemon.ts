@@ -17,6 +17,7 @@ import { patient } from "./patience";
 import { run } from "./process";
 import { RpcServer } from "./rpc";
 import type { LabEvent } from "./status";
+import type { Answer } from "./traffic";
 
 /** What the daemon is started with: RUN_DIR/options.json, beside RUN_DIR/plan.json. */
 export const daemonOptionsSchema = z.strictObject({
@@ -45,7 +46,12 @@ const paceParams = named.extend({ interval: z.int().min(0) });
 const settledParams = named.extend({ since: z.number(), limit: z.number() });
 const limitParams = named.extend({ limit: z.number() });
 const roamParams = named.extend({ to: z.string().optional() });
-const waitParams = z.object({ name: z.string(), limit: z.number(), notVia: z.string().optional() });
+/** The next answer, to a request that left at or after `sentSince` (lab clock), and through another server than `notVia`. */
+const waitParams = named.extend({
+  limit: z.number(),
+  notVia: z.string().optional(),
+  sentSince: z.number().default(0),
+});
 
 /** Prepares the lab's folders; returns where the programs of lab machines were bundled to. */
 async function prepareFolders(project: string): Promise<{ echoProgram: string; talkProgram: string }> {
@@ -169,8 +175,9 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       return lab.client(name).traffic.longestGap(from, to ?? performance.now());
     }
     case "nextAnswer": {
-      const { name, limit, notVia } = waitParams.parse(params);
-      return (await lab.client(name).traffic.next((answer) => answer.via !== notVia, limit)) ?? null;
+      const { name, limit, notVia, sentSince } = waitParams.parse(params);
+      const fits = ({ via, at, rtt }: Answer): boolean => via !== notVia && at - rtt >= sentSince;
+      return (await lab.client(name).traffic.next(fits, limit)) ?? null;
     }
     default:
       throw new UserError(

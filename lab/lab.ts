@@ -10,6 +10,7 @@ import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
+import type { Flow } from "./balancer/flows";
 import { type Client, ECHO_PORT } from "./client";
 import { Cloud } from "./cloud";
 import { Connections } from "./connections";
@@ -179,7 +180,8 @@ export class Lab {
 
   async status(): Promise<LabStatus> {
     const { model } = this;
-    const servers = await this.serverStatus();
+    const flows = await this.balancer.flows();
+    const servers = this.serverStatus(flows);
     return {
       stack: model.stack,
       uptime: performance.now() - this.began,
@@ -194,12 +196,11 @@ export class Lab {
       group: { min: model.group.min, max: model.group.max, desired: this.group.desired },
       failOpen: this.balancer.status().failOpen,
       servers,
-      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name]))),
+      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name])), flows),
     };
   }
 
-  private async serverStatus(): Promise<ServerStatus[]> {
-    const flows = await this.balancer.flows();
+  private serverStatus(flows: readonly Flow[]): ServerStatus[] {
     const { targets } = this.balancer.status();
     return [...this.group.servers.values()].map((server) => {
       const target = targets.find((candidate) => candidate.name === server.name);

@@ -8,6 +8,7 @@ import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
 import type { Cloud } from "./cloud";
+import { AWS_ENVIRONMENT, type LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
 import type { Network } from "./network";
@@ -39,6 +40,7 @@ export class Group {
     private readonly network: Network,
     private readonly balancer: Balancer,
     private readonly cloud: Cloud,
+    private readonly hooks: LifecycleHooks,
     private readonly log: Log,
   ) {
     this.desired = model.group.desired;
@@ -149,7 +151,10 @@ export class Group {
       publicAddress: serverPublicAddress(index),
     };
     const id = interfaceId(place.instance);
-    const machine = new Machine(place.name, this.site, this.cloud.environment);
+    const machine = new Machine(place.name, this.site, {
+      ...AWS_ENVIRONMENT,
+      ...this.cloud.environment,
+    });
     const keys = this.cloud.keysOf(place.instance);
     const server = new Server({ ...place, interface: id }, machine, this.network, this.model.userData, keys);
     this.servers.set(server.name, server); // before anything is waited for: its address and name are taken
@@ -171,9 +176,16 @@ export class Group {
   }
 
   private async boot(server: Server): Promise<void> {
-    this.log(`${server.name} boots in ${server.place.zone}`);
+    const { instance, zone } = server.place;
+    this.log(`${server.name} boots in ${zone}`);
+    // The instance is Pending:Wait from its start on; the load balancer hears of it when it says that it is ready.
+    const launched = this.hooks.wait(instance, "launch", HEALTHY_LIMIT_MS);
     await server.start();
     this.log(`${server.name} ran its user data in ${(server.bootTime / 1000).toFixed(1)} s`);
+    if ((await launched) === "ABANDON") {
+      server.state = "failed"; // left running to be looked at
+      throw new UserError(`${server.name} did not say within ${HEALTHY_LIMIT_MS / 1000} s that it is ready`);
+    }
     await this.register(server);
   }
 
@@ -249,10 +261,23 @@ export class Group {
     }
   }
 
+  /** Resolves when the server completed its terminate hook, or when it does not answer any more: no lab waits for a dead agent. */
+  private async whenEnded(server: Server): Promise<void> {
+    let waiting = true;
+    const ended = this.hooks.wait(server.place.instance, "terminate", DRAIN_LIMIT_MS).finally(() => {
+      waiting = false;
+    });
+    const silent = async (): Promise<void> => {
+      while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
+    };
+    await Promise.race([ended, silent()]);
+    this.log(waiting ? `${server.name} does not answer any more` : `${server.name} says that it may end`);
+  }
+
   /**
    * Scale-in in the order of AWS with a terminate lifecycle hook: the metadata service names the coming state while the
    * instance is deregistered; when the deregistration delay is over the instance waits (Terminating:Wait) until its
-   * agent has drained, and ends then.
+   * agent says that it has drained, and ends then.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html and, for the metadata,
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
    */
@@ -263,9 +288,10 @@ export class Group {
     await this.balancer.deregister(server.name);
     await pause(delay * 1000);
     if (server.machine.running) {
-      await this.whenDrained(server);
+      await this.whenEnded(server);
       await server.stop();
     }
+    this.hooks.forget(server.place.instance);
     await this.remove(server);
     this.ending.delete(server.name);
     this.log(`${server.name} is gone`);

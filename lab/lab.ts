@@ -17,6 +17,7 @@ import { Connections } from "./connections";
 import { LabControl } from "./control";
 import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
+import { LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
@@ -45,6 +46,7 @@ export class Lab {
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
+  private readonly hooks: LifecycleHooks;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
 
@@ -58,7 +60,8 @@ export class Lab {
     private readonly wireguard: LabStatus["wireguard"],
   ) {
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
-    this.group = new Group(model, site, network, this.balancer, cloud, log);
+    this.hooks = new LifecycleHooks(model);
+    this.group = new Group(model, site, network, this.balancer, cloud, this.hooks, log);
     const machine = this.machine.bind(this);
     const { group, balancer } = this;
     this.trouble = new Trouble({ model, site, group, balancer, network, cloud, log, machine });
@@ -92,6 +95,7 @@ export class Lab {
     for (const { name, cidr } of this.model.backends) await this.startHost(name, cidr, backendAddress(cidr));
     await this.cloud.open();
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
+    await this.hooks.start();
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
@@ -228,6 +232,7 @@ export class Lab {
     this.balancer.close();
     this.metadata?.close();
     this.cloud.close();
+    this.hooks.close();
   }
 }
 

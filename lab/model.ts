@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../config/errors";
 import type { Plan, PlannedResource } from "../plan";
+import type { StubHook } from "./aws-stub/auto-scaling";
+import { hooksOf } from "./lifecycle-hooks";
 import {
   type LabBackend,
   type LabRights,
@@ -72,7 +74,7 @@ export interface LabModel {
   vpc: LabVpc;
   /** Hosts behind the servers, in different zones where there is more than one. */
   backends: LabBackend[];
-  group: { name: string; min: number; max: number; desired: number; gracePeriod: number };
+  group: { name: string; min: number; max: number; desired: number; gracePeriod: number; hooks: StubHook[] };
   targets: LabTargetGroup;
   allowedFromBalancer: LabPortRule[];
   security: LabSecurity;
@@ -236,6 +238,7 @@ export function readModel(plan: Plan): LabModel {
       max: number(group, "maxSize"),
       desired: number(group, "desiredCapacity"),
       gracePeriod: number(group, "healthCheckGracePeriod"),
+      hooks: hooksOf(group.inputs),
     },
     targets: readTargets(view),
     allowedFromBalancer: readAllowedPorts(view, serverGroups),

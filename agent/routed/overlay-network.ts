@@ -23,10 +23,10 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
   }
   // The tunnel's MTU: whoever sends more is told so by the first server, and nothing is cut into pieces on the way to the second.
   await exec("ip", ["link", "set", "dev", name, "mtu", String(mtu), "up"], options);
-  // The loose reverse-path filter (userdata/sysctls.ts) drops everything that comes in through a device without an address, wherever
-  // its source is (net/ipv4/fib_frontend.c, __fib_validate_source). The tunnel's own address is wg0's as well and says nothing new.
-  const [address] = serverAddress(tunnelIpv4).split("/");
-  await exec("ip", ["-4", "address", "replace", `${address}/32`, "dev", name], options);
+  // From a device without an address the kernel takes nothing in, however loose its check of reverse paths is (net/ipv4/fib_frontend.c,
+  // __fib_validate_source): the server's own in the tunnel, for itself alone.
+  const address = serverAddress(tunnelIpv4).replace(/\/.*/, "/32");
+  await exec("ip", ["address", "replace", address, "dev", name], options);
   const { rulePriority, table } = OVERLAY_ROUTES;
   const rules = await exec("ip", ["-4", "rule", "show"], options);
   if (rules.includes(`${rulePriority}:`)) return;

@@ -65,7 +65,11 @@ test("the dev stack's cluster is read whole", () => {
     expect.stringMatching(/^wgc-server-role-/),
     "wgc-dev",
   ]);
-  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 491]);
+  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 180]);
+  expect(group.hooks).toEqual([
+    { name: "wgc-launch", transition: "launch", heartbeatSeconds: 600, defaultResult: "ABANDON" },
+    { name: "wgc-terminate", transition: "terminate", heartbeatSeconds: 90, defaultResult: "CONTINUE" },
+  ]);
   expect(endpoint).toMatchObject({ port: 51820, crossZone: true });
   expect(endpoint.dnsName).toMatch(/\.elb\.us-east-1\.amazonaws\.com$/);
   expect(fileSystems).toHaveLength(1);

@@ -21,6 +21,16 @@ const variants = {
       "wgc:routeTables": "rtb-0123456789abcdef0=us-east-1a",
     },
   },
+  spot: {
+    stack: "prod",
+    config: {
+      "wgc:extraInstanceTypes": "c8g.medium,c7gn.medium",
+      "wgc:onDemandPercent": "50",
+      "wgc:scheduledCapacity":
+        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","desired":3}]',
+    },
+  },
+  warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },
   named: { stack: "dev", config: { "wgc:dnsName": "vpn.example.com", "wgc:dnsZone": "example.com" } },
 } as const;
 const plans = new Map<keyof typeof variants, Promise<Plan>>();
@@ -133,6 +143,23 @@ describe("what is wrong is found", () => {
       T.group,
       (inputs) => ({ ...inputs, instanceRefresh: { strategy: "Blue" } }),
       /Strategy is "Blue"/,
+    ],
+    [
+      "a member that hooks have not",
+      T.group,
+      (inputs) => ({
+        ...inputs,
+        initialLifecycleHooks: [
+          { name: "h", lifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING", size: 3 },
+        ],
+      }),
+      /PutLifecycleHook\.Size is not known/,
+    ],
+    [
+      "a pool state that is none",
+      T.group,
+      (inputs) => ({ ...inputs, warmPool: { poolState: "Asleep" } }),
+      /PoolState is "Asleep"/,
     ],
     [
       "an apostrophe in a description",

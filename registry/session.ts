@@ -79,6 +79,8 @@ export class Session {
   readonly claims: Claims;
   /** The answer to the request has been kept. */
   answered = false;
+  /** Interrupted changes that were completed when the lock was taken: whoever asks for one of them again has it. */
+  completed: readonly AuditEntry[] = [];
 
   constructor(
     readonly root: string,

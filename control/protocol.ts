@@ -292,7 +292,7 @@ export type ControlErrorCode =
   | "unreachable"
   | "internal";
 
-/** Why a request failed: nothing was changed then. */
+/** Why a request failed. Nothing was changed then, unless `unsettled` says that nobody knows. */
 export interface ControlError {
   readonly code: ControlErrorCode;
   /** What is wrong, with what is allowed; never a secret. */
@@ -303,6 +303,11 @@ export interface ControlError {
   readonly remedy?: string;
   /** The client that was probably meant. */
   readonly suggestion?: string;
+  /**
+   * The change may have been made, or be completed by the next writer. The same request again settles it: with the same request key, or
+   * for `add` and `rotate` with the same public key, it is answered as if nothing had failed.
+   */
+  readonly unsettled?: true;
 }
 
 /** The answer; `revision` is the registry's after the operation, so that a caller can wait until every server has it. */

@@ -111,9 +111,9 @@ export class Session {
     return entries;
   }
 
-  /** Whether the audit log has any entry. */
-  get recorded(): boolean {
-    return this.end.sequence > 0;
+  /** The number of the audit log's last entry; 0 where there is none. */
+  get sequence(): number {
+    return this.end.sequence;
   }
 
   /** Records a change that is about no client. */

@@ -24,7 +24,7 @@ import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
-import { NodeRecord } from "./node-record";
+import { NodeRecord, nodeFile } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
@@ -169,6 +169,7 @@ export class Agent {
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
+      onLeft: () => this.clients.letGo(),
     });
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -206,6 +207,7 @@ export class Agent {
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
         serverKeyProblem: this.serverKey.problem,
+        leftBehind: this.serverKey.leftBehind,
         clusterProblem: this.cluster?.problem,
         clock: this.clockOffset.state,
       }),
@@ -219,17 +221,21 @@ export class Agent {
       clock,
       log,
       listener: this.clients,
+      held: () => this.serverKey.leftBehind !== undefined,
     });
-    this.record = new NodeRecord(storage, config.runtimePath, clock, () => ({
-      schema: 1,
-      instance: options.instance,
-      revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.watch.clients,
-      healthy: this.watch.health().healthy,
-      version: options.version,
-      time: new Date(clock.now()).toISOString(),
-      ...(options.cluster === undefined ? {} : { address: options.cluster.place.address }),
-    }));
+    this.record = new NodeRecord(storage, config.runtimePath, clock, () =>
+      nodeFile({
+        instance: options.instance,
+        revision: this.reconciler.appliedRevision ?? 0,
+        peers: this.watch.clients,
+        health: this.watch.health(),
+        version: options.version,
+        now: clock.now(),
+        address: options.cluster?.place.address,
+        serverKey: this.serverKey.publicKey,
+        nextServerKey: this.serverKey.nextPublicKey,
+      }),
+    );
   }
 
   private clusterLink({ cluster, ...options }: AgentOptions): ClusterLink | undefined {

@@ -116,7 +116,7 @@ export const inputs = {
   }),
   serverKey: z.strictObject({
     action: z.enum(["status", "begin", "finish", "abort"]),
-    /** `finish`: also when clients have not moved yet. */
+    /** `finish`: also when clients have not moved yet, or servers have not got the next key. */
     force: z.boolean().default(false),
   }),
 } as const;
@@ -186,6 +186,11 @@ export interface NodeView {
   readonly ageSeconds: number;
   /** Whether it has everything: its revision is the registry's. */
   readonly current: boolean;
+  /** What it last said is not well there: why it is unhealthy, or cannot follow the registry. */
+  readonly problems: readonly string[];
+  /** The public key of the servers that it has, and the next one while it has that too; missing where it has not said. */
+  readonly serverKey?: string;
+  readonly nextServerKey?: string;
 }
 
 /** What happened to one entry of an import, or would. */
@@ -239,6 +244,10 @@ export interface ServerKeyStatus {
   readonly waiting: number;
   /** Names of clients that have not, at most 1,000. */
   readonly waitingFor: readonly string[];
+  /** Servers that are there and have not said that they have the next key, or the only one while there is no next one. */
+  readonly serversWithout: readonly string[];
+  /** Servers that are silent, since less than a day, and had not said so before. */
+  readonly serversSilent: readonly string[];
 }
 
 /** What each operation answers. */

@@ -94,6 +94,10 @@ async function status(operator: Operator, options: TargetOptions & { json?: bool
     terminal.out(`${result.cluster} · ${result.endpoint} · revision ${revision}\n\n`);
     const head = ["server", "revision", "behind", "peers", "health", "version", "age"];
     if (servers.length > 0) terminal.out(`${table(head, servers.map(row))}\n\n`);
+    const said = servers.flatMap(({ instance, problems, silent }) =>
+      silent ? [] : problems.map((problem) => `${instance}: ${problem}`),
+    );
+    if (said.length > 0) terminal.out(`${said.join("\n")}\n\n`);
     terminal.out(`${current ? pc.green(summary(document)) : pc.yellow(summary(document))}\n`);
   });
 }

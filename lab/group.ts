@@ -7,11 +7,13 @@ import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
+import type { Cloud } from "./cloud";
 import type { LifecycleHooks } from "./lifecycle-hooks";
 import { instanceId, type LabModel } from "./model";
 import { patient } from "./patience";
 import type { Server, ServerPlace } from "./server";
 import type { LabEvent } from "./status";
+import { interfaceId } from "./vpc/vpc";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const SPOT_NOTICE_MS = 120_000;
@@ -34,6 +36,7 @@ export class Group {
     private readonly model: LabModel,
     private readonly make: (place: ServerPlace) => Server,
     private readonly balancer: Balancer,
+    private readonly cloud: Cloud,
     private readonly hooks: LifecycleHooks,
     private readonly log: Log,
   ) {
@@ -60,7 +63,10 @@ export class Group {
   /** Launches servers until the group has its desired number; all boot side by side. */
   async fill(): Promise<void> {
     const boots: Promise<void>[] = [];
-    while (this.servers.size < this.desired) boots.push(this.boot(this.launch()));
+    while (this.servers.size < this.desired) {
+      const server = await this.launch();
+      boots.push(this.boot(server));
+    }
     await Promise.all(boots);
   }
 
@@ -76,7 +82,7 @@ export class Group {
     this.ending.add(name);
     try {
       if (await this.arrives(old)) return;
-      await this.replaceBy(this.launch(), old);
+      await this.replaceBy(await this.launch(), old);
     } finally {
       this.ending.delete(name);
     }
@@ -103,7 +109,7 @@ export class Group {
       await this.boot(replacement);
       await this.balancer.deregister(old.name);
       await old.crash();
-      this.servers.delete(old.name);
+      await this.remove(old);
     } catch (error) {
       this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
     }
@@ -127,7 +133,7 @@ export class Group {
     await Promise.all(surplus.map((server) => this.retire(server)));
   }
 
-  private launch(): Server {
+  private async launch(): Promise<Server> {
     const index = this.launched++;
     const count = (zone: string): number =>
       [...this.servers.values()].filter((s) => s.place.zone === zone).length;
@@ -141,9 +147,16 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const server = this.make(place);
-    this.servers.set(server.name, server);
+    const server = this.make({ ...place, interface: interfaceId(place.instance) });
+    this.servers.set(server.name, server); // before anything is waited for: its address and name are taken
+    await this.cloud.launch({ ...place, server: place.name });
     return server;
+  }
+
+  /** The instance is terminated: its machine has ended, its network interface and its place in the group go. */
+  private async remove(server: Server): Promise<void> {
+    this.servers.delete(server.name);
+    await this.cloud.terminate(server.place.interface);
   }
 
   private freeAddress(subnet: string): string {
@@ -212,7 +225,7 @@ export class Group {
    */
   async replaceAll(): Promise<void> {
     for (const old of [...this.servers.values()]) {
-      const successor = this.launch();
+      const successor = await this.launch();
       this.log(`${successor.name} is to take the place of ${old.name}`);
       await this.boot(successor);
       await this.whenHealthy(successor);
@@ -256,6 +269,7 @@ export class Group {
       while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
     };
     await Promise.race([ended, silent()]);
+    this.log(waiting ? `${server.name} does not answer any more` : `${server.name} says that it may end`);
   }
 
   /**
@@ -276,7 +290,7 @@ export class Group {
       await server.stop();
     }
     this.hooks.forget(server.place.instance);
-    this.servers.delete(server.name);
+    await this.remove(server);
     this.ending.delete(server.name);
     this.log(`${server.name} is gone`);
   }

@@ -4,27 +4,21 @@
  */
 import type { InstanceMetadata } from "./imds";
 
-/** What a server needs that boots by itself: who it is in EC2's eyes, its user data and its role. */
+/** What a server needs that boots by itself. */
 export interface BootMetadata {
   userData: string;
-  address: string;
-  hardwareAddress: string;
   account: string;
   image: string;
   instanceType: string;
-  role: string;
-  /** The document with the role's keys. */
-  credentials: string;
 }
-
-const ROLE = "wgc-lab-server";
 
 export type MetadataTree = { readonly [name: string]: MetadataTree | string | undefined };
 
 /** Everything below `/latest/`. */
 export function metadataTree(about: InstanceMetadata): MetadataTree {
-  const { instance, zone, boot } = about;
+  const { instance, zone, boot, interface: own, role } = about;
   const region = zone.replace(/[a-z]$/, "");
+  const card = { "device-number": "0", "interface-id": own.id, "local-ipv4s": own.address };
   return {
     "meta-data": {
       "instance-id": instance,
@@ -34,40 +28,36 @@ export function metadataTree(about: InstanceMetadata): MetadataTree {
         about.spotEnd === undefined
           ? undefined
           : { "instance-action": JSON.stringify({ action: "terminate", time: about.spotEnd }) },
-      iam: { "security-credentials": boot ? { [boot.role]: boot.credentials } : { [ROLE]: credentials() } },
-      ...(boot ? bootItems(boot) : {}),
+      mac: own.mac,
+      "local-ipv4": own.address,
+      network: { interfaces: { macs: { [own.mac]: card } } },
+      iam: { "security-credentials": { [role.role]: JSON.stringify(keysDocument(role)) } },
+      ...(boot ? bootItems(about, boot) : {}),
     },
     ...(boot ? { dynamic: { "instance-identity": { document: identity(about, boot, region) } } } : {}),
     "user-data": boot?.userData,
   };
 }
 
-/** Keys that open nothing, for servers that take the steps of their user data: the lab's APIs look at their form only. */
-function credentials(): string {
-  return JSON.stringify({
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html */
+function keysDocument({ accessKeyId, secretAccessKey, sessionToken, expiration }: InstanceMetadata["role"]) {
+  return {
     Code: "Success",
     Type: "AWS-HMAC",
-    AccessKeyId: "ASIALABLABLABLABLABL",
-    SecretAccessKey: "secret-of-the-lab",
-    Token: "token-of-the-lab",
-    Expiration: new Date(Date.now() + 6 * 3_600_000).toISOString(),
-  });
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    Token: sessionToken,
+    Expiration: expiration,
+  };
 }
 
-function bootItems(boot: BootMetadata): MetadataTree {
-  const hostname = `ip-${boot.address.replaceAll(".", "-")}.ec2.internal`;
+function bootItems({ interface: own }: InstanceMetadata, boot: BootMetadata): MetadataTree {
+  const hostname = `ip-${own.address.replaceAll(".", "-")}.ec2.internal`;
   return {
     "ami-id": boot.image,
     "instance-type": boot.instanceType,
     hostname,
     "local-hostname": hostname,
-    "local-ipv4": boot.address,
-    mac: boot.hardwareAddress,
-    network: {
-      interfaces: {
-        macs: { [boot.hardwareAddress]: { "device-number": "0", "local-ipv4s": boot.address } },
-      },
-    },
   };
 }
 
@@ -80,7 +70,7 @@ function identity(about: InstanceMetadata, boot: BootMetadata, region: string): 
     instanceId: about.instance,
     instanceType: boot.instanceType,
     imageId: boot.image,
-    privateIp: boot.address,
+    privateIp: about.interface.address,
   });
 }
 

@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { METADATA_ADDRESS } from "./addresses";
+import type { RoleKeys } from "./aws/role-keys";
 import { type BootMetadata, itemAt, metadataTree } from "./imds-tree";
 import { run } from "./process";
 
@@ -22,6 +23,10 @@ export interface InstanceMetadata {
   targetLifecycleState: "InService" | "Terminated";
   /** When EC2 takes a spot instance back; ISO 8601. Undefined: it does not. */
   spotEnd: string | undefined;
+  /** Its primary network interface. */
+  interface: { id: string; mac: string; address: string };
+  /** Its role, with the role's keys and when they end (ISO 8601). */
+  role: RoleKeys & { role: string; expiration: string };
   /** What only a server asks for that boots by itself. */
   boot?: BootMetadata;
 }

@@ -1,9 +1,10 @@
 /** A VPN server of the lab: a machine that boots from the launch template's user data. */
 import { UserError } from "../config/errors";
+import type { RoleKeys } from "./aws/role-keys";
 import type { InstanceMetadata } from "./imds";
 import type { BootMetadata } from "./imds-tree";
 import type { Machine } from "./machine";
-import type { Network } from "./network";
+import { hardwareAddress, type Network } from "./network";
 
 export type ServerState = "booting" | "running" | "stopping" | "stopped" | "crashed" | "failed";
 
@@ -14,6 +15,8 @@ export interface ServerPlace {
   subnet: string;
   address: string;
   publicAddress: string;
+  /** Id of its network interface. */
+  interface: string;
 }
 
 /** How a machine becomes a server. The machine runs already, and its network cable is in. */
@@ -37,6 +40,9 @@ export const agentCommand = (verb: "drain" | "undrain"): string[] => [
   verb,
 ];
 
+/** Keys of a role are good for six hours. */
+const KEYS_MS = 6 * 3_600_000;
+
 export class Server {
   state: ServerState = "stopped";
   /** Milliseconds from the start of user data to its end; of the last boot. */
@@ -52,6 +58,7 @@ export class Server {
     readonly place: ServerPlace,
     private readonly boot: BootWay,
     private readonly network: Network,
+    private readonly keys: RoleKeys & { role: string },
   ) {}
 
   get name(): string {
@@ -86,10 +93,14 @@ export class Server {
   }
 
   get metadata(): InstanceMetadata {
-    const { instance, zone } = this.place;
-    const { targetLifecycleState, spotEnd } = this;
+    const { instance, zone, address, interface: id } = this.place;
     const boot = this.boot.metadata?.();
-    return { instance, zone, targetLifecycleState, spotEnd, ...(boot ? { boot } : {}) };
+    return {
+      ...{ instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd },
+      interface: { id, mac: hardwareAddress(address), address },
+      role: { ...this.keys, expiration: new Date(Date.now() + KEYS_MS).toISOString() },
+      ...(boot ? { boot } : {}),
+    };
   }
 
   /**

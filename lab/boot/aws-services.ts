@@ -1,5 +1,5 @@
 /**
- * AWS's services as booted servers see them, at one address: Auto Scaling's calls are answered here, all others go on to moto. Nobody
+ * AWS's services as booted servers see them, at one address: calls of Auto Scaling and EC2 go to the lab's own services, all others to moto. Nobody
  * is answered who does not sign with the keys that the metadata service gave to the instance which the request comes from.
  */
 import {
@@ -9,11 +9,11 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { AWS_SERVICES } from "../addresses";
+import { API_ADDRESS, API_PORT, AWS_SERVICES } from "../addresses";
+import type { RoleKeys } from "../aws/role-keys";
 import type { StubAnswer, StubRequest } from "../aws-stub/auto-scaling";
 import { run } from "../process";
 import { MOTO_PORT } from "./moto";
-import type { RoleKeys } from "./role-keys";
 
 /** One call of a server. */
 export interface AwsCall {
@@ -108,7 +108,7 @@ export class AwsServices {
     if (!caller || !scope) return refuse("MissingAuthenticationToken", "the request is not signed", 403);
     if (
       scope.accessKeyId !== caller.keys.accessKeyId ||
-      request.headers["x-amz-security-token"] !== caller.keys.token
+      request.headers["x-amz-security-token"] !== caller.keys.sessionToken
     )
       return refuse("InvalidClientTokenId", "the security token included in the request is invalid", 403);
     if (scope.region !== this.context.region) {
@@ -126,15 +126,15 @@ export class AwsServices {
 
   private pass(request: IncomingMessage, body: Buffer, response: ServerResponse, call: AwsCall): void {
     const { method, url, headers } = request;
-    const onward = forward(
-      { host: "127.0.0.1", port: MOTO_PORT, method, path: url, headers, agent: false },
-      (answer) => {
-        const status = answer.statusCode ?? 502;
-        response.writeHead(status, answer.headers);
-        answer.pipe(response);
-        answer.on("end", () => this.context.onCall({ ...call, status }));
-      },
-    );
+    // EC2 is the lab's own: it knows the VPC that the servers are in, and what their role may do there.
+    const ec2 = call.service === "ec2";
+    const to = ec2 ? { host: API_ADDRESS, port: API_PORT } : { host: "127.0.0.1", port: MOTO_PORT };
+    const onward = forward({ ...to, method, path: url, headers, agent: false }, (answer) => {
+      const status = answer.statusCode ?? 502;
+      response.writeHead(status, answer.headers);
+      answer.pipe(response);
+      answer.on("end", () => this.context.onCall({ ...call, status }));
+    });
     onward.on("error", () => this.finish(response, call, refuse("ServiceUnavailable", "no answer", 503)));
     onward.end(body);
   }

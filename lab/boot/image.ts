@@ -79,7 +79,7 @@ export async function ensureBootImage(project: string, tell: (text: string) => v
   const hash = createHash("sha256").update(MOTO.join("\n")).digest("hex").slice(0, 16);
   const emulator = { all, kind: "moto", hash, what: "the emulator of AWS's services" };
   const moto = await madeOnce(emulator, async (draft) => {
-    tell("fetching moto, which stands for S3, CloudWatch and EC2 (about 40 MB, one minute) ...");
+    tell("fetching moto, which stands for S3 and CloudWatch (about 40 MB, one minute) ...");
     await run(["python3", "-m", "venv", draft], { timeout: LIMIT_MS });
     const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...MOTO];
     await run([join(draft, "bin/python3"), ...install], { timeout: LIMIT_MS });

@@ -5,8 +5,6 @@ import { PlanView, record, text } from "../plan-view";
 export interface BootModel {
   region: string;
   account: string;
-  /** Role of the servers. */
-  role: string;
   /** How many hops the metadata service's answers go. */
   hopLimit: number;
   instanceType: string;
@@ -18,14 +16,10 @@ export function readBootModel(plan: Plan): BootModel {
   const view = new PlanView(plan);
   const template = view.one("aws:ec2/launchTemplate:LaunchTemplate");
   const profileArn = record(template.inputs["iamInstanceProfile"])["arn"];
-  const profile = view
-    .all("aws:iam/instanceProfile:InstanceProfile")
-    .find((candidate) => candidate.outputs["arn"] === profileArn);
   const [zone = ""] = view.all("aws:ec2/subnet:Subnet").map((subnet) => text(subnet, "availabilityZone"));
   return {
     region: zone.replace(/[a-z]$/, ""),
     account: String(profileArn).split(":")[4] ?? "",
-    role: profile ? text(profile, "role") : "",
     // The API's default: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html
     hopLimit: Number(record(template.inputs["metadataOptions"])["httpPutResponseHopLimit"] ?? 1),
     instanceType: text(template, "instanceType"),

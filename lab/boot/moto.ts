@@ -1,4 +1,4 @@
-/** moto, the emulator of S3, CloudWatch and EC2: a process in the lab's own namespaces, with the plan's buckets and objects in it. */
+/** moto, the emulator of S3 and CloudWatch: a process in the lab's own namespaces, with the plan's buckets and objects in it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";

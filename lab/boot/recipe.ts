@@ -11,7 +11,7 @@ export const PACKAGES = [
   ...["bindfs", "fuse3", "iputils-ping", "libatomic1", "libstdc++6"],
 ] as const;
 
-/** The emulator of S3, CloudWatch and EC2, from PyPI, with the parts of it that the servers' calls need. */
+/** The emulator of S3 and CloudWatch, from PyPI, with the parts of it that the servers' calls need. */
 export const MOTO = ["moto[ec2,s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"] as const;
 
 /** Programs of this machine that make and run the servers, and Debian's packages with them. */

@@ -1,12 +1,12 @@
 /** Everything that booted servers stand in: AWS's services, the roles' keys, and the making of the servers themselves. */
 import { join } from "node:path";
-import { METADATA_ADDRESS } from "../addresses";
+import { AWS_SERVICES, METADATA_ADDRESS } from "../addresses";
+import type { Cloud } from "../cloud";
 import type { Group, Log } from "../group";
-import type { BootMetadata } from "../imds-tree";
 import type { LifecycleHooks } from "../lifecycle-hooks";
 import type { Site } from "../machine";
 import type { LabModel } from "../model";
-import { hardwareAddress, type Network } from "../network";
+import type { Network } from "../network";
 import { run } from "../process";
 import { Server, type ServerPlace } from "../server";
 import { type AwsCall, AwsServices } from "./aws-services";
@@ -14,24 +14,22 @@ import { CloudInitBoot } from "./cloud-init";
 import { BootedMachine } from "./machine";
 import type { BootModel } from "./model";
 import { Moto } from "./moto";
-import { credentialsDocument, newRoleKeys, type RoleKeys } from "./role-keys";
 
 export interface YardContext {
   model: LabModel;
   boot: BootModel;
   site: Site;
   network: Network;
+  cloud: Cloud;
   hooks: LifecycleHooks;
   log: Log;
   /** Root file system, emulator, and folder of the lab in each hierarchy of control groups. */
   image: { tree: string; moto: string; cgroup: string };
-  endpoint: string;
 }
 
 export class BootYard {
   /** What servers asked of AWS, in order. */
   readonly calls: AwsCall[] = [];
-  private readonly keys = new Map<string, RoleKeys>();
   private services: AwsServices | undefined;
   private moto: Moto | undefined;
 
@@ -39,7 +37,7 @@ export class BootYard {
 
   /** Starts AWS's services for the group's servers. The metadata service must run already. */
   async open(group: Pick<Group, "at">): Promise<void> {
-    const { model, boot, site, image, hooks, log } = this.context;
+    const { model, boot, site, image, hooks, cloud, log } = this.context;
     await limitHops(boot.hopLimit);
     this.moto = await Moto.start(image.moto, join(site.lab, "moto.log"), model.objects);
     this.services = await AwsServices.start({
@@ -47,7 +45,7 @@ export class BootYard {
       autoScaling: (request) => hooks.answer(request),
       caller: (address) => {
         const instance = group.at(address)?.place.instance;
-        return instance === undefined ? undefined : { instance, keys: this.keysOf(instance) };
+        return instance === undefined ? undefined : { instance, keys: cloud.keysOf(instance) };
       },
       onCall: (call) => this.calls.push(call),
     });
@@ -56,32 +54,20 @@ export class BootYard {
 
   /** A server that is off. */
   make(place: ServerPlace): Server {
-    const { site, network, image, endpoint, log } = this.context;
+    const { model, boot, site, network, cloud, image, log } = this.context;
     const { tree, cgroup } = image;
+    const endpoint = `http://${AWS_SERVICES.address}:${AWS_SERVICES.port}`;
     const machine = new BootedMachine(place.name, { ...site, tree, cgroup, endpoint });
-    const server = new Server(place, new CloudInitBoot(machine, () => this.metadata(place)), network);
+    const { account, image: ami, instanceType } = boot;
+    const metadata = { userData: model.userData, account, image: ami, instanceType };
+    const way = new CloudInitBoot(machine, () => metadata);
+    const server = new Server(place, way, network, cloud.keysOf(place.instance));
     machine.onReboot = () => {
       if (server.state !== "running") return; // the lab asked for it, and sees to the rest
       log(`${place.name} reboots`);
       server.start().catch((error: unknown) => log(`${place.name} did not boot: ${error}`, "bad"));
     };
     return server;
-  }
-
-  private keysOf(instance: string): RoleKeys {
-    const keys = this.keys.get(instance) ?? newRoleKeys(new Date());
-    this.keys.set(instance, keys);
-    return keys;
-  }
-
-  private metadata({ instance, address }: ServerPlace): BootMetadata {
-    const { model, boot } = this.context;
-    const { account, image, instanceType, role } = boot;
-    return {
-      ...{ userData: model.userData, address, hardwareAddress: hardwareAddress(address) },
-      ...{ account, image, instanceType, role },
-      credentials: credentialsDocument(this.keysOf(instance), new Date()),
-    };
   }
 
   close(): void {

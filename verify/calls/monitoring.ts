@@ -26,7 +26,10 @@ export const monitoringCalls: Mappings = {
     }),
   ],
   "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": (take) => [
-    call("logs", "PutResourcePolicy", take.pascal("policyDocument", "policyName")),
+    call("logs", "PutResourcePolicy", {
+      policyName: take.value("policyName"),
+      policyDocument: take.value("policyDocument"),
+    }),
   ],
   "aws:sns/topic:Topic": (take) => [
     call("sns", "CreateTopic", {

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type MonitoringLevel, namespaceOf } from "../monitoring/metrics";
 import { type RoutedRightsArgs, routedRights } from "./routed-rights";
 import type { SessionLog } from "./session-log";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
@@ -16,6 +17,8 @@ export interface ServerRoleArgs {
   readonly routed?: RoutedRightsArgs;
   /** The servers' group, with a wildcard for the part that AWS makes up. */
   readonly groupArn: pulumi.Input<string>;
+  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
+  readonly monitoring: MonitoringLevel;
   /** Where operators' sessions are recorded, where there are such. */
   readonly sessionLog?: Pick<SessionLog, "logGroupArn" | "keyArn"> | undefined;
   readonly tags: Tags;
@@ -106,9 +109,27 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
       Resource: args.groupArn,
     },
+    ...sendMetrics(args),
     ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
     ...(args.sessionLog === undefined ? [] : recordSessions(args.sessionLog)),
   );
+}
+
+/**
+ * The action knows no resource, and one condition: the namespace. Each cluster has its own, so that no other cluster's alarms can be kept
+ * quiet from here (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html).
+ */
+function sendMetrics({ clusterName, monitoring }: ServerRoleArgs): PolicyStatement[] {
+  if (monitoring === "none") return [];
+  return [
+    {
+      Sid: "SendMetrics",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": namespaceOf(clusterName) } },
+    },
+  ];
 }
 
 /**

@@ -1,13 +1,16 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
+import { rollbackAlarmNames } from "../monitoring/alarms";
 import { renderUserData } from "../userdata/render";
 import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { alarmsUseKey } from "./alarm-topic";
 import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { groupName, lifecycleOf } from "./lifecycle";
+import { Monitoring } from "./monitoring";
 import { Network } from "./network";
 import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
@@ -30,7 +33,7 @@ export interface VpnClusterArgs extends ClusterSettings {
 /**
  * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
  *
- * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ * **Cost**: about $141 a month for three c7g.medium in three zones, before traffic; each part says its own.
  */
 export class VpnCluster extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
@@ -46,6 +49,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly controlFunctionName: pulumi.Output<string>;
   /** The role that operators take; undefined where nobody is named. */
   operatorRoleArn: pulumi.Output<string> | undefined;
+  /** Where alarms are told; undefined at monitoring level `none`. */
+  readonly alarmTopicArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -68,7 +73,14 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     const storage = new Storage(
       `${name}-storage`,
-      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      {
+        ...common,
+        place,
+        protect,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        keyStatements: args.monitoring === "none" ? [] : [alarmsUseKey(clusterName, place)],
+      },
       inside,
     );
     const bundle = new AgentBundle(
@@ -110,6 +122,7 @@ export class VpnCluster extends pulumi.ComponentResource {
           : {}),
         sessionLog,
         groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
       },
       inside,
     );
@@ -125,6 +138,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[...network.ready, ...storage.ready, ...endpoint.listeners],
@@ -143,6 +157,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
+    );
+    this.alarmTopicArn = this.watch(
+      name,
+      args,
+      { ...common, place },
+      { endpoint, storage, control, servers },
     );
 
     this.clientEndpoint = endpoint.clientEndpoint;
@@ -169,6 +189,7 @@ export class VpnCluster extends pulumi.ComponentResource {
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
       operatorRoleArn: this.operatorRoleArn,
+      alarmTopicArn: this.alarmTopicArn,
     });
   }
 
@@ -193,6 +214,43 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     this.operatorRoleArn = access.roleArn;
     return log;
+  }
+
+  /** Alarms and dashboard, where the stack wants them. */
+  private watch(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly storage: Storage;
+      readonly control: ControlFunction;
+      readonly servers: Servers;
+    },
+  ): pulumi.Output<string> | undefined {
+    if (args.monitoring === "none") return undefined;
+    const { control, endpoint, servers, storage } = parts;
+    const [targetGroupArn] = endpoint.targetGroupArns;
+    if (targetGroupArn === undefined) throw new Error("the load balancer has no target group");
+    return new Monitoring(
+      `${name}-monitoring`,
+      {
+        ...args,
+        ...common,
+        level: args.monitoring,
+        keyArn: storage.keyArn,
+        zones: storage.zones,
+        loadBalancerArn: endpoint.loadBalancerArn,
+        targetGroupArn,
+        groupName: servers.groupName,
+        fileSystemId: storage.fileSystemId,
+        functionName: control.functionName,
+        endpoint: endpoint.clientEndpoint,
+        logRetentionDays: args.flowLogRetentionDays,
+        startsAfter: [servers.ready],
+      },
+      { parent: this },
+    ).topicArn;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

@@ -294,6 +294,19 @@ export const settingsSchema = z.strictObject({
       "With routed addressing: route tables of the VPC besides the program's own that shall carry tunnelCidr to a server, each with the zone of its subnets.",
   }),
 
+  monitoring: oneOf(["none", "basic", "full"], {
+    default: "full",
+    example: "basic",
+    description:
+      "none; basic: alarms, and the metrics they need; full: a dashboard, and what it shows, as well. `./wgc cost` says what each costs.",
+  }),
+  alarmEmail: text(/^[^\s@,]+@[^\s@,]+\.[^\s@,]+$/, "an e-mail address", {
+    default: "",
+    example: "oncall@example.com",
+    description:
+      "Who is told of alarms, once the confirmation that AWS sends there is accepted; empty: nobody, until somebody subscribes to the topic.",
+  }),
+
   controlConcurrency: integer(
     1,
     100,

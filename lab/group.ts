@@ -7,6 +7,7 @@ import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
+import type { Cloud } from "./cloud";
 import { AWS_ENVIRONMENT, type LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
@@ -14,6 +15,7 @@ import type { Network } from "./network";
 import { patient } from "./patience";
 import { Server } from "./server";
 import type { LabEvent } from "./status";
+import { interfaceId } from "./vpc/vpc";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const SPOT_NOTICE_MS = 120_000;
@@ -37,6 +39,7 @@ export class Group {
     private readonly site: Site,
     private readonly network: Network,
     private readonly balancer: Balancer,
+    private readonly cloud: Cloud,
     private readonly hooks: LifecycleHooks,
     private readonly log: Log,
   ) {
@@ -63,7 +66,10 @@ export class Group {
   /** Launches servers until the group has its desired number; all boot side by side. */
   async fill(): Promise<void> {
     const boots: Promise<void>[] = [];
-    while (this.servers.size < this.desired) boots.push(this.boot(this.launch()));
+    while (this.servers.size < this.desired) {
+      const server = await this.launch();
+      boots.push(this.boot(server));
+    }
     await Promise.all(boots);
   }
 
@@ -79,7 +85,7 @@ export class Group {
     this.ending.add(name);
     try {
       if (await this.arrives(old)) return;
-      await this.replaceBy(this.launch(), old);
+      await this.replaceBy(await this.launch(), old);
     } finally {
       this.ending.delete(name);
     }
@@ -106,7 +112,7 @@ export class Group {
       await this.boot(replacement);
       await this.balancer.deregister(old.name);
       await old.crash();
-      this.servers.delete(old.name);
+      await this.remove(old);
     } catch (error) {
       this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
     }
@@ -130,7 +136,7 @@ export class Group {
     await Promise.all(surplus.map((server) => this.retire(server)));
   }
 
-  private launch(): Server {
+  private async launch(): Promise<Server> {
     const index = this.launched++;
     const count = (zone: string): number =>
       [...this.servers.values()].filter((s) => s.place.zone === zone).length;
@@ -144,10 +150,19 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const machine = new Machine(place.name, this.site, AWS_ENVIRONMENT);
-    const server = new Server(place, machine, this.network, this.model.userData);
-    this.servers.set(server.name, server);
+    const id = interfaceId(place.instance);
+    const machine = new Machine(place.name, this.site, { ...AWS_ENVIRONMENT, ...this.cloud.environment });
+    const keys = this.cloud.keysOf(place.instance);
+    const server = new Server({ ...place, interface: id }, machine, this.network, this.model.userData, keys);
+    this.servers.set(server.name, server); // before anything is waited for: its address and name are taken
+    await this.cloud.launch({ ...place, server: place.name });
     return server;
+  }
+
+  /** The instance is terminated: its machine has ended, its network interface and its place in the group go. */
+  private async remove(server: Server): Promise<void> {
+    this.servers.delete(server.name);
+    await this.cloud.terminate(server.place.interface);
   }
 
   private freeAddress(subnet: string): string {
@@ -209,7 +224,7 @@ export class Group {
    */
   async replaceAll(): Promise<void> {
     for (const old of [...this.servers.values()]) {
-      const successor = this.launch();
+      const successor = await this.launch();
       this.log(`${successor.name} is to take the place of ${old.name}`);
       await this.boot(successor);
       await this.whenHealthy(successor);
@@ -253,6 +268,7 @@ export class Group {
       while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
     };
     await Promise.race([ended, silent()]);
+    this.log(waiting ? `${server.name} does not answer any more` : `${server.name} says that it may end`);
   }
 
   /**
@@ -273,7 +289,7 @@ export class Group {
       await server.stop();
     }
     this.hooks.forget(server.place.instance);
-    this.servers.delete(server.name);
+    await this.remove(server);
     this.ending.delete(server.name);
     this.log(`${server.name} is gone`);
   }

@@ -11,8 +11,9 @@ import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import { type Client, ECHO_PORT } from "./client";
+import { Cloud } from "./cloud";
 import { LabControl } from "./control";
-import { Group } from "./group";
+import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
 import { LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
@@ -48,16 +49,17 @@ export class Lab {
     private readonly model: LabModel,
     private readonly site: Site,
     private readonly options: LabOptions,
-    private readonly tell: (event: LabEvent) => void,
+    private readonly log: Log,
     private readonly network: Network,
+    private readonly cloud: Cloud,
     private readonly wireguard: LabStatus["wireguard"],
   ) {
-    const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
     this.hooks = new LifecycleHooks(model);
-    this.group = new Group(model, site, network, this.balancer, this.hooks, log);
+    this.group = new Group(model, site, network, this.balancer, cloud, this.hooks, log);
     const machine = this.machine.bind(this);
-    this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
+    const { group, balancer } = this;
+    this.trouble = new Trouble({ model, site, group, balancer, network, cloud, log, machine });
     const reachable = (): Server[] =>
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
@@ -75,13 +77,17 @@ export class Lab {
     tell: (event: LabEvent) => void,
   ): Promise<Lab> {
     layFolders(model, site.lab);
-    return new Lab(model, site, options, tell, await Network.create(model), await detectWireGuard());
+    const network = await Network.create(model);
+    const began = performance.now();
+    const log: Log = (text, level = "info") => tell({ at: performance.now() - began, text, level });
+    const cloud = await Cloud.create(model, network, log);
+    return new Lab(model, site, options, log, network, cloud, await detectWireGuard());
   }
 
   /** Starts the hosts behind and beside the servers, and the group's servers; resolves when their boots have ended. */
   async up(): Promise<void> {
-    const { backendCidr } = this.model;
-    await this.startHost("backend", backendCidr, backendAddress(backendCidr));
+    for (const { name, cidr } of this.model.backends) await this.startHost(name, cidr, backendAddress(cidr));
+    await this.cloud.open();
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
     await this.hooks.start();
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
@@ -170,10 +176,6 @@ export class Lab {
     return { ...roamed, from: server(roamed.from), to: server(roamed.to) };
   }
 
-  private log(text: string, level: LabEvent["level"] = "info"): void {
-    this.tell({ at: performance.now() - this.began, text, level });
-  }
-
   async status(): Promise<LabStatus> {
     const { model } = this;
     const servers = await this.serverStatus();
@@ -183,6 +185,11 @@ export class Lab {
       wireguard: this.wireguard,
       endpoint: `${model.endpoint.dnsName}:${model.endpoint.port}`,
       zones: model.zones.map(({ name, publicIp }) => ({ name, publicIp })),
+      addressing: model.routing.mode,
+      tunnelCidr: model.routing.tunnelCidr,
+      backends: model.backends.map(({ name, zone, cidr }) => ({ name, zone, address: backendAddress(cidr) })),
+      routes: this.cloud.routes(),
+      api: this.cloud.trouble,
       group: { min: model.group.min, max: model.group.max, desired: this.group.desired },
       failOpen: this.balancer.status().failOpen,
       servers,
@@ -219,6 +226,7 @@ export class Lab {
     this.balancer.close();
     this.metadata?.close();
     this.hooks.close();
+    this.cloud.close();
   }
 }
 

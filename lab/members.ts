@@ -8,7 +8,7 @@ import type { Response } from "../control/protocol";
 import { isClientName } from "../registry/layout";
 import { renderClientConfig } from "../wireguard/config";
 import { generateKeyPair } from "../wireguard/keys";
-import { backendAddress, clientAddress, INTERNET } from "./addresses";
+import { clientAddress, INTERNET, probeHost } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { MovedFlow } from "./balancer/balancer";
 import { Client } from "./client";
@@ -96,7 +96,7 @@ export class Members {
     const applied = performance.now() - began;
     const hosts = `127.0.0.1 localhost\n${client.via} ${enrolled.host}\n`;
     const first = client.traffic.next(() => true, FIRST_ANSWER_LIMIT_MS);
-    await client.connect(enrolled.config, hosts, backendAddress(this.context.model.backendCidr));
+    await client.connect(enrolled.config, hosts, probeHost(this.context.model));
     if (!(await first)) {
       const limit = `${FIRST_ANSWER_LIMIT_MS / 1000} s`;
       throw new UserError(

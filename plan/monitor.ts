@@ -260,7 +260,8 @@ export class Monitor {
 
   private contextFor(request: Registration, urn: string, region: string): StandinContext {
     const { type, name, parent } = request;
-    return standinContext(this.claimed, { urn, type, name, parent, region });
+    const outputsOf = (id: string) => [...this.wire.values()].find((made) => made.id === id)?.outputs ?? {};
+    return standinContext(this.claimed, { urn, type, name, parent, region }, outputsOf);
   }
 
   /** Region of the resource's own argument, else of its provider, else of the config. */

@@ -23,6 +23,8 @@ export interface PriceTable {
   };
   /** Per unit of use. */
   readonly perUse: {
+    /** Per 1,000 calls of PutMetricData (https://aws.amazon.com/cloudwatch/pricing/). */
+    readonly metricCalls: number;
     /** Per NLCU-hour: 1 GB, 400 new flows a second or 50,000 active flows (UDP), whichever is most. */
     readonly nlcuHour: number;
     readonly natGb: number;
@@ -84,6 +86,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
       customMetric: 0.3,
     },
     perUse: {
+      metricCalls: 0.01,
       nlcuHour: 0.006,
       natGb: 0.045,
       zoneGb: 0.01,

@@ -29,6 +29,18 @@ export const places: Readonly<Record<string, Place>> = {
     most: 20_000,
     source: "https://docs.aws.amazon.com/efs/latest/ug/API_PutFileSystemPolicy.html",
   },
+  "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": {
+    property: "policyDocument",
+    kind: "resource",
+    most: 5120,
+    source: "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutResourcePolicy.html",
+  },
+  "aws:sns/topicPolicy:TopicPolicy": {
+    property: "policy",
+    kind: "resource",
+    most: 30_720,
+    source: "https://docs.aws.amazon.com/general/latest/gr/sns.html",
+  },
   "aws:kms/key:Key": {
     property: "policy",
     kind: "resource",

@@ -13,6 +13,8 @@ export interface StandinContext {
   readonly hex: (length: number, salt?: string) => string;
   /** A number that nothing else in this pool has: `preferred`, or the next free one. */
   readonly claim: (pool: string, preferred: number) => number;
+  /** Outputs of the resource with this id; none when the plan has no such resource. */
+  readonly outputsOf: (id: string) => JsonObject;
   readonly arn: (
     service: string,
     resource: string,

@@ -34,6 +34,7 @@ const PROVIDED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "aws:ec2/launchTemplate:LaunchTemplate": { latestVersion: 7 },
   "random:index/randomId:RandomId": { hex: "0badcafe" },
   "aws:kms/key:Key": { keyId: "key-1" },
+  "aws:efs/mountTarget:MountTarget": { availabilityZoneName: "zone-of-the-mount-target" },
   "aws:lambda/invocation:Invocation": {
     result: JSON.stringify({
       version: 1,

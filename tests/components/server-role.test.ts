@@ -13,6 +13,7 @@ const build = (args: Partial<ServerRoleArgs> = {}) =>
         registryAccessPointArn: "arn:registry",
         runtimeAccessPointArn: "arn:runtime",
         groupArn: "arn:group",
+        monitoring: "full",
         tags: {},
         ...args,
       }),
@@ -76,6 +77,13 @@ test("a server may do exactly this", async () => {
         Effect: "Allow",
         Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
         Resource: "arn:group",
+      },
+      {
+        Sid: "SendMetrics",
+        Effect: "Allow",
+        Action: "cloudwatch:PutMetricData",
+        Resource: "*",
+        Condition: { StringEquals: { "cloudwatch:namespace": "wgc/wgc-test" } },
       },
     ],
   });

@@ -70,6 +70,8 @@ test("an empty stack gets a whole, sound configuration", () => {
       backendPrefixes: [],
       clientToClient: false,
       routeTables: [],
+      monitoring: "full",
+      alarmEmail: "",
       controlConcurrency: 5,
       scaleOutCpuPercent: 70,
       scaleInCpuPercent: 30,

@@ -39,8 +39,12 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 3,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/eventRule:EventRule": 1,
+    "aws:cloudwatch/eventTarget:EventTarget": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 4,
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": 1,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 20,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
     "aws:ec2/internetGateway:InternetGateway": 1,
@@ -74,18 +78,23 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
+    "aws:sns/topic:Topic": 1,
+    "aws:sns/topicPolicy:TopicPolicy": 1,
     "aws:ssm/document:Document": 4,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("94 resources in 13 components");
+  expect(countResources(plan).text).toBe("118 resources in 16 components");
   const own = [
     "AgentBundle",
+    "AlarmTopic",
     "ControlFunction",
     "ControlRole",
     "Endpoint",
+    "LaunchFailures",
+    "Monitoring",
     "Network",
     "OperatorAccess",
     "Scaling",
@@ -171,8 +180,8 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${balancer} ${servers} udp 51820-51820`,
     `${servers} 0.0.0.0/0 tcp 443-443`,
     `${servers} 10.0.0.0/16 -1 undefined-undefined`,
-    `${servers} ${files} tcp 2049-2049`,
     `${servers} ${servers} udp 51830-51830`,
+    `${servers} ${files} tcp 2049-2049`,
   ]);
   const inline = ofType(plan, "aws:ec2/securityGroup:SecurityGroup").map((group) => [
     group.inputs["ingress"],
@@ -338,6 +347,7 @@ test("permissions: exactly these statements", () => {
     "Allow MountSharedStorage",
     "Allow WriteRecords",
     "Allow CompleteLifecycle",
+    "Allow SendMetrics",
     "Allow RecordSessions",
     "Allow FindSessionLog",
     "Allow DecryptSessions",
@@ -398,6 +408,7 @@ test("permissions: exactly these statements", () => {
   expect(sids(statements(one("aws:kms/key:Key", "wgc-storage-key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
+    "Allow AlarmsPublishToTopic",
   ]);
   expect(sids(statements(one("aws:s3/bucketPolicy:BucketPolicy")))).toEqual(["Deny DenyClearText"]);
 });
@@ -435,5 +446,5 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(128.65);
+  expect(estimateCost(plan).monthly).toBe(142.06);
 });

@@ -114,6 +114,7 @@ test("a server with routed addressing is told what it needs for it, and not what
       ],
       clientToClient: false,
     },
+    monitoring: "none",
   });
 });
 

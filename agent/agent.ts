@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { collectDefaultMetrics } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { SessionRecord } from "../registry/sessions";
 import { probeAddress } from "../wireguard/addresses";
 import type { Parameter } from "./aws/query";
@@ -22,6 +22,7 @@ import { ClusterLink, type Place } from "./mesh/cluster-link";
 import type { MeshLine } from "./mesh/line";
 import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
+import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
 import { NodeRecord, nodeFile } from "./node-record";
@@ -90,6 +91,9 @@ export class Agent {
   private readonly cluster: ClusterLink | undefined;
   private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
+  private readonly network: NetworkMetrics;
+  /** What `/metrics` shows; filled by {@link start}. */
+  readonly metrics = new Registry();
 
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, local } = options;
@@ -127,12 +131,20 @@ export class Agent {
         ...options.lifecycle,
         clock,
         log,
+        // Not what `/healthz` says: a server that stands by for the active one is ready, too.
         healthy: () => this.watch.health().healthy,
         sound: () => isSound(this.watch.health()),
         drained: () => this.drain.report?.over === true,
       });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
+    this.network = new NetworkMetrics({
+      ...options,
+      interface: config.interface,
+      known: () => this.clients.revision,
+      applied: () => this.reconciler.appliedRevision,
+      readAt: () => this.follower.lastReadAt,
+    });
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
@@ -164,8 +176,11 @@ export class Agent {
           desired: () => this.clients.peers,
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
-          onPeers: (peers) => this.newKeys.observe(peers),
           announce: (holder, records) => this.announce(holder, records),
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.network.observe(peers, "next");
+          },
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
@@ -179,6 +194,7 @@ export class Agent {
         this.newKeys.observe(dump.peers);
         this.serverKey.lane?.seeCurrent(dump.peers);
         this.takeover?.observe(dump.peers);
+        this.network.observe(dump.peers);
       },
       clock,
       log,
@@ -186,6 +202,7 @@ export class Agent {
       revision: () => this.clients.revision,
       onPass: () => {
         this.watch.onPass();
+        this.network.onPass();
         this.record.update();
       },
     });
@@ -269,8 +286,10 @@ export class Agent {
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
   async start(): Promise<void> {
     const { config, log } = this.options;
-    const metrics = createMetrics(this.metricsSource());
+    const { metrics } = this;
+    createMetrics(this.metricsSource(), metrics);
     collectDefaultMetrics({ register: metrics });
+    this.network.start(metrics);
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
     if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
@@ -331,6 +350,7 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
+    this.network.stop();
     this.watch.stop();
     this.newKeys.stop();
     await this.serverKey.stop();

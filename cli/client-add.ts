@@ -1,5 +1,6 @@
 /** `wgc client add` and `wgc client rotate`: key pairs are made here, and private keys leave this machine only in the operator's file. */
 import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { ClientView, Input } from "../control/protocol";
@@ -31,6 +32,7 @@ import { expiryPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
 import { finishFirst } from "./finish-first";
+import { withKeptKey } from "./kept-key";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
 import { readPrivateKey } from "./private-key";
 import { withControl, withTarget } from "./target";
@@ -42,6 +44,7 @@ interface AddOptions extends TargetOptions, OutputOptions, RouteOptions {
   readonly dns?: string;
   readonly tag?: Readonly<Record<string, string>>;
   readonly address?: string;
+  readonly privateKeyFile?: string;
   readonly wait?: string | boolean;
 }
 
@@ -83,10 +86,17 @@ function addInput(name: string, options: AddOptions, key: NewKey, now: Date): In
 }
 
 async function add(operator: Operator, name: string, options: AddOptions): Promise<void> {
-  const key = newKey(options.publicKey);
+  if (options.privateKeyFile !== undefined && options.publicKey !== undefined)
+    throw new UsageError("give only one of --private-key-file and --public-key");
+  const key =
+    options.privateKeyFile === undefined
+      ? newKey(options.publicKey)
+      : await readPrivateKey(options.privateKeyFile);
   const input = addInput(name, options, key, operator.now());
   await giveKey(operator, name, options, key.privateKey, (control) =>
-    control.call("add", input, { requestKey: randomUUID() }),
+    control.call("add", input, { requestKey: randomUUID() }).catch(async (error: unknown) => {
+      throw await withKeptKey(error, safeFileName(name), key.privateKey, folderOf(options));
+    }),
   );
 }
 
@@ -111,6 +121,11 @@ async function rotate(operator: Operator, name: string, options: RotateOptions):
   await giveKey(operator, name, options, own, (control) =>
     control.call("rotate", input, { requestKey: randomUUID() }),
   );
+}
+
+/** Where the operator wants the files. */
+function folderOf({ out }: OutputOptions): string {
+  return out === undefined || out === "-" ? "." : dirname(out);
 }
 
 type Gives = "add" | "rotate";
@@ -247,6 +262,7 @@ export function addKeyCommands(client: Command, operator: Operator): void {
     .command("add <name>")
     .description("add a client and write its configuration")
     .option("--public-key <key>", "the device's own public key, instead of a key pair made here")
+    .option("--private-key-file <file>", "a key pair made before, instead of one made here")
     .option("--preshared-key", "a preshared key on top")
     .option("--expires <when>", "30d, 2027-01-31 (that day included, UTC), or never", "never")
     .option("--routes <ranges>", "what it reaches through the tunnel, separated by commas")

@@ -20,6 +20,7 @@ import { addSoakCommand } from "./soak-command";
 import { addStatusCommand } from "./status-command";
 import { processOperator } from "./target";
 import { addTestCommand } from "./test-command";
+import { addVerifyCommand } from "./verify-command";
 
 const project = join(__dirname, "..");
 
@@ -46,6 +47,7 @@ function build(): Command {
   addServerKeyCommand(program, operator);
   addRegistryCommand(program, operator);
   addNodeCommand(program, project);
+  addVerifyCommand(program, project, operator);
   addBenchCommand(program, project);
   addSoakCommand(program, project);
   addTestCommand(program, project);

@@ -4,7 +4,13 @@
  */
 // Not `{ z }`: that object has all of zod's languages in it, which are half of a bundle.
 import * as z from "zod";
-import { clientNameSchema, clusterFileSchema, presharedKeySchema, publicKeySchema } from "../registry/schema";
+import {
+  clientNameSchema,
+  clusterFileSchema,
+  dnsEntrySchema,
+  presharedKeySchema,
+  publicKeySchema,
+} from "../registry/schema";
 import { isCidr, isHostCidr } from "../wireguard/addresses";
 
 /** The version of this protocol; a request with another one is refused. */
@@ -15,10 +21,6 @@ export const REQUEST_LIMIT_BYTES = 5_000_000;
 
 const cidr = z.string().max(64).refine(isCidr, "is not an address range in CIDR form like 10.0.0.0/16");
 const host = z.string().max(64).refine(isHostCidr, "is not one address in CIDR form like 10.100.0.7/32");
-const dns = z
-  .string()
-  .max(253)
-  .regex(/^[A-Za-z0-9.:-]+$/, "is not an address or a search domain");
 const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC like 2027-01-31T00:00:00Z" });
 const tagKey = z
   .string()
@@ -33,7 +35,7 @@ const tagValue = z
   );
 const name = clientNameSchema;
 const routes = z.array(cidr).min(1).max(64);
-const dnsList = z.array(dns).max(8);
+const dnsList = z.array(dnsEntrySchema).max(8);
 const tags = z
   .record(tagKey, tagValue)
   .refine((all) => Object.keys(all).length <= 32, "has more than 32 tags");
@@ -306,7 +308,7 @@ export type ControlErrorCode =
   | "unreachable"
   | "internal";
 
-/** Why a request failed: nothing was changed then. */
+/** Why a request failed. Nothing was changed then, unless `unsettled` says that nobody knows. */
 export interface ControlError {
   readonly code: ControlErrorCode;
   /** What is wrong, with what is allowed; never a secret. */
@@ -317,6 +319,11 @@ export interface ControlError {
   readonly remedy?: string;
   /** The client that was probably meant. */
   readonly suggestion?: string;
+  /**
+   * The change may have been made, or be completed by the next writer. The same request again settles it: with the same request key, or
+   * for `add` and `rotate` with the same public key, it is answered as if nothing had failed.
+   */
+  readonly unsettled?: true;
 }
 
 /** The answer; `revision` is the registry's after the operation, so that a caller can wait until every server has it. */

@@ -118,6 +118,7 @@ export async function finishRotation(
   { force = false, ...options }: WriterOptions & { readonly force?: boolean } = {},
 ): Promise<Changed<RotationState>> {
   return step(root, options, "server-key finish", context, async (session) => {
+    if (wasCompleted(session, "server-key finish")) return;
     const rotation = await current(session);
     await readFormerKeys(root); // a list that cannot be read is mended before the key is put on it
     if (!force) assertReady(session, await rotationState(root, session.now));
@@ -158,11 +159,17 @@ export async function abortRotation(
   options: WriterOptions = {},
 ): Promise<Changed<RotationState>> {
   return step(root, options, "server-key abort", context, async (session) => {
+    if (wasCompleted(session, "server-key abort")) return;
     const rotation = await current(session);
     await record(session, "server-key abort", context, rotation.next.publicKey);
     await writeRotation(session, { ...rotation, phase: "aborting" });
     await settleRotation(session);
   });
+}
+
+/** Whether taking the lock completed this step, which had been interrupted: then it is not begun once more. */
+function wasCompleted({ completed }: Session, operation: string): boolean {
+  return completed.some((entry) => entry.operation === operation);
 }
 
 async function current({ root, paths }: Session): Promise<RotationFile> {

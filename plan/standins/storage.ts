@@ -20,6 +20,7 @@ const mountTarget: Standin = (inputs, context) => {
     outputs: {
       dnsName: `${fileSystemId}.efs.${context.region}.amazonaws.com`,
       networkInterfaceId: `eni-${context.hex(17, "eni")}`,
+      availabilityZoneName: text(context.outputsOf(text(inputs, "subnetId")), "availabilityZone"),
       fileSystemArn: context.arn("elasticfilesystem", `file-system/${fileSystemId}`),
     },
   };

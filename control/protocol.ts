@@ -25,7 +25,14 @@ const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC like 2027-0
 const tagKey = z
   .string()
   .regex(/^[A-Za-z0-9_./:-]{1,64}$/, "is not a tag name (letters, digits, _ . / : -, at most 64)");
-const tagValue = z.string().max(256);
+/** Nothing that a terminal would act on: line breaks, escape sequences, marks that turn the direction of writing. */
+const tagValue = z
+  .string()
+  .max(256)
+  .regex(
+    /^[^\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u,
+    "has control characters in it (line breaks, tabs, escape sequences)",
+  );
 const name = clientNameSchema;
 const routes = z.array(cidr).min(1).max(64);
 const dnsList = z.array(dnsEntrySchema).max(8);

@@ -134,3 +134,16 @@ test("server-key: where it stands, in its steps", async () => {
   expect(early.err).toContain("1 server has not said that the next key is served there: s1");
   expect((await desk.run("server-key", "abort", "--yes")).out).toContain("no rotation is under way");
 });
+
+test("init makes a registry that clients can be added to, and never touches one that is there", async () => {
+  const fresh = new Desk();
+  const made = await fresh.json("registry", "init", fresh.root, "--endpoint", "vpn.example.org:51820");
+  expect(made).toEqual({ folder: fresh.root, publicKey: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) });
+  await fresh.run("client", "add", "alice", "--out", "FILE:alice.conf");
+  expect(fresh.read("alice.conf")).toMatch(
+    /Endpoint = vpn\.example\.org:51820\nAllowedIPs = 10\.100\.0\.0\/16\n/,
+  );
+  const again = await fresh.run("registry", "init", fresh.root, "--endpoint", "other.example.org:51820");
+  expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
+  fresh.close();
+});

@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { registryPaths } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { Desk, shape } from "./desk";
 
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
+  await hearServer(desk.root, 0);
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());

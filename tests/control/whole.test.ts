@@ -1,12 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { keyFileName, movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { CLUSTER, errorOf, makeControl, newKey } from "./support";
 
 const now = () => new Date("2030-01-01T00:00:00.000Z");
 
 test("check finds what is wrong and mends it on request", async () => {
   const { get, root } = await makeControl();
+  await hearServer(root, 0);
   await get("add", { name: "a", publicKey: newKey() });
   expect(await get("check", {})).toEqual({ findings: [], clients: 1 });
   writeFileSync(registryPaths(root).address("10.100.0.77"), "nobody\n");

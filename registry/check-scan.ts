@@ -271,7 +271,11 @@ export class Scan {
   }
 
   private async audit(): Promise<void> {
-    const verdict = await this.told(() => verifyAudit(this.root)).catch(() => undefined);
+    // Where the feed cannot be read, that has been told.
+    const verdict = await verifyAudit(this.root).catch((error: unknown) => {
+      if (error instanceof RegistryError) return undefined;
+      throw error;
+    });
     if (verdict?.problem === undefined) return;
     const remedy =
       "find out who changed the log (CloudTrail has the invocations) and keep a copy of it; changes go on being recorded behind it";

@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import pc from "picocolors";
+import { oneOf } from "../bench/failover/options";
+import { ADDRESSING } from "../bench/failover/types";
+import { addressingConfig } from "../bench/variant";
 import { UserError } from "../config/errors";
 import { API_LATENCY_MS } from "../lab/aws/trouble";
 import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
@@ -30,12 +33,17 @@ async function connect(project: string): Promise<RpcClient> {
 
 async function up(
   project: string,
-  options: { stack: string; yes?: boolean; replace?: boolean },
+  options: { stack: string; addressing?: string; yes?: boolean; replace?: boolean },
 ): Promise<void> {
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
   say(`planning stack ${options.stack} ...`);
-  const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved" });
+  const { stack, addressing } = options;
+  const config =
+    addressing === undefined
+      ? {}
+      : addressingConfig(project, stack, oneOf("addressing", addressing, ADDRESSING));
+  const plan = await runPlan({ projectDir: project, stack, mode: "resolved", config });
   const lab = await enterLab(NAME, plan, {
     project,
     detached: true,
@@ -164,9 +172,13 @@ export function addLabCommand(program: Command, project: string): void {
     .command("up")
     .description("plan a stack and start it in the background")
     .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--addressing <mode>", `${ADDRESSING.join(" or ")}, whatever the stack says`)
     .option("--replace", "let the group replace unhealthy servers, as on AWS")
     .option("-y, --yes", "install missing system packages without asking")
-    .addHelpText("after", "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace\n  $ ./wgc lab up --addressing routed",
+    )
     .action((options) => up(project, options));
   lab
     .command("status")

@@ -47,10 +47,10 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
-  /** The role that operators take; undefined where nobody is named. */
-  operatorRoleArn: pulumi.Output<string> | undefined;
   /** Where alarms are told; undefined at monitoring level `none`. */
   readonly alarmTopicArn: pulumi.Output<string> | undefined;
+  /** The role that operators take; undefined where nobody is named. */
+  operatorRoleArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -138,6 +138,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        // By name: the alarms are made after the group that they watch.
         rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
@@ -188,8 +189,8 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
-      operatorRoleArn: this.operatorRoleArn,
       alarmTopicArn: this.alarmTopicArn,
+      operatorRoleArn: this.operatorRoleArn,
     });
   }
 
@@ -238,6 +239,8 @@ export class VpnCluster extends pulumi.ComponentResource {
         ...args,
         ...common,
         level: args.monitoring,
+        // Where one server serves, one has to be healthy, in whichever zone.
+        minServers: args.topology === "active-passive" ? 1 : args.minServers,
         keyArn: storage.keyArn,
         zones: storage.zones,
         loadBalancerArn: endpoint.loadBalancerArn,
@@ -251,6 +254,29 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       { parent: this },
     ).topicArn;
+  }
+
+  /** The operators' role and what their sessions are recorded in; nothing where nobody is named. */
+  private operators(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    control: ControlFunction,
+  ): SessionLog | undefined {
+    const { operatorPrincipals: principals, protect, healthPort } = args;
+    if (principals.length === 0) return undefined;
+    const log = new SessionLog(
+      `${name}-sessions`,
+      { ...common, protect, logRetentionDays: args.flowLogRetentionDays },
+      { parent: this },
+    );
+    const access = new OperatorAccess(
+      `${name}-operators`,
+      { ...common, principals, healthPort, log, controlFunctionArn: control.functionArn },
+      { parent: this },
+    );
+    this.operatorRoleArn = access.roleArn;
+    return log;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

@@ -10,8 +10,10 @@ import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
+import type { Flow } from "./balancer/flows";
 import { type Client, ECHO_PORT } from "./client";
 import { Cloud } from "./cloud";
+import { Connections } from "./connections";
 import { LabControl } from "./control";
 import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
@@ -32,12 +34,15 @@ export interface LabOptions {
   replaceUnhealthy: boolean;
   /** Program that guest/echo.ts was bundled into. */
   echoProgram: string;
+  /** Program that guest/talk.ts was bundled into. */
+  talkProgram: string;
 }
 
 export class Lab {
   readonly group: Group;
   readonly members: Members;
   readonly trouble: Trouble;
+  readonly connections: Connections;
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
@@ -63,7 +68,8 @@ export class Lab {
     const reachable = (): Server[] =>
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
-    const { echoProgram } = options;
+    const { echoProgram, talkProgram } = options;
+    this.connections = new Connections({ model, talkProgram, machine });
     this.control = new LabControl(model.control, controlFolder(model, site.lab));
     const control = this.control.client;
     this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable, control });
@@ -178,7 +184,8 @@ export class Lab {
 
   async status(): Promise<LabStatus> {
     const { model } = this;
-    const servers = await this.serverStatus();
+    const flows = await this.balancer.flows();
+    const servers = this.serverStatus(flows);
     return {
       stack: model.stack,
       uptime: performance.now() - this.began,
@@ -193,12 +200,11 @@ export class Lab {
       group: { min: model.group.min, max: model.group.max, desired: this.group.desired },
       failOpen: this.balancer.status().failOpen,
       servers,
-      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name]))),
+      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name])), flows),
     };
   }
 
-  private async serverStatus(): Promise<ServerStatus[]> {
-    const flows = await this.balancer.flows();
+  private serverStatus(flows: readonly Flow[]): ServerStatus[] {
     const { targets } = this.balancer.status();
     return [...this.group.servers.values()].map((server) => {
       const target = targets.find((candidate) => candidate.name === server.name);

@@ -35,7 +35,7 @@ export interface ClientStatus {
   /** The load balancer's address that this client's DNS answer named. */
   via: string;
   revoked: boolean;
-  /** Server that carried the last answer. */
+  /** Server that carried the last answer; with routed addressing the one that the load balancer sends the client's packets to. */
   server: string | undefined;
   sent: number;
   received: number;

@@ -79,6 +79,8 @@ export class Session {
   readonly claims: Claims;
   /** The answer to the request has been kept. */
   answered = false;
+  /** Interrupted changes that were completed when the lock was taken: whoever asks for one of them again has it. */
+  completed: readonly AuditEntry[] = [];
 
   constructor(
     readonly root: string,
@@ -109,9 +111,9 @@ export class Session {
     return entries;
   }
 
-  /** Whether the audit log has any entry. */
-  get recorded(): boolean {
-    return this.end.sequence > 0;
+  /** The number of the audit log's last entry; 0 where there is none. */
+  get sequence(): number {
+    return this.end.sequence;
   }
 
   /** Records a change that is about no client. */

@@ -145,14 +145,25 @@ export class RegistryWriter {
     });
   }
 
-  /** See {@link removeClient}. */
-  remove(name: string, context: ChangeContext): Promise<Changed<{ name: string }>> {
+  /**
+   * See {@link removeClient}. An operator who misspelt the name wants to hear that there is none (`mustExist`); that is judged under
+   * the lock, after an interrupted removal of this client has been completed: its repetition is no error.
+   */
+  remove(
+    name: string,
+    context: ChangeContext,
+    { mustExist = false }: { readonly mustExist?: boolean } = {},
+  ): Promise<Changed<{ name: string }>> {
     return this.change("remove", name, { name }, context, async (session) => {
       const { clients, unreadable } = await readClients(this.root, [name]);
       const [before] = clients;
       const answer = () => ({ name });
       if (before !== undefined) return { answer, steps: [{ name, before, after: undefined }] };
-      if (unreadable.length === 0) return { answer, steps: [] };
+      if (unreadable.length === 0) {
+        const justRemoved = session.completed.some((entry) => entry.removes && entry.client === name);
+        if (mustExist && !justRemoved) throw unknownClient(this.ledger.paths, name);
+        return { answer, steps: [] };
+      }
       const claimed = await session.claims.findAll(name);
       return { answer, steps: [{ name, before, after: undefined, claimed }] };
     });

@@ -47,6 +47,7 @@ const COMMANDS = [
   ].map((name) => `client ${name}`),
   "status",
   "registry",
+  "registry init",
   "registry check",
   "registry audit",
   "server-key",

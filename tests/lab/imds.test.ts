@@ -1,3 +1,4 @@
+import { RoleCredentials } from "../../agent/aws/credentials";
 import { type InstanceMetadata, Metadata } from "../../lab/imds";
 
 const S1: InstanceMetadata = {
@@ -68,7 +69,7 @@ test.each([
   );
 });
 
-test("the role's keys are in the form that EC2 gives them", () => {
+test("the role's keys are in the form that EC2 gives them, and that the agent reads", async () => {
   const metadata = new Metadata();
   const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
   const { body } = metadata.answer(S1, get("iam/security-credentials/servers", token), 0);
@@ -80,6 +81,9 @@ test("the role's keys are in the form that EC2 gives them", () => {
     Token: "token",
     Expiration: "2026-01-01T06:00:00.000Z",
   });
+  const imds = { get: async (item: string) => metadata.answer(S1, get(item, token), 0).body };
+  const keys = await new RoleCredentials(imds, { now: () => Date.now() }).get();
+  expect(keys).toEqual({ accessKeyId: "ASIA1", secretAccessKey: "secret", sessionToken: "token" });
 });
 
 test("what is to come shows at once", () => {

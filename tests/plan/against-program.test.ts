@@ -83,7 +83,16 @@ test.each([
 async function editedAgent(): Promise<Plan> {
   const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
   try {
-    const sources = ["agent", "components", "config", "control", "registry", "userdata", "wireguard"];
+    const sources = [
+      "agent",
+      "components",
+      "config",
+      "control",
+      "monitoring",
+      "registry",
+      "userdata",
+      "wireguard",
+    ];
     const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
     for (const part of [...sources, ...files])
       cpSync(join(root, part), join(copy, part), { recursive: true });

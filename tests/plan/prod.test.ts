@@ -226,6 +226,13 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
       preferences: { autoRollback: true, minHealthyPercentage: 100, maxHealthyPercentage: 150 },
     },
   });
+  const refresh = group.inputs["instanceRefresh"] as {
+    preferences: { alarmSpecification: { alarms: string[] } };
+  };
+  const { alarms } = refresh.preferences.alarmSpecification;
+  const made = ofType(plan, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs["name"]);
+  expect(alarms.length).toBeGreaterThan(0);
+  expect(alarms.filter((name) => !made.includes(name))).toEqual([]);
   const publicSubnets = ofType(plan, "aws:ec2/subnet:Subnet").filter(
     (subnet) => subnet.inputs["mapPublicIpOnLaunch"] === true,
   );

@@ -22,7 +22,7 @@ const DEVICE = "ip link add dev wgc-mesh type vxlan gpe external dstport 4790 no
 const ALWAYS = [
   "ip link set dev wgc-mesh mtu 1420 up",
   // Without an address of its own the kernel's loose reverse-path filter drops what comes out of it.
-  "ip -4 address replace 10.100.0.1/32 dev wgc-mesh",
+  "ip address replace 10.100.0.1/32 dev wgc-mesh",
 ];
 const RULE = "ip -4 rule add priority 1190 to 10.100.0.0/16 lookup 119";
 

@@ -7,7 +7,7 @@ import { Desk, shape } from "./desk";
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
-  await hearServer(desk.root, 0);
+  await hearServer(desk.root, 0, "2026-01-01T00:00:00Z");
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());

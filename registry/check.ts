@@ -87,8 +87,10 @@ async function lookOnce(
   const before = await state();
   const unfinished = await lookAtUnfinished(root, options);
   const scan = new Scan(root, runtimeRoot, options.now?.() ?? new Date(), options.temporaryMs);
-  const all = [...unfinished.found, ...(await scan.run())];
-  const held = await isHeldByTheDead(paths.lock);
+  const scanned = await scan.run();
+  const held = await isHeldByTheDead(paths.lock, options.staleMs);
+  // What a living writer is about is unfinished as well, for as long as it takes: several looks on a busy machine.
+  const all = held === false ? scanned : [...unfinished.found, ...scanned];
   const steady = (held ?? true) && before === (await state());
   return { found: all, clients: scan.clients, steady };
 }

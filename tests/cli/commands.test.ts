@@ -30,6 +30,7 @@ const COMMANDS = [
   "node",
   "node drain",
   "node undrain",
+  "verify",
   "client",
   ...[
     "add",

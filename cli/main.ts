@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { addBenchCommand } from "./bench-command";
+import { endureBrokenOutput } from "./broken-output";
 import { addClientCommand } from "./client-command";
 import { addCompletionCommand } from "./completion-command";
 import { addCostCommand } from "./cost-command";
@@ -83,6 +84,7 @@ function takeDebug(args: readonly string[]): { args: string[]; debug: boolean } 
 }
 
 async function main(): Promise<void> {
+  endureBrokenOutput();
   const { args, debug } = takeDebug(process.argv);
   try {
     await build().parseAsync(args);

@@ -269,16 +269,6 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     replace: ["bucket", "expectedBucketOwner"],
     source: "s3/bucket_versioning.go",
   },
-  "aws:sns/topic:Topic": {
-    replace: [...NAMED, "fifoTopic"],
-    source: "sns/topic.go",
-    cloudFormation: "AWS::SNS::Topic",
-    names: { name: "TopicName" },
-  },
-  "aws:sns/topicSubscription:TopicSubscription": {
-    replace: ["endpoint", "protocol", "topic"],
-    source: "sns/topic_subscription.go",
-  },
   "aws:ssm/document:Document": {
     replace: ["documentType", "name"],
     source: "ssm/document.go",

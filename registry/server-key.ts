@@ -7,7 +7,7 @@ import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
 import { portOf, portsOf, readFormerKeys, readRotation, settleRotation, withPort } from "./rotation-files";
-import { isPast, refusal } from "./rules";
+import { isPast } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
 import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
 
@@ -92,8 +92,9 @@ export async function beginRotation(
     const cluster = await readCluster(root);
     const [first, second] = portsOf(cluster);
     if (cluster.bothPorts === false) {
-      const problem = `cannot be rotated: the load balancer does not listen on UDP port ${second}, where the next key would be served; set wgc:serverKeyRotation to true and deploy first`;
-      throw refusal(session.paths.cluster, "the server key", problem, "conflict");
+      const problem = `the server key cannot be rotated: the load balancer does not listen on UDP port ${second}, where the next key would be served`;
+      const remedy = "set wgc:serverKeyRotation to true and deploy, then begin";
+      throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
     }
     const port = portOf(cluster.endpoint) === first ? second : first;
     const { privateKey, publicKey } = generateKeyPair();

@@ -22,16 +22,31 @@ export function others(status: LabStatus, owner: string): ServerStatus[] {
     .sort((a, b) => isNextHop(a) - isNextHop(b));
 }
 
-/** Resolves with the next hop and the other servers when there is one, and two others at least where that matters. */
+/** A next hop that stays one for so long is settled: servers that have just started contend for it, and a call takes its time. */
+const SETTLED_MS = 6000;
+
+/** Resolves when the next hop has been the same for a while. */
+async function settled(cluster: Cluster): Promise<LabStatus> {
+  let since = performance.now();
+  let last: string | undefined;
+  return cluster.until(
+    (status) => {
+      const owner = ownerOf(status);
+      if (owner !== last) since = performance.now();
+      last = owner;
+      return owner !== undefined && performance.now() - since >= SETTLED_MS;
+    },
+    "one next hop of the backend's zone that stays",
+    OWNER_LIMIT_MS,
+  );
+}
+
+/** Resolves with the next hop and the other servers, at least so many, when it has settled. */
 export async function whoOwns(
   cluster: Cluster,
   wanted = 1,
 ): Promise<{ owner: string; others: readonly [string, ...string[]] }> {
-  const status = await cluster.until(
-    (now) => ownerOf(now) !== undefined,
-    "one next hop of the backend's zone",
-    OWNER_LIMIT_MS,
-  );
+  const status = await settled(cluster);
   const owner = ownerOf(status) ?? "";
   const [first, ...rest] = others(status, owner).map(({ name }) => name);
   if (first === undefined || rest.length + 1 < wanted)

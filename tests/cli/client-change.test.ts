@@ -221,6 +221,8 @@ test("status: one line a server, and one sentence about all", async () => {
     ageSeconds: 600,
     current: false,
     problems: [],
+    serverKey: null,
+    nextServerKey: null,
     behind: 2,
     silent: true,
   });

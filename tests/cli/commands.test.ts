@@ -30,6 +30,7 @@ const COMMANDS = [
   "node",
   "node drain",
   "node undrain",
+  "verify",
   "client",
   ...[
     "add",
@@ -47,6 +48,7 @@ const COMMANDS = [
   ].map((name) => `client ${name}`),
   "status",
   "registry",
+  "registry init",
   "registry check",
   "registry audit",
   "server-key",

@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { Desk, shape } from "./desk";
 
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
+  await hearServer(desk.root, 0);
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());
@@ -14,9 +16,10 @@ test("a registry in order", async () => {
   expect(await desk.run("registry", "check")).toEqual({
     code: 0,
     out: "1 client checked, all is well\n",
-    err: "",
+    err: expect.stringMatching(/^audit log's head: 1:[0-9a-f]{64}\n$/),
   });
-  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0 });
+  const head = expect.stringMatching(/^1:[0-9a-f]{64}$/);
+  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0, head });
 });
 
 test("what is left over is found with exit code 3, repaired, and then gone", async () => {
@@ -32,6 +35,7 @@ test("what is left over is found with exit code 3, repaired, and then gone", asy
       { path: "string", problem: "string", remedy: "string", repairable: "boolean", repaired: "boolean" },
     ],
     left: "number",
+    head: "string",
   });
   const repaired = await desk.run("registry", "check", "--repair");
   expect([repaired.code, repaired.out.split("\n").at(-2)]).toEqual([0, "1 client checked: 1 repaired"]);
@@ -46,11 +50,27 @@ test("the audit log: who, what, when, and that it is whole", async () => {
   expect(rows[0]).toMatch(/^no\. +time \(UTC\) +operation +client +revision +who +changed$/);
   expect(rows[1]).toMatch(/^1 +2026-11-21 12:00:00 +add +alice +0 → 1 +\S+@\S+ +/);
   expect(rows[2]).toMatch(/^2 +2026-11-21 12:00:00 +revoke +alice +1 → 2 +\S+@\S+ +revokedAt$/);
-  expect(out).toContain("\nthe chain is intact: nobody has changed or removed an entry\n");
+  const chain =
+    /\nthe chain is intact: each entry follows from the one before it, .*\nhead: (2:[0-9a-f]{64})\n$/;
+  const [, head = ""] = chain.exec(out) ?? [];
+  expect((await desk.run("registry", "check")).err).toContain(`audit log's head: ${head}\n`);
+  await desk.run("client", "restore", "alice");
+  expect((await desk.run("registry", "audit", "--head", head)).code).toBe(0);
+  const other = await desk.run(
+    "registry",
+    "audit",
+    "--head",
+    head.replace(/.$/, (c) => (c === "0" ? "1" : "0")),
+  );
+  expect([other.code, other.out.includes("entry 2 is not the one whose hash was kept")]).toEqual([3, true]);
+  expect((await desk.run("registry", "audit", "--head", "2")).err).toContain(
+    "--head is not the head of an audit log",
+  );
   expect((await desk.run("registry", "audit", "--after", "1")).out).not.toMatch(/^1 /m);
   expect(shape(await desk.json("registry", "audit"))).toEqual({
     intact: "boolean",
     problem: null,
+    head: "string",
     entries: [
       {
         sequence: "number",
@@ -78,6 +98,7 @@ test("an audit log that somebody changed is called broken, with exit code 3", as
 });
 
 test("server-key: where it stands, in its steps", async () => {
+  await hearServer(desk.root, 0, "2026-01-01T00:00:00Z"); // a server that is gone is not asked which key it has
   const steady = await desk.run("server-key", "status");
   expect(steady.out).toMatch(
     /^current {2}[A-Za-z0-9+/]{43}= {2}vpn\.example\.com:51820\nno rotation is under way\n$/,
@@ -133,4 +154,17 @@ test("server-key: where it stands, in its steps", async () => {
   ]);
   expect(early.err).toContain("1 server has not said that the next key is served there: s1");
   expect((await desk.run("server-key", "abort", "--yes")).out).toContain("no rotation is under way");
+});
+
+test("init makes a registry that clients can be added to, and never touches one that is there", async () => {
+  const fresh = new Desk();
+  const made = await fresh.json("registry", "init", fresh.root, "--endpoint", "vpn.example.org:51820");
+  expect(made).toEqual({ folder: fresh.root, publicKey: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) });
+  await fresh.run("client", "add", "alice", "--out", "FILE:alice.conf");
+  expect(fresh.read("alice.conf")).toMatch(
+    /Endpoint = vpn\.example\.org:51820\nAllowedIPs = 10\.100\.0\.0\/16\n/,
+  );
+  const again = await fresh.run("registry", "init", fresh.root, "--endpoint", "other.example.org:51820");
+  expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
+  fresh.close();
 });

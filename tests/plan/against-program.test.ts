@@ -57,7 +57,18 @@ test.each([
     ["wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
     ["wgc-servers-overlay-in", "wgc-servers-overlay-out", "wgc-servers-routed-1"],
   ],
-  ["one active server", "passive", ["wgc-servers-group", "wgc-servers-template"], []],
+  [
+    "one active server",
+    "passive",
+    // Alarm and dashboard expect one healthy server then.
+    [
+      "wgc-monitoring-dashboard",
+      "wgc-monitoring-servers-below-minimum",
+      "wgc-servers-group",
+      "wgc-servers-template",
+    ],
+    [],
+  ],
 ] as const)(
   "switching to %s and back updates in place: storage, endpoint and keys stay as they are",
   async (_, to, updated, made) => {
@@ -83,7 +94,16 @@ test.each([
 async function editedAgent(): Promise<Plan> {
   const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
   try {
-    const sources = ["agent", "components", "config", "control", "monitoring", "registry", "userdata", "wireguard"];
+    const sources = [
+      "agent",
+      "components",
+      "config",
+      "control",
+      "monitoring",
+      "registry",
+      "userdata",
+      "wireguard",
+    ];
     const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
     for (const part of [...sources, ...files])
       cpSync(join(root, part), join(copy, part), { recursive: true });

@@ -225,7 +225,7 @@ test("where the load balancer does not listen on the second port no rotation beg
   const { root, writer } = await registry();
   await writer.setCluster({ ...CLUSTER, bothPorts: false }, WHO);
   await expect(beginRotation(root, WHO)).rejects.toThrow(
-    /does not listen on UDP port 51821, where the next key would be served; set wgc:serverKeyRotation to true/,
+    /cluster\.json: the server key cannot be rotated: the load balancer does not listen on UDP port 51821, where the next key would be served; set wgc:serverKeyRotation to true and deploy, then begin$/,
   );
   expect(await readRotation(root)).toBeUndefined();
   await writer.setCluster({ ...CLUSTER, bothPorts: true }, WHO);

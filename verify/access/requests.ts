@@ -3,6 +3,7 @@ import type { Plan } from "../../plan";
 import { ADMINISTRATOR, asker, type Pair } from "./ask";
 import type { Caller } from "./evaluate";
 import type { Context } from "./match";
+import { monitoringPairs } from "./monitoring";
 import { mount, TLS } from "./mount";
 import { operatorPairs } from "./operators";
 import { type Places, placesOf } from "./places";
@@ -17,6 +18,7 @@ export function pairsOf(plan: Plan): Pair[] {
     ...controlPairs(places),
     ...flowLogPairs(places),
     ...storagePairs(places),
+    ...monitoringPairs(places),
     ...operatorPairs(places),
   ];
 }

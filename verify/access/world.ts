@@ -1,6 +1,7 @@
 import type { Plan, PlannedResource } from "../../plan";
 import type { Ask } from "./ask";
 import type { Policies } from "./evaluate";
+import { arnParts } from "./match";
 import { readStatements, type Statement } from "./statement";
 
 /** Where each type keeps the policy of a resource. */
@@ -9,6 +10,8 @@ const RESOURCE_POLICIES = {
   "aws:s3/bucketPolicy:BucketPolicy": ["aws:s3/bucket:Bucket", "bucket"],
 } as const;
 const KEY = "aws:kms/key:Key";
+const TOPIC = "aws:sns/topicPolicy:TopicPolicy";
+const LOGS = "aws:cloudwatch/logResourcePolicy:LogResourcePolicy";
 const ROLE = "aws:iam/role:Role";
 const ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy";
 /** Policies that are somewhere else than in the plan; none is used here. */
@@ -35,6 +38,9 @@ export function documentsOf(plan: Plan): Document[] {
     ];
     if (type === ROLE) return read("resource", outputs["arn"], inputs["assumeRolePolicy"]);
     if (type === KEY) return read("resource", outputs["arn"], inputs["policy"]);
+    if (type === TOPIC) return read("resource", inputs["arn"], inputs["policy"]);
+    // It belongs to the account, not to one log group.
+    if (type === LOGS) return read("resource", logsOf(inputs["policyDocument"]), inputs["policyDocument"]);
     if (type === ROLE_POLICY)
       return read("identity", roleNamed(plan, String(inputs["role"])).outputs["arn"], inputs["policy"]);
     const carried = RESOURCE_POLICIES[type as keyof typeof RESOURCE_POLICIES];
@@ -43,6 +49,14 @@ export function documentsOf(plan: Plan): Document[] {
     const owner = plan.resources.find(({ type: each, id }) => each === ownerType && id === inputs[property]);
     return read("resource", owner?.outputs["arn"], inputs["policy"]);
   });
+}
+
+/** The account and region whose log groups such a policy is about, as the beginning of their ARNs. */
+function logsOf(document: unknown): string {
+  const [first] = readStatements(String(document)).flatMap(({ resources }) => resources);
+  return arnParts(first ?? "")
+    .slice(0, 5)
+    .join(":");
 }
 
 function roleNamed(plan: Plan, name: string): PlannedResource {
@@ -65,7 +79,8 @@ export function policiesFor(
   };
 }
 
-/** An object belongs to its bucket's policy. */
+/** An object belongs to its bucket's policy, log groups to the account's. */
 function isPartOf(resource: string, owner: string): boolean {
-  return resource === owner || (owner.startsWith("arn:aws:s3:::") && resource.startsWith(`${owner}/`));
+  const sign = owner.startsWith("arn:aws:s3:::") ? "/" : owner.startsWith("arn:aws:logs:") ? ":" : undefined;
+  return resource === owner || (sign !== undefined && resource.startsWith(`${owner}${sign}`));
 }

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { isServing } from "../../cluster";
 import { whoOwns } from "../owners";
+import { NotMeasured } from "../samples";
 import type { Incident, Scenario } from "../scenario";
 import { carrierOf, victimOf } from "../scenario";
 import { roamed } from "./roam";
@@ -8,10 +10,12 @@ const CUT_MS = 10_000;
 
 /** The server that clients roam to: neither the next hop nor the one they are on. */
 async function targetOf(incident: Incident): Promise<string> {
-  const { others } = await whoOwns(incident.cluster, 2);
-  const target = others.find((name) => name !== carrierOf(incident).name);
-  if (target === undefined) throw new Error("there is no third server");
-  return target;
+  const near = [victimOf(incident).name, carrierOf(incident).name];
+  const target = (await incident.cluster.status()).servers.find(
+    (server) => isServing(server) && !near.includes(server.name),
+  );
+  if (target === undefined) throw new NotMeasured("there is no third server to roam to");
+  return target.name;
 }
 
 const cuts = new WeakMap<Incident, Promise<string>>();

@@ -66,7 +66,8 @@ const NEXT: Readonly<Record<Action, string>> = {
   status: "",
   begin:
     "both keys are served now; give every client its new configuration (./wgc client config NAME), then: ./wgc server-key finish",
-  finish: "the servers go over to the key now; ./wgc server-key status names those that have not",
+  finish:
+    "the servers go over to the key within seconds; ./wgc server-key status names those that have not, ./wgc status says why",
   abort: "the next key is gone; clients that use it already need their former configuration back",
 };
 

@@ -194,29 +194,6 @@ export class VpnCluster extends pulumi.ComponentResource {
     });
   }
 
-  /** The operators' role and what their sessions are recorded in; nothing where nobody is named. */
-  private operators(
-    name: string,
-    args: VpnClusterArgs,
-    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
-    control: ControlFunction,
-  ): SessionLog | undefined {
-    const { operatorPrincipals: principals, protect, healthPort } = args;
-    if (principals.length === 0) return undefined;
-    const log = new SessionLog(
-      `${name}-sessions`,
-      { ...common, protect, logRetentionDays: args.flowLogRetentionDays },
-      { parent: this },
-    );
-    const access = new OperatorAccess(
-      `${name}-operators`,
-      { ...common, principals, healthPort, log, controlFunctionArn: control.functionArn },
-      { parent: this },
-    );
-    this.operatorRoleArn = access.roleArn;
-    return log;
-  }
-
   /** Alarms and dashboard, where the stack wants them. */
   private watch(
     name: string,

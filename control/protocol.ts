@@ -120,6 +120,11 @@ export const inputs = {
     /** Begin after this entry. */
     after: z.int().min(0).default(0),
     limit: z.int().min(1).max(1000).default(100),
+    /** A head that was kept (`number:hash`): the entry of that number must still have that hash. */
+    head: z
+      .string()
+      .regex(/^[1-9]\d{0,14}:[0-9a-f]{64}$/, "is not the head of an audit log (number:hash)")
+      .optional(),
   }),
   serverKey: z.strictObject({
     action: z.enum(["status", "begin", "finish", "abort"]),
@@ -280,13 +285,21 @@ export interface Results {
     readonly clients: readonly ClientView[];
     readonly next?: string;
   };
-  check: { readonly findings: readonly CheckFinding[]; readonly clients: number };
+  check: {
+    readonly findings: readonly CheckFinding[];
+    readonly clients: number;
+    /** Where the audit log ends (`number:hash`), to be kept elsewhere; missing where it has no entry. */
+    readonly head?: string;
+  };
   status: { readonly cluster: string; readonly endpoint: string; readonly nodes: readonly NodeView[] };
   audit: {
     readonly entries: readonly AuditEntry[];
     readonly next?: number;
+    /** The chain holds from its first entry to its head, which is as much as the registry's own files can prove. */
     readonly intact: boolean;
     readonly problem?: string;
+    /** The last entry that holds (`number:hash`). */
+    readonly head?: string;
   };
   serverKey: ServerKeyStatus;
 }

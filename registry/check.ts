@@ -129,7 +129,8 @@ const mendsItself = async (): Promise<void> => {};
 
 async function repair(root: string, runtimeRoot: string, options: CheckOptions): Promise<CheckReport> {
   const { context = { who: "local" } } = options;
-  const before = [...(await repairFeed(root, options)), ...(await lookAtUnfinished(root, options)).found];
+  const feed = await repairFeed(root, options);
+  const before = [...feed, ...(await lookAtUnfinished(root, options)).found];
   const ledger = new Ledger(root, options);
   return ledger.locked({ operation: "check" }, async (session) => {
     const scan = new Scan(root, runtimeRoot, session.now, options.temporaryMs);
@@ -138,7 +139,7 @@ async function repair(root: string, runtimeRoot: string, options: CheckOptions):
       await one.repair?.(session);
       findings.push(reported(one, true));
     }
-    const mended: string[] = [];
+    const mended = feed.map(({ path }) => path);
     for (const one of await scan.run(session)) {
       const repaired = one.repair !== undefined;
       await one.repair?.(session);

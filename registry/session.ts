@@ -141,10 +141,9 @@ export class Session {
     await this.announce([]);
   }
 
-  /** Makes the feed begin anew above a revision, so that every server reads all clients again. */
-  async beginAbove(revision: number): Promise<void> {
+  /** The next announcement makes the feed begin anew above a revision, so that every server reads all clients again. */
+  beginAbove(revision: number): void {
     this.feed = { ...this.feed, revision: revision + 1, changes: [] };
-    await this.announce([]);
   }
 
   /** Announces clients, with the audit log as far as it is now. */

@@ -1,5 +1,6 @@
-import { readAudit, verifyAudit } from "../../registry/audit";
+import { headText, parseHead, readAudit, verifyAudit } from "../../registry/audit";
 import { checkRegistry } from "../../registry/check";
+import { RegistryError } from "../../registry/errors";
 import { readNodes } from "../../registry/nodes";
 import { readChanges, readCluster, readServerKeys } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
@@ -50,8 +51,13 @@ export const check: Perform<"check"> = async ({ repair }, { root, runtime, write
     repair,
     context: change,
   });
-  const { revision } = await readChanges(root);
-  return { revision, result: { findings: fitFindings(findings), clients } };
+  // A feed that is broken or missing is among the findings; then there is no revision to tell.
+  const { revision, audit: end } = await readChanges(root).catch((error: unknown) => {
+    if (error instanceof RegistryError) return { revision: 0, audit: undefined };
+    throw error;
+  });
+  const head = end === undefined ? {} : { head: headText(end) };
+  return { revision, result: { findings: fitFindings(findings), clients, ...head } };
 };
 
 /** What each server last applied. */
@@ -70,10 +76,10 @@ export const status: Perform<"status"> = async (_, { root, runtime, now }) => {
 };
 
 /** A page of the audit log, and whether all of it still holds. */
-export const audit: Perform<"audit"> = async (page, { root }) => {
+export const audit: Perform<"audit"> = async ({ head: kept, ...page }, { root }) => {
   const { revision } = await readChanges(root);
   const { entries, next } = await readAudit(root, page);
-  const { intact, problem } = await verifyAudit(root);
+  const { intact, problem, head } = await verifyAudit(root, kept === undefined ? undefined : parseHead(kept));
   return {
     revision,
     result: {
@@ -81,6 +87,7 @@ export const audit: Perform<"audit"> = async (page, { root }) => {
       ...(next === undefined ? {} : { next }),
       intact,
       ...(problem === undefined ? {} : { problem }),
+      ...(head === undefined ? {} : { head: headText(head) }),
     },
   };
 };

@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { Desk, shape } from "./desk";
 
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
+  await hearServer(desk.root, 0, "2026-01-01T00:00:00Z");
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());
@@ -14,9 +16,10 @@ test("a registry in order", async () => {
   expect(await desk.run("registry", "check")).toEqual({
     code: 0,
     out: "1 client checked, all is well\n",
-    err: "",
+    err: expect.stringMatching(/^audit log's head: 1:[0-9a-f]{64}\n$/),
   });
-  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0 });
+  const head = expect.stringMatching(/^1:[0-9a-f]{64}$/);
+  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0, head });
 });
 
 test("what is left over is found with exit code 3, repaired, and then gone", async () => {
@@ -32,6 +35,7 @@ test("what is left over is found with exit code 3, repaired, and then gone", asy
       { path: "string", problem: "string", remedy: "string", repairable: "boolean", repaired: "boolean" },
     ],
     left: "number",
+    head: "string",
   });
   const repaired = await desk.run("registry", "check", "--repair");
   expect([repaired.code, repaired.out.split("\n").at(-2)]).toEqual([0, "1 client checked: 1 repaired"]);
@@ -46,11 +50,27 @@ test("the audit log: who, what, when, and that it is whole", async () => {
   expect(rows[0]).toMatch(/^no\. +time \(UTC\) +operation +client +revision +who +changed$/);
   expect(rows[1]).toMatch(/^1 +2026-11-21 12:00:00 +add +alice +0 → 1 +\S+@\S+ +/);
   expect(rows[2]).toMatch(/^2 +2026-11-21 12:00:00 +revoke +alice +1 → 2 +\S+@\S+ +revokedAt$/);
-  expect(out).toContain("\nthe chain is intact: nobody has changed or removed an entry\n");
+  const chain =
+    /\nthe chain is intact: each entry follows from the one before it, .*\nhead: (2:[0-9a-f]{64})\n$/;
+  const [, head = ""] = chain.exec(out) ?? [];
+  expect((await desk.run("registry", "check")).err).toContain(`audit log's head: ${head}\n`);
+  await desk.run("client", "restore", "alice");
+  expect((await desk.run("registry", "audit", "--head", head)).code).toBe(0);
+  const other = await desk.run(
+    "registry",
+    "audit",
+    "--head",
+    head.replace(/.$/, (c) => (c === "0" ? "1" : "0")),
+  );
+  expect([other.code, other.out.includes("entry 2 is not the one whose hash was kept")]).toEqual([3, true]);
+  expect((await desk.run("registry", "audit", "--head", "2")).err).toContain(
+    "--head is not the head of an audit log",
+  );
   expect((await desk.run("registry", "audit", "--after", "1")).out).not.toMatch(/^1 /m);
   expect(shape(await desk.json("registry", "audit"))).toEqual({
     intact: "boolean",
     problem: null,
+    head: "string",
     entries: [
       {
         sequence: "number",

@@ -136,7 +136,9 @@ describe("a VPC that exists already", () => {
     vpcId: "vpc-0a",
     publicSubnetIds: ["subnet-0a", "subnet-0b"],
     privateSubnetIds: ["subnet-1a", "subnet-1b"],
-  };
+    // Servers there need a way to the internet, so a table that is not found is a fault.
+    nodeSubnets: "private",
+  } as const;
   const CALLS = {
     "aws:ec2/getVpc:getVpc": {
       id: "vpc-0a",
@@ -157,11 +159,16 @@ describe("a VPC that exists already", () => {
         .filter((id) => id !== "subnet-1b")
         .map((id) => id.replace("subnet", "rtb")),
     }),
-    "aws:ec2/getRouteTable:getRouteTable": ({ routeTableId }: { routeTableId?: string }) => ({
-      routes: routeTableId?.startsWith("rtb-0")
-        ? [{ cidrBlock: "0.0.0.0/0", gatewayId: "igw-1", natGatewayId: "" }]
-        : [{ cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" }],
-    }),
+    "aws:ec2/getRouteTable:getRouteTable": (asked: {
+      routeTableId?: string;
+      filters?: { name: string }[];
+    }) => {
+      const nat = { cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" };
+      if (asked.routeTableId?.startsWith("rtb-0"))
+        return { routes: [{ ...nat, gatewayId: "igw-1", natGatewayId: "" }] };
+      const found = asked.routeTableId === "rtb-1a" || asked.filters?.[0]?.name === "association.main";
+      return { routes: found ? [nat] : [] };
+    },
   };
   const within = (calls: object, args: Partial<NetworkArgs> = {}) =>
     make(() => void new Network("n", { ...ARGS, ...EXISTING, ...args }), false, { ...CALLS, ...calls });

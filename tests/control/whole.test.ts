@@ -1,14 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { keyFileName, movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { CLUSTER, errorOf, makeControl, newKey } from "./support";
 
 const now = () => new Date("2030-01-01T00:00:00.000Z");
 
 test("check finds what is wrong and mends it on request", async () => {
   const { get, root } = await makeControl();
+  await hearServer(root, 0);
   await get("add", { name: "a", publicKey: newKey() });
-  expect(await get("check", {})).toEqual({ findings: [], clients: 1 });
+  expect(await get("check", {})).toEqual({ findings: [], clients: 1, head: expect.stringMatching(/^2:/) });
   writeFileSync(registryPaths(root).address("10.100.0.77"), "nobody\n");
   const { findings } = await get("check", {});
   expect(findings).toMatchObject([{ repairable: true, repaired: false }]);
@@ -152,4 +154,24 @@ test("the server key's rotation is finished without force when the servers have 
     serversSilent: [],
   });
   expect(await get("serverKey", { action: "finish" })).toMatchObject({ phase: "steady", current: next });
+});
+
+test("a feed that is broken or missing is a finding, not an error, and a repair leaves a trace in the log", async () => {
+  const { get, root } = await makeControl();
+  await hearServer(root, 0);
+  await get("add", { name: "alice", publicKey: newKey() });
+  const feed = join(root, "changes.json");
+  for (const damage of [() => writeFileSync(feed, '{"schema":1,"rev'), () => rmSync(feed)]) {
+    damage();
+    const { findings, head } = await get("check", {});
+    expect([findings.map(({ path }) => path), head]).toEqual([[feed], undefined]);
+    expect((await get("check", { repair: true })).findings).toMatchObject([
+      { path: feed, repaired: true, problem: expect.stringContaining("compare with a head that was kept") },
+    ]);
+    expect((await get("audit", { after: 2 })).entries.at(-1)).toMatchObject({
+      operation: "repair",
+      changed: ["changes.json"],
+    });
+    expect(await get("check", {})).toMatchObject({ findings: [], head: expect.stringMatching(/^\d+:/) });
+  }
 });

@@ -23,5 +23,9 @@ export const vpcId = cluster.vpcId;
 export const launchTemplateId = cluster.launchTemplateId;
 /** The servers' public key when `init` last ran; a rotation of the server key later does not show here. */
 export const serverPublicKey = cluster.serverPublicKey;
+/** Topic that alarms are told to; undefined where the stack has none. */
+export const alarmTopicArn = cluster.alarmTopicArn;
 /** Name of the function that changes the registry; operators invoke it with their IAM identity. */
 export const controlFunctionName = cluster.controlFunctionName;
+/** The role that operators take, with MFA; none where `wgc:operatorPrincipals` names nobody. */
+export const operatorRoleArn = cluster.operatorRoleArn;

@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { collectDefaultMetrics } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { SessionRecord } from "../registry/sessions";
 import { probeAddress } from "../wireguard/addresses";
 import type { Parameter } from "./aws/query";
@@ -22,9 +22,10 @@ import { ClusterLink, type Place } from "./mesh/cluster-link";
 import type { MeshLine } from "./mesh/line";
 import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics, onlineOf } from "./metrics";
+import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
-import { NodeRecord } from "./node-record";
+import { NodeRecord, nodeFile } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
@@ -90,6 +91,9 @@ export class Agent {
   private readonly cluster: ClusterLink | undefined;
   private readonly lifecycle: Lifecycle | undefined;
   private server: Server | undefined;
+  private readonly network: NetworkMetrics;
+  /** What `/metrics` shows; filled by {@link start}. */
+  readonly metrics = new Registry();
 
   constructor(private readonly options: AgentOptions) {
     const { config, clock, log, storage, local } = options;
@@ -127,12 +131,20 @@ export class Agent {
         ...options.lifecycle,
         clock,
         log,
+        // Not what `/healthz` says: a server that stands by for the active one is ready, too.
         healthy: () => this.watch.health().healthy,
         sound: () => isSound(this.watch.health()),
         drained: () => this.drain.report?.over === true,
       });
     this.clockOffset = new ClockOffset(clock, options.exec);
     const lock = new Mutex();
+    this.network = new NetworkMetrics({
+      ...options,
+      interface: config.interface,
+      known: () => this.clients.revision,
+      applied: () => this.reconciler.appliedRevision,
+      readAt: () => this.follower.lastReadAt,
+    });
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
@@ -164,11 +176,15 @@ export class Agent {
           desired: () => this.clients.peers,
           peer: (publicKey) => this.clients.peer(publicKey),
           revision: () => this.clients.revision,
-          onPeers: (peers) => this.newKeys.observe(peers),
           announce: (holder, records) => this.announce(holder, records),
+          onPeers: (peers) => {
+            this.newKeys.observe(peers);
+            this.network.observe(peers, "next");
+          },
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
+      onLeft: () => this.clients.letGo(),
     });
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -178,6 +194,7 @@ export class Agent {
         this.newKeys.observe(dump.peers);
         this.serverKey.lane?.seeCurrent(dump.peers);
         this.takeover?.observe(dump.peers);
+        this.network.observe(dump.peers);
       },
       clock,
       log,
@@ -185,6 +202,7 @@ export class Agent {
       revision: () => this.clients.revision,
       onPass: () => {
         this.watch.onPass();
+        this.network.onPass();
         this.record.update();
       },
     });
@@ -206,6 +224,7 @@ export class Agent {
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
         serverKeyProblem: this.serverKey.problem,
+        leftBehind: this.serverKey.leftBehind,
         clusterProblem: this.cluster?.problem,
         clock: this.clockOffset.state,
       }),
@@ -219,17 +238,21 @@ export class Agent {
       clock,
       log,
       listener: this.clients,
+      held: () => this.serverKey.leftBehind !== undefined,
     });
-    this.record = new NodeRecord(storage, config.runtimePath, clock, () => ({
-      schema: 1,
-      instance: options.instance,
-      revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.watch.clients,
-      healthy: this.watch.health().healthy,
-      version: options.version,
-      time: new Date(clock.now()).toISOString(),
-      ...(options.cluster === undefined ? {} : { address: options.cluster.place.address }),
-    }));
+    this.record = new NodeRecord(storage, config.runtimePath, clock, () =>
+      nodeFile({
+        instance: options.instance,
+        revision: this.reconciler.appliedRevision ?? 0,
+        peers: this.watch.clients,
+        health: this.watch.health(),
+        version: options.version,
+        now: clock.now(),
+        address: options.cluster?.place.address,
+        serverKey: this.serverKey.publicKey,
+        nextServerKey: this.serverKey.nextPublicKey,
+      }),
+    );
   }
 
   private clusterLink({ cluster, ...options }: AgentOptions): ClusterLink | undefined {
@@ -263,8 +286,10 @@ export class Agent {
   /** Starts everything; settles when the HTTP endpoint answers (503 until the clients are applied). */
   async start(): Promise<void> {
     const { config, log } = this.options;
-    const metrics = createMetrics(this.metricsSource());
+    const { metrics } = this;
+    createMetrics(this.metricsSource(), metrics);
     collectDefaultMetrics({ register: metrics });
+    this.network.start(metrics);
     if (this.takeover !== undefined) addTakeoverMetrics(metrics, this.takeover);
     if (this.cluster !== undefined) addClusterMetrics(metrics, this.cluster);
     if (this.lifecycle !== undefined) addLifecycleMetrics(metrics, this.lifecycle);
@@ -325,6 +350,7 @@ export class Agent {
     this.follower.stop();
     this.record.stop();
     this.clockOffset.stop();
+    this.network.stop();
     this.watch.stop();
     this.newKeys.stop();
     await this.serverKey.stop();

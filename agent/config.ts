@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { UserError } from "../config/errors";
+import { MONITORING_LEVELS } from "../monitoring/metrics";
 import { describeIssues } from "../registry/schema";
 import { isCidr } from "../wireguard/addresses";
 
@@ -58,6 +59,8 @@ export const agentConfigSchema = z
     healthCheckSeconds: z.number().positive().max(300),
     /** Whether servers take sessions over from each other. */
     takeover: z.boolean(),
+    /** Which metrics go to CloudWatch. */
+    monitoring: z.enum(MONITORING_LEVELS),
     /** Whether packets of clients go on with the server's address or with the client's own. */
     addressing: z.enum(["masquerade", "routed"]).default("masquerade"),
     /** Whether all servers serve, or one and the others stand by. */

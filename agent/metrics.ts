@@ -31,8 +31,7 @@ export interface MetricsSource {
 export const ONLINE_SECONDS = 180;
 
 /** The agent's metrics, ready to be asked for. */
-export function createMetrics(source: MetricsSource): Registry {
-  const registry = new Registry();
+export function createMetrics(source: MetricsSource, registry = new Registry()): Registry {
   const { reconciler } = source;
   registry.setDefaultLabels({ instance_id: source.instance });
   const { gauge, counter } = readMetrics(registry);

@@ -16,6 +16,7 @@ import { SettledTarget } from "./lifecycle/settled";
 import { LocalCopy } from "./local-copy";
 import { createLog, type Log, messageOf } from "./log";
 import { UdpMeshLine } from "./mesh/line";
+import { publishMetrics } from "./monitoring/start";
 import { placeOf } from "./place";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
@@ -99,8 +100,10 @@ export async function run(config: AgentConfig): Promise<void> {
   const notices = new DrainNotices({ imds, operator, clock: systemClock, log, tell, onTarget });
   await notices.start();
   await agent.start();
+  const stopPublishing = publishMetrics({ config, imds, clock: systemClock, log, metrics: agent.metrics });
   const why = await Promise.race([agent.drained, restart]);
   notices.stop();
+  stopPublishing();
   if (why === "restart") {
     await Promise.race([agent.stop(), sleep(RESTART_LIMIT_MS)]);
     log.info("the agent leaves for a restart; the WireGuard interface is left as it is");

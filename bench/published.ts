@@ -9,8 +9,8 @@ import type { ApplyResult, DirectoryResult } from "./apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/report";
 import type { ChangeResult } from "./change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
-import { HEAD, rows } from "./failover/report";
-import { type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
+import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "./failover/report";
+import { ADDRESSING, type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
 import type { MachineFacts } from "./machine";
 import { REGISTRY_TASKS, type RegistryResult } from "./registry/bench";
 import { REGISTRY_HEAD, registryRows } from "./registry/report";
@@ -39,7 +39,10 @@ export type PublishedResult = Finding & Origin;
 function keyOf(result: Finding): string {
   switch (result.bench) {
     case "failover":
-      return [result.bench, result.scenario, result.load, result.takeover, result.health].join("/");
+      return [
+        ...[result.bench, result.addressing, result.scenario, result.load, result.takeover],
+        result.health,
+      ].join("/");
     case "throughput":
       return `${result.bench}/${result.direction}`;
     case "registry":
@@ -98,10 +101,15 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     .filter(({ health }) => health === "nlb") // quick looks are not published
     .sort(
       (a, b) =>
+        order(ADDRESSING, a.addressing) - order(ADDRESSING, b.addressing) ||
         order(SCENARIOS, a.scenario) - order(SCENARIOS, b.scenario) ||
         order(LOADS, a.load) - order(LOADS, b.load) ||
         order(TAKEOVER, a.takeover) - order(TAKEOVER, b.takeover),
     );
+  const isPlain = ({ addressing, load }: FailoverResult): boolean =>
+    addressing === "masquerade" && load !== "tcp";
+  const plain = failover.filter(isPlain);
+  const connections = failover.filter((result) => !isPlain(result));
   const throughput = of(results, "throughput");
   const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
   const directory = of(results, "directory");
@@ -110,7 +118,8 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     (a, b) => a.clients - b.clients || order(REGISTRY_TASKS, a.what) - order(REGISTRY_TASKS, b.what),
   );
   return {
-    failover: section(failover, HEAD, rows(failover)),
+    failover: section(plain, HEAD, rows(plain)),
+    connections: section(connections, CONNECTIONS_HEAD, connectionRows(connections)),
     throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
     apply: section(apply, APPLY_HEAD, applyRows(apply)),
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
@@ -136,12 +145,17 @@ export function renderPage(page: string, generated: Readonly<Record<string, stri
   }, page);
 }
 
+/** Results of before there was another addressing do not name it. */
+function complete(result: PublishedResult): PublishedResult {
+  return result.bench === "failover" ? { ...result, addressing: result.addressing ?? "masquerade" } : result;
+}
+
 /** Reads lines of published results. Pure. */
 export function parseResults(text: string): PublishedResult[] {
   return text
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as PublishedResult);
+    .map((line) => complete(JSON.parse(line) as PublishedResult));
 }
 
 /** Puts results into docs/benchmarks.jsonl and docs/benchmarks.md. */

@@ -1,9 +1,35 @@
 /** Plans as benchmarks want them: the stack's own, with takeover on or off, and with other health checks. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
 import type { Plan, PlannedResource } from "../plan";
 
 /** How servers are found dead: `nlb` as planned (every 5 s, two in a row), `fast` every second, for quick looks. */
 export const HEALTH_MODELS = ["nlb", "fast"] as const;
 export type HealthModel = (typeof HEALTH_MODELS)[number];
+
+const DEFAULT_VPC = "10.0.0.0/16";
+
+/**
+ * The settings that give a stack an addressing: with `routed` every host of the VPC may open connections to clients, so that both
+ * directions can be measured.
+ */
+export function addressingConfig(
+  project: string,
+  stack: string,
+  addressing: "masquerade" | "routed",
+): Record<string, string> {
+  if (addressing === "masquerade") return { "wgc:addressing": "masquerade" };
+  return { "wgc:addressing": "routed", "wgc:backendPrefixes": vpcCidrOf(project, stack) };
+}
+
+/** What the stack's file says, or the default. */
+function vpcCidrOf(project: string, stack: string): string {
+  const file = join(project, `Pulumi.${stack}.yaml`);
+  const content: unknown = existsSync(file) ? parse(readFileSync(file, "utf8")) : {};
+  const { config = {} } = (content ?? {}) as { config?: Record<string, unknown> };
+  return String(config["wgc:vpcCidr"] ?? DEFAULT_VPC);
+}
 
 /**
  * A server takes itself for cut off after one and a half of its `healthCheckSeconds` without a sign of life, and looks for clients'

@@ -8,10 +8,10 @@ import { benchChange } from "../bench/change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "../bench/change/report";
 import type { Cluster, Workshop } from "../bench/cluster";
 import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
-import { type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
-import { HEAD, rows } from "../bench/failover/report";
+import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
+import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
 import { scenarios } from "../bench/failover/scenarios";
-import { LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
+import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
 import { type Finding, publish } from "../bench/published";
 import { benchRegistry } from "../bench/registry/bench";
@@ -83,8 +83,9 @@ async function failover(project: string, words: FailoverWords & Common): Promise
   const bench = new FailoverBench(
     workshop,
     options,
-    (run, samples) => {
-      for (const sample of samples) appendFileSync(file, `${JSON.stringify({ ...run, ...sample })}\n`);
+    (run, { samples, outcomes }) => {
+      for (const one of [...samples, ...outcomes])
+        appendFileSync(file, `${JSON.stringify({ ...run, ...one })}\n`);
     },
     (results, wireguard) =>
       write(
@@ -96,6 +97,8 @@ async function failover(project: string, words: FailoverWords & Common): Promise
   );
   const report = await bench.run();
   if (words.json) for (const result of report.results) print(JSON.stringify(result));
+  else if (options.addressing === "routed" || options.loads.includes("tcp"))
+    print(table(CONNECTIONS_HEAD, connectionRows(report.results)));
   else print(table(HEAD, rows(report.results)));
   complain(report);
 }
@@ -195,7 +198,11 @@ function complain({ failures }: FailoverReport): void {
 }
 
 const scenarioHelp = (): string =>
-  SCENARIOS.map((name) => `  ${name.padEnd(10)} ${scenarios[name].what}`).join("\n");
+  SCENARIOS.map((name) => `  ${name.padEnd(13)} ${scenarios[name].what}`).join("\n");
+
+/** What an option is when nothing is said, with each addressing. */
+const defaultsOf = (option: "scenario" | "load" | "takeover"): string =>
+  ADDRESSING.map((mode) => `${mode}: ${DEFAULTS[mode][option].join(",")}`).join("; ");
 
 /** The options that all benchmarks have. @param what that a line of `--json` is about */
 function withCommonOptions(command: Command, what: string): Command {
@@ -210,9 +217,14 @@ function addFailover(bench: Command, project: string): void {
   const command = bench
     .command("failover")
     .description("how long clients are without traffic when a server fails or goes, or they roam")
-    .option("--scenario <names>", "what happens, with commas", SCENARIOS.join(","))
-    .option("--load <kinds>", "what clients do meanwhile, with commas", LOADS.join(","))
-    .option("--takeover <on,off>", "with session takeover, without, or both", TAKEOVER.join(","))
+    .option(
+      "--addressing <mode>",
+      `${ADDRESSING.join(" or ")}: whether backends see clients' own addresses`,
+      "masquerade",
+    )
+    .option("--scenario <names>", `what happens, with commas (${defaultsOf("scenario")})`)
+    .option("--load <kinds>", `what clients do meanwhile: ${LOADS.join(", ")} (${defaultsOf("load")})`)
+    .option("--takeover <on,off>", `session takeover: ${TAKEOVER.join(", ")} (${defaultsOf("takeover")})`)
     .option(
       "--health <model>",
       `health checks: ${HEALTH_MODELS.join(" (as planned) or ")} (every second)`,
@@ -223,7 +235,7 @@ function addFailover(bench: Command, project: string): void {
   withCommonOptions(command, "result")
     .addHelpText(
       "after",
-      `\nScenarios:\n${scenarioHelp()}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json`,
+      `\nScenarios:\n${scenarioHelp()}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json\n  $ ./wgc bench failover --addressing routed --runs 3`,
     )
     .action((options: FailoverWords & Common) => failover(project, options));
 }

@@ -28,9 +28,10 @@ import {
   profileOf,
   withOutputs,
 } from "./client-output";
-import { expiryPhrase } from "./client-table";
+import { expiryPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
+import { finishFirst } from "./finish-first";
 import { withKeptKey } from "./kept-key";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
 import { readPrivateKey } from "./private-key";
@@ -142,16 +143,20 @@ async function giveKey<O extends Gives>(
     const outputs = await Outputs.reserve(operator, safeFileName(name), options, privateKey !== undefined);
     try {
       const since = operator.elapsed();
-      const { revision, result } = await announced(operator.terminal, `asking ${label}`, change(control));
-      const { client } = result as { client: ClientView };
-      const delivered = await deliver(control, name, revision, outputs, privateKey);
-      report(operator, options, { client, revision, delivered, privateKey });
+      const { client, revision, delivered } = await finishFirst(operator.terminal.err, async () => {
+        const answer = await announced(operator.terminal, `asking ${label}`, change(control));
+        const { client } = answer.result as { client: ClientView };
+        const { revision } = answer;
+        const delivered = await deliver(control, name, revision, outputs, privateKey);
+        await report(operator, options, { client, revision, delivered, privateKey });
+        return { client, revision, delivered };
+      });
       const wait = await announced(
         operator.terminal,
         "waiting for the servers",
         waitIfAsked(operator, control, revision, limit, since),
       );
-      finish(operator, options, { client, revision, delivered, wait });
+      await finish(operator, options, { client, revision, delivered, wait });
     } finally {
       await outputs.discard();
     }
@@ -174,11 +179,15 @@ async function deliver(
     const { config } = (await control.call("config", { name })).result;
     return await outputs.deliver(profileOf(config, privateKey ?? privateKeyPlaceholder(name)));
   } catch (error) {
-    throw new UserError(
-      `${name} has its new key (revision ${revision}), but the configuration was not written: ${reasonOf(error)}; nothing is lost: ./wgc client rotate ${name} --no-overlap gives it another key pair and a new configuration`,
-      { cause: error },
-    );
+    throw notWritten(name, revision, error);
   }
+}
+
+function notWritten(name: string, revision: number, error: unknown): UserError {
+  return new UserError(
+    `${name} has its new key (revision ${revision}), but the configuration was not written: ${reasonOf(error)}; nothing is lost: ./wgc client rotate ${name} --no-overlap gives it another key pair and a new configuration`,
+    { cause: error },
+  );
 }
 
 interface Done {
@@ -188,18 +197,22 @@ interface Done {
 }
 
 /** The result, as soon as it is there; the configuration alone where it goes to standard output. */
-function report(
+async function report(
   operator: Operator,
   options: OutputOptions,
   done: Done & { privateKey: string | undefined },
-): void {
+): Promise<void> {
   if (options.json) return;
   const { terminal } = operator;
   const { client, delivered } = done;
   const mixed = delivered.text !== undefined || delivered.qr !== undefined;
   const tell = (line: string): void => (mixed ? terminal.err(`${line}\n`) : terminal.out(`${line}\n`));
-  if (delivered.text !== undefined) terminal.out(delivered.text);
-  if (delivered.qr !== undefined) terminal.out(`${delivered.qr}\n`);
+  try {
+    if (delivered.text !== undefined) await terminal.written(delivered.text);
+    if (delivered.qr !== undefined) await terminal.written(`${delivered.qr}\n`);
+  } catch (error) {
+    throw notWritten(client.name, done.revision, error);
+  }
   tell(`${client.name}: ${client.addresses.join(", ")}, ${expiryPhrase(client, operator.now())}`);
   if (client.previous !== undefined)
     tell(`the former key works until the new one has been used, at most until ${client.previous.until}`);
@@ -209,15 +222,15 @@ function report(
     );
   else if (!mixed)
     tell(`configuration for its private key: ./wgc client config ${client.name} --private-key-file FILE`);
-  const note = interfaceNameNote(delivered.files);
-  if (note !== undefined) terminal.err(`${note}\n`);
+  for (const note of [interfaceNameNote(delivered.files), ipv6Note(client.routes)])
+    if (note !== undefined) terminal.err(`${note}\n`);
 }
 
-function finish(
+async function finish(
   operator: Operator,
   options: OutputOptions,
   { client, revision, delivered, wait }: Done & { wait: WaitReport | null },
-): void {
+): Promise<void> {
   if (options.json) {
     const document: DeliveredJson = {
       client: clientJson(client),
@@ -226,7 +239,9 @@ function finish(
       config: delivered.text ?? null,
       wait,
     };
-    operator.terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+    await operator.terminal.written(`${JSON.stringify(document, null, 2)}\n`).catch((error: unknown) => {
+      throw notWritten(client.name, revision, error);
+    });
   } else if (wait !== null) {
     const stream =
       wait.complete && delivered.text === undefined && delivered.qr === undefined ? "out" : "err";

@@ -2,7 +2,11 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import pc from "picocolors";
+import { oneOf } from "../bench/failover/options";
+import { ADDRESSING } from "../bench/failover/types";
+import { addressingConfig } from "../bench/variant";
 import { UserError } from "../config/errors";
+import { API_LATENCY_MS } from "../lab/aws/trouble";
 import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
 import { checkMachine } from "../lab/machine-check";
@@ -29,12 +33,17 @@ async function connect(project: string): Promise<RpcClient> {
 
 async function up(
   project: string,
-  options: { stack: string; yes?: boolean; replace?: boolean },
+  options: { stack: string; addressing?: string; yes?: boolean; replace?: boolean },
 ): Promise<void> {
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
   say(`planning stack ${options.stack} ...`);
-  const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved" });
+  const { stack, addressing } = options;
+  const config =
+    addressing === undefined
+      ? {}
+      : addressingConfig(project, stack, oneOf("addressing", addressing, ADDRESSING));
+  const plan = await runPlan({ projectDir: project, stack, mode: "resolved", config });
   const lab = await enterLab(NAME, plan, {
     project,
     detached: true,
@@ -57,7 +66,7 @@ async function up(
   (lab.process.stdin as unknown as { unref(): void }).unref();
 }
 
-/** The lab's state as two tables. */
+/** The lab's state as tables: servers, clients, and the VPC's routes where there are any. */
 export function renderStatus(status: LabStatus): string {
   const servers = status.servers.map((server) => {
     const state = server.cut ? `${server.state} (cut off)` : server.state;
@@ -72,16 +81,31 @@ export function renderStatus(status: LabStatus): string {
     client.rtt === undefined ? "-" : `${client.rtt.toFixed(1)} ms`,
     client.silent === undefined ? "never" : `${duration(client.silent)} ago`,
   ]);
+  const routes = status.routes.map(({ zone, table: id, subnets, destination, server }) => [
+    zone,
+    id,
+    subnets.join(", "),
+    destination,
+    server ?? pc.yellow("nobody (black hole)"),
+  ]);
   const head = `stack ${status.stack} · ${status.endpoint} · WireGuard: ${status.wireguard} · up ${duration(status.uptime)}`;
   const nobody = "no clients yet; add one with: ./wgc lab join alice";
+  const api =
+    status.api.state === "fine" && status.api.latency === API_LATENCY_MS
+      ? []
+      : [pc.yellow(`AWS's API: ${status.api.state}, takes ${duration(status.api.latency)}`), ""];
   return [
     head,
     "",
+    ...api,
     table(["server", "zone", "address", "state", "health", "last check", "flows"], servers),
     "",
     clients.length === 0
       ? nobody
       : table(["client", "tunnel address", "via", "server", "round trip", "last answer"], clients),
+    ...(routes.length === 0
+      ? []
+      : ["", table(["zone", "route table", "subnets", "destination", "leads to"], routes)]),
   ].join("\n");
 }
 
@@ -148,13 +172,17 @@ export function addLabCommand(program: Command, project: string): void {
     .command("up")
     .description("plan a stack and start it in the background")
     .option("-s, --stack <name>", "stack to realise", "dev")
+    .option("--addressing <mode>", `${ADDRESSING.join(" or ")}, whatever the stack says`)
     .option("--replace", "let the group replace unhealthy servers, as on AWS")
     .option("-y, --yes", "install missing system packages without asking")
-    .addHelpText("after", "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace\n  $ ./wgc lab up --addressing routed",
+    )
     .action((options) => up(project, options));
   lab
     .command("status")
-    .description("show servers and clients")
+    .description("show servers, clients, and which server each route table leads to")
     .option("--json", "print as JSON")
     .addHelpText("after", "\nExamples:\n  $ ./wgc lab status\n  $ ./wgc lab status --json")
     .action(async (options: { json?: boolean }) => {
@@ -171,15 +199,13 @@ export function addLabCommand(program: Command, project: string): void {
     )
     .action((machine: string, command: string[]) => execute(project, machine, command));
   lab
-    .command("fault <kind> [argument]")
+    .command("fault <kind> [arguments...]")
     .description("make something go wrong, or end it")
     .addHelpText(
       "after",
       `\nFaults:\n${faultHelp()}\n\nExamples:\n  $ ./wgc lab fault crash s1\n  $ ./wgc lab fault start s1`,
     )
-    .action((kind: string, argument?: string) =>
-      act(project, "fault", parseFault(argument === undefined ? [kind] : [kind, argument]), false),
-    );
+    .action((kind: string, words: string[]) => act(project, "fault", parseFault([kind, ...words]), false));
   lab
     .command("join <client>")
     .description("add a client to the registry and connect it")

@@ -6,6 +6,7 @@ import { parseNumber } from "./client-options";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
+import { addRegistryInit } from "./registry-init";
 import { withControl, withTarget } from "./target";
 
 interface CheckOptions extends TargetOptions {
@@ -173,11 +174,12 @@ const KEEP =
 export function addRegistryCommand(program: Command, operator: Operator): void {
   const registry = program
     .command("registry")
-    .description("check a cluster's registry, and read its audit log")
+    .description("make a registry folder, check a cluster's registry, and read its audit log")
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc registry check --stack prod\n  $ ./wgc registry audit --stack prod --after 100",
     );
+  addRegistryInit(registry, operator);
   withTarget(registry.command("check").description("look for files that are damaged, missing or left over"))
     .option("--repair", "mend what can be mended")
     .option("--json", "print as JSON")

@@ -1,6 +1,7 @@
 /** `wgc soak`: random faults for as long as you like, and a verdict: exit code 0 when nothing broke. */
 import type { Command } from "commander";
-import { wholeNumber } from "../bench/failover/options";
+import { oneOf, wholeNumber } from "../bench/failover/options";
+import { ADDRESSING } from "../bench/failover/types";
 import { Soak, type SoakReport } from "../bench/soak/soak";
 import { UserError } from "../config/errors";
 import { openWorkshop } from "./bench-command";
@@ -9,6 +10,7 @@ import { duration, print, printJson, say, table } from "./output";
 interface SoakWords {
   minutes: string;
   seed: string;
+  addressing: string;
   stack: string;
   json?: boolean;
   yes?: boolean;
@@ -37,7 +39,8 @@ export function renderSoak(report: SoakReport): string {
       ? ["nothing broke"]
       : [
           ...report.problems.map((problem) => `BROKEN: ${problem}`),
-          `repeat it with: ./wgc soak --minutes ${report.minutes} --seed ${report.seed}`,
+          `repeat it with: ./wgc soak --minutes ${report.minutes} --seed ${report.seed}` +
+            `${report.addressing === "routed" ? " --addressing routed" : ""}`,
         ]),
   ].join("\n");
 }
@@ -46,9 +49,10 @@ async function soak(project: string, words: SoakWords): Promise<void> {
   const minutes = wholeNumber("minutes", words.minutes, 1, 1440);
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(words.seed))
     throw new UserError(`--seed must be 1 to 64 letters, digits, '.', '_' or '-', not '${words.seed}'`);
+  const addressing = oneOf("addressing", words.addressing, ADDRESSING);
   const workshop = await openWorkshop(project, words.yes === true);
   say(`soaking for ${minutes} min with seed ${words.seed} ...`);
-  const report = await Soak.run(workshop, { minutes, seed: words.seed, stack: words.stack });
+  const report = await Soak.run(workshop, { minutes, seed: words.seed, stack: words.stack, addressing });
   if (words.json) printJson(report);
   else print(renderSoak(report));
   if (report.problems.length > 0) process.exitCode = 1;
@@ -66,6 +70,11 @@ export function addSoakCommand(program: Command, project: string): void {
       "--seed <text>",
       "what the faults follow from: the same seed, the same faults",
       String(Date.now() % 100_000),
+    )
+    .option(
+      "--addressing <mode>",
+      `${ADDRESSING.join(" or ")}: whether backends see clients' own addresses`,
+      "masquerade",
     )
     .option("-s, --stack <name>", "stack to realise", "dev")
     .option("--json", "print the report as JSON")

@@ -29,6 +29,12 @@ const PROGRAMS: readonly Program[] = [
   { program: "bindfs", apt: "bindfs", dnf: "bindfs", optional: "the fault efs-hang" },
   { program: "cloud-init", apt: "cloud-init", dnf: "cloud-init", optional: "tests of the user data" },
   { program: "shellcheck", apt: "shellcheck", dnf: "ShellCheck", optional: "tests of shell scripts" },
+  {
+    program: "promtool",
+    apt: "prometheus",
+    dnf: "golang-github-prometheus",
+    optional: "tests of alert rules and dashboards",
+  },
   { program: "systemd-analyze", apt: "systemd", dnf: "systemd", optional: "tests of systemd units" },
 ];
 

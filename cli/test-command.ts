@@ -47,6 +47,7 @@ const ROOMS = [
   "components",
   "plan",
   "policy",
+  "monitoring",
   "verify",
   "agent",
   "cli",

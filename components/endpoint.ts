@@ -57,6 +57,7 @@ export class Endpoint extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
   /** The static addresses, in zone order. */
   readonly staticIps: readonly pulumi.Output<string>[];
+  readonly loadBalancerArn: pulumi.Output<string>;
   /** One for each port. */
   readonly targetGroupArns: readonly pulumi.Output<string>[];
   readonly securityGroupId: pulumi.Output<string>;
@@ -105,6 +106,7 @@ export class Endpoint extends pulumi.ComponentResource {
       },
       { parent: this, protect: args.protect },
     );
+    this.loadBalancerArn = balancer.arn;
     const served = ports(args).map(({ suffix, port }) => this.serve(name, args, balancer, suffix, port));
     this.targetGroupArns = served.map(({ targets }) => targets.arn);
     this.listeners = served.map(({ listener }) => listener);

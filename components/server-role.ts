@@ -1,6 +1,8 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { type MonitoringLevel, namespaceOf } from "../monitoring/metrics";
 import { type RoutedRightsArgs, routedRights } from "./routed-rights";
+import type { SessionLog } from "./session-log";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
@@ -15,6 +17,10 @@ export interface ServerRoleArgs {
   readonly routed?: RoutedRightsArgs;
   /** The servers' group, with a wildcard for the part that AWS makes up. */
   readonly groupArn: pulumi.Input<string>;
+  /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
+  readonly monitoring: MonitoringLevel;
+  /** Where operators' sessions are recorded, where there are such. */
+  readonly sessionLog?: Pick<SessionLog, "logGroupArn" | "keyArn"> | undefined;
   readonly tags: Tags;
 }
 
@@ -103,6 +109,48 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
       Action: ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"],
       Resource: args.groupArn,
     },
+    ...sendMetrics(args),
     ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
+    ...(args.sessionLog === undefined ? [] : recordSessions(args.sessionLog)),
   );
+}
+
+/**
+ * The action knows no resource, and one condition: the namespace. Each cluster has its own, so that no other cluster's alarms can be kept
+ * quiet from here (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html).
+ */
+function sendMetrics({ clusterName, monitoring }: ServerRoleArgs): PolicyStatement[] {
+  if (monitoring === "none") return [];
+  return [
+    {
+      Sid: "SendMetrics",
+      Effect: "Allow",
+      Action: "cloudwatch:PutMetricData",
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": namespaceOf(clusterName) } },
+    },
+  ];
+}
+
+/**
+ * The agent of Session Manager records a session with the server's own rights, and takes the session's key from the operator's end
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html). It can add to the
+ * log and not read or shorten it.
+ */
+function recordSessions({
+  logGroupArn,
+  keyArn,
+}: NonNullable<ServerRoleArgs["sessionLog"]>): readonly PolicyStatement[] {
+  return [
+    {
+      Sid: "RecordSessions",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: pulumi.interpolate`${logGroupArn}:*`,
+    },
+    // It looks whether the group is encrypted; the action knows no narrower resource.
+    { Sid: "FindSessionLog", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+    // The key's own policy lets it be used for sessions only.
+    { Sid: "DecryptSessions", Effect: "Allow", Action: "kms:Decrypt", Resource: keyArn },
+  ];
 }

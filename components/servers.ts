@@ -80,6 +80,8 @@ export const GROUP_METRICS = [
 export class Servers extends pulumi.ComponentResource {
   readonly groupName: pulumi.Output<string>;
   readonly launchTemplateId: pulumi.Output<string>;
+  /** Exists only once servers are healthy. */
+  readonly ready: pulumi.Resource;
   readonly securityGroupId: pulumi.Output<string>;
 
   constructor(name: string, args: ServersArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -110,6 +112,7 @@ export class Servers extends pulumi.ComponentResource {
     const rules = connectServers(name, firewall, args, { parent: this });
     const template = this.launchTemplate(name, args, firewall.id);
     const group = this.group(name, args, template, [...rules, ...args.bootsAfter]);
+    this.ready = group;
     this.groupName = group.name;
     this.launchTemplateId = template.id;
     this.securityGroupId = firewall.id;

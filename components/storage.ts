@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { administerKey } from "./key-administration";
 import { mergeTags, type Place, type PolicyStatement, policy, refuse, type Tags } from "./support";
 
 export interface StorageArgs {
@@ -10,6 +11,8 @@ export interface StorageArgs {
   readonly subnetIds: readonly pulumi.Input<string>[];
   /** Refuse deletion of the file system, its key and the ways to it: the server's key pair and all clients are there. Default false. */
   readonly protect: boolean;
+  /** Who else may use the key for what, besides the file system. */
+  readonly keyStatements?: readonly PolicyStatement[];
   readonly tags: Tags;
 }
 
@@ -33,6 +36,9 @@ export class Storage extends pulumi.ComponentResource {
   readonly registryAccessPoint: aws.efs.AccessPoint;
   readonly runtimeAccessPoint: aws.efs.AccessPoint;
   readonly securityGroupId: pulumi.Output<string>;
+  readonly keyArn: pulumi.Output<string>;
+  /** Names of the availability zones, in the order of the subnets. */
+  readonly zones: readonly pulumi.Output<string>[];
   /** Servers wait for these: a mount in a zone without one fails, and a mount before the policy is not refused anything. */
   readonly ready: readonly pulumi.Resource[];
 
@@ -53,6 +59,7 @@ export class Storage extends pulumi.ComponentResource {
       },
       { parent: this, protect: args.protect },
     );
+    this.keyArn = key.arn;
     this.fileSystemId = fileSystem.id;
     this.fileSystemArn = fileSystem.arn;
     const firewall = new aws.ec2.SecurityGroup(
@@ -73,6 +80,7 @@ export class Storage extends pulumi.ComponentResource {
           { parent: this, protect: args.protect },
         ),
     );
+    this.zones = targets.map((target) => target.availabilityZoneName);
     new aws.efs.BackupPolicy(
       `${name}-backup`,
       { fileSystemId: fileSystem.id, backupPolicy: { status: "ENABLED" } },
@@ -103,34 +111,8 @@ export class Storage extends pulumi.ComponentResource {
         enableKeyRotation: true,
         deletionWindowInDays: 30,
         policy: policy(
-          // IAM of this account decides who administers the key; without this nobody could ever change it again
-          // (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html). It contains no use of the key.
-          {
-            Sid: "AdministerKey",
-            Effect: "Allow",
-            Principal: account,
-            Action: [
-              "kms:CancelKeyDeletion",
-              "kms:CreateAlias",
-              "kms:DeleteAlias",
-              "kms:Describe*",
-              "kms:DisableKey",
-              "kms:DisableKeyRotation",
-              "kms:EnableKey",
-              "kms:EnableKeyRotation",
-              "kms:Get*",
-              "kms:List*",
-              "kms:PutKeyPolicy",
-              "kms:RevokeGrant",
-              "kms:ScheduleKeyDeletion",
-              "kms:TagResource",
-              "kms:UntagResource",
-              "kms:UpdateAlias",
-              "kms:UpdateKeyDescription",
-            ],
-            Resource: "*",
-          },
-          // The key encrypts and decrypts for EFS in this region and for nothing else; EFS asks in the name of whoever makes the
+          administerKey(account),
+          // For the account's own identities the key encrypts and decrypts through EFS in this region and for nothing else; EFS asks in the name of whoever makes the
           // file system, and keeps a grant (https://docs.aws.amazon.com/efs/latest/ug/encryption-at-rest.html).
           {
             Sid: "UseThroughFileSystem",
@@ -151,6 +133,7 @@ export class Storage extends pulumi.ComponentResource {
               },
             },
           },
+          ...(args.keyStatements ?? []),
         ),
         tags: mergeTags(args.tags, { Name: args.clusterName }),
       },

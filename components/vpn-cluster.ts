@@ -1,17 +1,22 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
+import { rollbackAlarmNames } from "../monitoring/alarms";
 import { renderUserData } from "../userdata/render";
 import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
+import { alarmsUseKey } from "./alarm-topic";
 import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
 import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { groupName, lifecycleOf } from "./lifecycle";
+import { Monitoring } from "./monitoring";
 import { Network } from "./network";
+import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
+import { SessionLog } from "./session-log";
 import { Storage } from "./storage";
 import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
@@ -28,7 +33,7 @@ export interface VpnClusterArgs extends ClusterSettings {
 /**
  * A highly available WireGuard cluster: stock clients connect to one endpoint, behind which any server can go.
  *
- * **Cost**: about $130 a month for three c7g.medium in three zones, before traffic; each part says its own.
+ * **Cost**: about $141 a month for three c7g.medium in three zones, before traffic; each part says its own.
  */
 export class VpnCluster extends pulumi.ComponentResource {
   readonly clientEndpoint: pulumi.Output<string>;
@@ -42,6 +47,10 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly launchTemplateId: pulumi.Output<string>;
   readonly serverPublicKey: pulumi.Output<string>;
   readonly controlFunctionName: pulumi.Output<string>;
+  /** Where alarms are told; undefined at monitoring level `none`. */
+  readonly alarmTopicArn: pulumi.Output<string> | undefined;
+  /** The role that operators take; undefined where nobody is named. */
+  operatorRoleArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -64,28 +73,19 @@ export class VpnCluster extends pulumi.ComponentResource {
     );
     const storage = new Storage(
       `${name}-storage`,
-      { ...common, place, protect, vpcId, subnetIds: network.privateSubnetIds },
+      {
+        ...common,
+        place,
+        protect,
+        vpcId,
+        subnetIds: network.privateSubnetIds,
+        keyStatements: args.monitoring === "none" ? [] : [alarmsUseKey(clusterName, place)],
+      },
       inside,
     );
     const bundle = new AgentBundle(
       `${name}-agent`,
       { ...common, protect, entry: args.agentEntry, outputFolder: args.bundleFolder },
-      inside,
-    );
-    const role = new ServerRole(
-      `${name}-server`,
-      {
-        ...common,
-        agentBucketArn: bundle.bucketArn,
-        agentKeyPrefix: AGENT_PREFIX,
-        fileSystemArn: storage.fileSystemArn,
-        registryAccessPointArn: storage.registryAccessPoint.arn,
-        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
-        ...(args.addressing === "routed"
-          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
-          : {}),
-        groupArn: groupArn(place, groupName(clusterName)),
-      },
       inside,
     );
     const control = new ControlFunction(
@@ -107,6 +107,25 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    const sessionLog = this.operators(name, args, { ...common, place }, control);
+    const role = new ServerRole(
+      `${name}-server`,
+      {
+        ...common,
+        agentBucketArn: bundle.bucketArn,
+        agentKeyPrefix: AGENT_PREFIX,
+        fileSystemArn: storage.fileSystemArn,
+        registryAccessPointArn: storage.registryAccessPoint.arn,
+        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        ...(args.addressing === "routed"
+          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
+          : {}),
+        sessionLog,
+        groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
+      },
+      inside,
+    );
     const servers = new Servers(
       `${name}-servers`,
       {
@@ -119,9 +138,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        // By name: the alarms are made after the group that they watch.
+        rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
-          ...[network.vpc, ...storage.ready, ...endpoint.listeners],
+          ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
         ],
       },
@@ -137,6 +158,12 @@ export class VpnCluster extends pulumi.ComponentResource {
       `${name}-scaling`,
       { ...args, ...common, groupName: servers.groupName, warmupSeconds: WARMUP_SECONDS },
       inside,
+    );
+    this.alarmTopicArn = this.watch(
+      name,
+      args,
+      { ...common, place },
+      { endpoint, storage, control, servers },
     );
 
     this.clientEndpoint = endpoint.clientEndpoint;
@@ -162,7 +189,71 @@ export class VpnCluster extends pulumi.ComponentResource {
       launchTemplateId: this.launchTemplateId,
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
+      alarmTopicArn: this.alarmTopicArn,
+      operatorRoleArn: this.operatorRoleArn,
     });
+  }
+
+  /** Alarms and dashboard, where the stack wants them. */
+  private watch(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    parts: {
+      readonly endpoint: Endpoint;
+      readonly storage: Storage;
+      readonly control: ControlFunction;
+      readonly servers: Servers;
+    },
+  ): pulumi.Output<string> | undefined {
+    if (args.monitoring === "none") return undefined;
+    const { control, endpoint, servers, storage } = parts;
+    const [targetGroupArn] = endpoint.targetGroupArns;
+    if (targetGroupArn === undefined) throw new Error("the load balancer has no target group");
+    return new Monitoring(
+      `${name}-monitoring`,
+      {
+        ...args,
+        ...common,
+        level: args.monitoring,
+        // Where one server serves, one has to be healthy, in whichever zone.
+        minServers: args.topology === "active-passive" ? 1 : args.minServers,
+        keyArn: storage.keyArn,
+        zones: storage.zones,
+        loadBalancerArn: endpoint.loadBalancerArn,
+        targetGroupArn,
+        groupName: servers.groupName,
+        fileSystemId: storage.fileSystemId,
+        functionName: control.functionName,
+        endpoint: endpoint.clientEndpoint,
+        logRetentionDays: args.flowLogRetentionDays,
+        startsAfter: [servers.ready],
+      },
+      { parent: this },
+    ).topicArn;
+  }
+
+  /** The operators' role and what their sessions are recorded in; nothing where nobody is named. */
+  private operators(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    control: ControlFunction,
+  ): SessionLog | undefined {
+    const { operatorPrincipals: principals, protect, healthPort } = args;
+    if (principals.length === 0) return undefined;
+    const log = new SessionLog(
+      `${name}-sessions`,
+      { ...common, protect, logRetentionDays: args.flowLogRetentionDays },
+      { parent: this },
+    );
+    const access = new OperatorAccess(
+      `${name}-operators`,
+      { ...common, principals, healthPort, log, controlFunctionArn: control.functionArn },
+      { parent: this },
+    );
+    this.operatorRoleArn = access.roleArn;
+    return log;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

@@ -26,7 +26,14 @@ const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC like 2027-0
 const tagKey = z
   .string()
   .regex(/^[A-Za-z0-9_./:-]{1,64}$/, "is not a tag name (letters, digits, _ . / : -, at most 64)");
-const tagValue = z.string().max(256);
+/** Nothing that a terminal would act on: line breaks, escape sequences, marks that turn the direction of writing. */
+const tagValue = z
+  .string()
+  .max(256)
+  .regex(
+    /^[^\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u,
+    "has control characters in it (line breaks, tabs, escape sequences)",
+  );
 const name = clientNameSchema;
 const routes = z.array(cidr).min(1).max(64);
 const dnsList = z.array(dnsEntrySchema).max(8);
@@ -122,7 +129,7 @@ export const inputs = {
   }),
   serverKey: z.strictObject({
     action: z.enum(["status", "begin", "finish", "abort"]),
-    /** `finish`: also when clients have not moved yet. */
+    /** `finish`: also when clients have not moved yet, or servers have not got the next key. */
     force: z.boolean().default(false),
   }),
 } as const;
@@ -192,6 +199,11 @@ export interface NodeView {
   readonly ageSeconds: number;
   /** Whether it has everything: its revision is the registry's. */
   readonly current: boolean;
+  /** What it last said is not well there: why it is unhealthy, or cannot follow the registry. */
+  readonly problems: readonly string[];
+  /** The public key of the servers that it has, and the next one while it has that too; missing where it has not said. */
+  readonly serverKey?: string;
+  readonly nextServerKey?: string;
 }
 
 /** What happened to one entry of an import, or would. */
@@ -245,6 +257,10 @@ export interface ServerKeyStatus {
   readonly waiting: number;
   /** Names of clients that have not, at most 1,000. */
   readonly waitingFor: readonly string[];
+  /** Servers that are there and have not said that they have the next key, or the only one while there is no next one. */
+  readonly serversWithout: readonly string[];
+  /** Servers that are silent, since less than a day, and had not said so before. */
+  readonly serversSilent: readonly string[];
 }
 
 /** What each operation answers. */

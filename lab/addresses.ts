@@ -11,6 +11,10 @@ export const INTERNET = { cidr: "198.51.100.0/24", bridge: "internet", host: "19
 /** Link-local address of the instance metadata service, the same on every instance. */
 export const METADATA_ADDRESS = "169.254.169.254";
 
+/** The lab's AWS: an address of the internet, where a region's endpoints are; everything asks it by plain HTTP. */
+export const API_ADDRESS = "203.0.113.250";
+export const API_PORT = 80;
+
 /** First public address of the servers, as the internet gateway translates them; the load balancer's come from the plan. */
 const SERVER_PUBLIC_BASE = "203.0.113.10";
 
@@ -53,5 +57,11 @@ export const balancerAddress = (subnet: string): string => hostOf(subnet, BALANC
 /** The backend's address; in a subnet smaller than a /24 its last host. */
 export const backendAddress = (subnet: string): string =>
   hostOf(subnet, Math.min(BACKEND_HOST, lastHost(subnet)));
+/** The backend that clients' probes talk to. */
+export function probeHost(model: { readonly backends: readonly { cidr: string }[] }): string {
+  const [first] = model.backends;
+  if (!first) throw new Error("the lab has no backend");
+  return backendAddress(first.cidr);
+}
 export const clientAddress = (index: number): string => hostOf(INTERNET.cidr, FIRST_CLIENT_HOST + index);
 export const serverPublicAddress = (index: number): string => hostOf(`${SERVER_PUBLIC_BASE}/32`, index);

@@ -17,6 +17,7 @@ import { patient } from "./patience";
 import { run } from "./process";
 import { RpcServer } from "./rpc";
 import type { LabEvent } from "./status";
+import type { Answer } from "./traffic";
 
 /** What the daemon is started with: RUN_DIR/options.json, beside RUN_DIR/plan.json. */
 export const daemonOptionsSchema = z.strictObject({
@@ -42,29 +43,37 @@ const rerouteParams = named.extend({ since: z.number().default(0), limit: z.numb
 const gapParams = z.object({ name: z.string(), from: z.number(), to: z.number().optional() });
 const windowParams = z.object({ name: z.string(), from: z.number(), to: z.number() });
 const paceParams = named.extend({ interval: z.int().min(0) });
+const settledParams = named.extend({ since: z.number(), limit: z.number() });
+const limitParams = named.extend({ limit: z.number() });
 const roamParams = named.extend({ to: z.string().optional() });
-const waitParams = z.object({ name: z.string(), limit: z.number(), notVia: z.string().optional() });
+/** The next answer, to a request that left at or after `sentSince` (lab clock), and through another server than `notVia`. */
+const waitParams = named.extend({
+  limit: z.number(),
+  notVia: z.string().optional(),
+  sentSince: z.number().default(0),
+});
 
-async function prepareFolders(project: string): Promise<string> {
+/** Prepares the lab's folders; returns where the programs of lab machines were bundled to. */
+async function prepareFolders(project: string): Promise<{ echoProgram: string; talkProgram: string }> {
   // Host programs look into /run; the lab's own is empty, so nothing of the host's shows and nothing of the lab's stays.
   await run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
   await run(["mkdir", "-p", LAB]);
-  const echoProgram = join(LAB, "echo.js");
+  const guest = join(project, "lab/guest");
   buildSync({
-    entryPoints: [join(project, "lab/guest/echo.ts")],
+    entryPoints: [join(guest, "echo.ts"), join(guest, "talk.ts")],
     bundle: true,
     platform: "node",
-    outfile: echoProgram,
+    outdir: LAB,
     logLevel: "silent",
   });
-  return echoProgram;
+  return { echoProgram: join(LAB, "echo.js"), talkProgram: join(LAB, "talk.js") };
 }
 
 /** Starts the lab of a run folder and serves it until standard input closes. */
 async function main(runDir: string): Promise<void> {
   const options = daemonOptionsSchema.parse(JSON.parse(readFileSync(join(runDir, "options.json"), "utf8")));
   const model = readModel(JSON.parse(readFileSync(join(runDir, "plan.json"), "utf8")) as Plan);
-  const echoProgram = await prepareFolders(options.project);
+  const programs = await prepareFolders(options.project);
   const site = {
     lab: LAB,
     guest: join(options.project, "lab/guest"),
@@ -75,7 +84,7 @@ async function main(runDir: string): Promise<void> {
   const lab = await Lab.create(
     model,
     site,
-    { replaceUnhealthy: options.replaceUnhealthy, echoProgram },
+    { replaceUnhealthy: options.replaceUnhealthy, ...programs },
     tell,
   );
   const server = new RpcServer((method, params) =>
@@ -131,6 +140,22 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       const { name, from, to } = windowParams.parse(params);
       return lab.client(name).traffic.window(from, to);
     }
+    case "connections.open":
+      return lab.connections.open(lab.client(named.parse(params).name));
+    case "connections.use": {
+      const { name, limit } = limitParams.parse(params);
+      return lab.connections.useIdle(lab.client(name), limit);
+    }
+    case "connections.settled": {
+      const { name, since, limit } = settledParams.parse(params);
+      return lab.connections.settled(lab.client(name), since, limit);
+    }
+    case "connections.report": {
+      const { name, from, to } = windowParams.parse(params);
+      return lab.connections.report(lab.client(name), from, to);
+    }
+    case "connections.close":
+      return lab.connections.close(lab.client(named.parse(params).name));
     case "reroute": {
       const { name, since, limit } = rerouteParams.parse(params);
       return (await lab.client(name).reroutes.first(since, limit)) ?? null;
@@ -150,8 +175,9 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       return lab.client(name).traffic.longestGap(from, to ?? performance.now());
     }
     case "nextAnswer": {
-      const { name, limit, notVia } = waitParams.parse(params);
-      return (await lab.client(name).traffic.next((answer) => answer.via !== notVia, limit)) ?? null;
+      const { name, limit, notVia, sentSince } = waitParams.parse(params);
+      const fits = ({ via, at, rtt }: Answer): boolean => via !== notVia && at - rtt >= sentSince;
+      return (await lab.client(name).traffic.next(fits, limit)) ?? null;
     }
     default:
       throw new UserError(

@@ -17,12 +17,31 @@ export const faultSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("efs-heal") }),
   z.strictObject({ kind: z.literal("az-loss"), zone: z.string() }),
   z.strictObject({ kind: z.literal("az-heal"), zone: z.string() }),
+  z.strictObject({ kind: z.literal("overlay-cut"), server: z.string(), other: z.string() }),
+  z.strictObject({ kind: z.literal("mesh-cut"), server: z.string(), other: z.string() }),
+  z.strictObject({ kind: z.literal("pair-heal"), server: z.string(), other: z.string() }),
+  z.strictObject({ kind: z.literal("lead"), server: z.string() }),
+  z.strictObject({ kind: z.literal("api-throttle") }),
+  z.strictObject({ kind: z.literal("api-error") }),
+  z.strictObject({ kind: z.literal("api-slow"), seconds: z.number().min(0).max(600) }),
+  z.strictObject({ kind: z.literal("api-heal") }),
 ]);
 
 export type Fault = z.infer<typeof faultSchema>;
 
+/** What a fault may want to be told. */
+const ARGUMENTS = {
+  server: { wants: "one server", example: "s1", words: 1 },
+  servers: { wants: "two servers", example: "s1 s2", words: 2 },
+  zone: { wants: "one zone", example: "us-east-1a", words: 1 },
+  capacity: { wants: "one capacity", example: "4", words: 1 },
+  seconds: { wants: "one number of seconds", example: "8", words: 1 },
+} as const;
+
+type Argument = keyof typeof ARGUMENTS;
+
 /** What each fault does, for `--help`, error messages and the docs. */
-export const FAULTS: Record<Fault["kind"], { argument?: "server" | "zone" | "capacity"; what: string }> = {
+export const FAULTS: Record<Fault["kind"], { argument?: Argument; what: string }> = {
   crash: { argument: "server", what: "the plug is pulled: everything on the server ends at once" },
   blackhole: {
     argument: "server",
@@ -43,6 +62,23 @@ export const FAULTS: Record<Fault["kind"], { argument?: "server" | "zone" | "cap
     what: "all servers of a zone and the load balancer's address there fall silent",
   },
   "az-heal": { argument: "zone", what: "the zone is back" },
+  "overlay-cut": {
+    argument: "servers",
+    what: "two servers lose the packets of clients that they pass on to each other",
+  },
+  "mesh-cut": { argument: "servers", what: "two servers lose each other's heartbeats and announcements" },
+  "pair-heal": { argument: "servers", what: "two servers hear each other again in every way" },
+  lead: {
+    argument: "server",
+    what: "somebody leads the tunnel's range to the server, in the route tables of its zone",
+  },
+  "api-throttle": { what: "AWS's API refuses every call: request limit exceeded" },
+  "api-error": { what: "AWS's API answers every call with an internal error" },
+  "api-slow": {
+    argument: "seconds",
+    what: "calls of AWS's API take effect after so many seconds, usually 1.5",
+  },
+  "api-heal": { what: "AWS's API works as usual" },
 };
 
 /**
@@ -51,25 +87,43 @@ export const FAULTS: Record<Fault["kind"], { argument?: "server" | "zone" | "cap
  * @throws UserError that lists what there is.
  */
 export function parseFault(words: readonly string[]): Fault {
-  const [kind = "", argument, ...rest] = words;
+  const [kind = "", ...given] = words;
   const known = Object.hasOwn(FAULTS, kind) ? FAULTS[kind as Fault["kind"]] : undefined;
   if (!known) {
     throw new UserError(`unknown fault '${kind}'; there are: ${Object.keys(FAULTS).join(", ")}`);
   }
-  if (rest.length > 0 || (known.argument === undefined) !== (argument === undefined)) {
-    throw new UserError(
-      `fault ${kind} takes ${known.argument ? `one ${known.argument}` : "no argument"}, as in: ${usage(kind)}`,
-    );
+  const wanted = known.argument && ARGUMENTS[known.argument];
+  if (given.length !== (wanted?.words ?? 0)) {
+    throw new UserError(`fault ${kind} takes ${wanted?.wants ?? "no argument"}, as in: ${usage(kind)}`);
   }
-  if (!known.argument) return faultSchema.parse({ kind });
-  if (known.argument !== "capacity") return faultSchema.parse({ kind, [known.argument]: argument });
-  if (!/^\d+$/.test(argument ?? ""))
-    throw new UserError(`capacity must be a whole number, not '${argument}', as in: ${usage(kind)}`);
-  return { kind: "scale", capacity: Number(argument) };
+  return faultSchema.parse({ kind, ...argumentsOf(kind, known.argument, given) });
+}
+
+function argumentsOf(
+  kind: string,
+  argument: Argument | undefined,
+  [first = "", second = ""]: readonly string[],
+): Record<string, unknown> {
+  switch (argument) {
+    case undefined:
+      return {};
+    case "server":
+    case "zone":
+      return { [argument]: first };
+    case "servers":
+      return { server: first, other: second };
+    case "capacity":
+      if (!/^\d+$/.test(first))
+        throw new UserError(`capacity must be a whole number, not '${first}', as in: ${usage(kind)}`);
+      return { capacity: Number(first) };
+    case "seconds":
+      if (!/^\d{1,3}(\.\d+)?$/.test(first) || Number(first) > 600)
+        throw new UserError(`seconds must be a number up to 600, not '${first}', as in: ${usage(kind)}`);
+      return { seconds: Number(first) };
+  }
 }
 
 function usage(kind: string): string {
-  const examples = { server: " s1", zone: " us-east-1a", capacity: " 4" } as const;
-  const argument = FAULTS[kind as Fault["kind"]].argument;
-  return `./wgc lab fault ${kind}${argument ? examples[argument] : ""}`;
+  const { argument } = FAULTS[kind as Fault["kind"]];
+  return ["./wgc lab fault", kind, ...(argument ? [ARGUMENTS[argument].example] : [])].join(" ");
 }

@@ -7,12 +7,15 @@ import { UserError } from "../config/errors";
 import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
+import type { Cloud } from "./cloud";
+import { AWS_ENVIRONMENT, type LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { instanceId, type LabModel } from "./model";
 import type { Network } from "./network";
 import { patient } from "./patience";
 import { Server } from "./server";
 import type { LabEvent } from "./status";
+import { interfaceId } from "./vpc/vpc";
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */
 const SPOT_NOTICE_MS = 120_000;
@@ -36,6 +39,8 @@ export class Group {
     private readonly site: Site,
     private readonly network: Network,
     private readonly balancer: Balancer,
+    private readonly cloud: Cloud,
+    private readonly hooks: LifecycleHooks,
     private readonly log: Log,
   ) {
     this.desired = model.group.desired;
@@ -61,7 +66,10 @@ export class Group {
   /** Launches servers until the group has its desired number; all boot side by side. */
   async fill(): Promise<void> {
     const boots: Promise<void>[] = [];
-    while (this.servers.size < this.desired) boots.push(this.boot(this.launch()));
+    while (this.servers.size < this.desired) {
+      const server = await this.launch();
+      boots.push(this.boot(server));
+    }
     await Promise.all(boots);
   }
 
@@ -77,7 +85,7 @@ export class Group {
     this.ending.add(name);
     try {
       if (await this.arrives(old)) return;
-      await this.replaceBy(this.launch(), old);
+      await this.replaceBy(await this.launch(), old);
     } finally {
       this.ending.delete(name);
     }
@@ -104,7 +112,7 @@ export class Group {
       await this.boot(replacement);
       await this.balancer.deregister(old.name);
       await old.crash();
-      this.servers.delete(old.name);
+      await this.remove(old);
     } catch (error) {
       this.log(`${replacement.name} did not boot: ${error instanceof Error ? error.message : error}`, "bad");
     }
@@ -128,7 +136,7 @@ export class Group {
     await Promise.all(surplus.map((server) => this.retire(server)));
   }
 
-  private launch(): Server {
+  private async launch(): Promise<Server> {
     const index = this.launched++;
     const count = (zone: string): number =>
       [...this.servers.values()].filter((s) => s.place.zone === zone).length;
@@ -142,10 +150,19 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const machine = new Machine(place.name, this.site);
-    const server = new Server(place, machine, this.network, this.model.userData);
-    this.servers.set(server.name, server);
+    const id = interfaceId(place.instance);
+    const machine = new Machine(place.name, this.site, { ...AWS_ENVIRONMENT, ...this.cloud.environment });
+    const keys = this.cloud.keysOf(place.instance);
+    const server = new Server({ ...place, interface: id }, machine, this.network, this.model.userData, keys);
+    this.servers.set(server.name, server); // before anything is waited for: its address and name are taken
+    await this.cloud.launch({ ...place, server: place.name });
     return server;
+  }
+
+  /** The instance is terminated: its machine has ended, its network interface and its place in the group go. */
+  private async remove(server: Server): Promise<void> {
+    this.servers.delete(server.name);
+    await this.cloud.terminate(server.place.interface);
   }
 
   private freeAddress(subnet: string): string {
@@ -156,9 +173,16 @@ export class Group {
   }
 
   private async boot(server: Server): Promise<void> {
-    this.log(`${server.name} boots in ${server.place.zone}`);
+    const { instance, zone } = server.place;
+    this.log(`${server.name} boots in ${zone}`);
+    // The instance is Pending:Wait from its start on; the load balancer hears of it when it says that it is ready.
+    const launched = this.hooks.wait(instance, "launch", HEALTHY_LIMIT_MS);
     await server.start();
     this.log(`${server.name} ran its user data in ${(server.bootTime / 1000).toFixed(1)} s`);
+    if ((await launched) === "ABANDON") {
+      server.state = "failed"; // left running to be looked at
+      throw new UserError(`${server.name} did not say within ${HEALTHY_LIMIT_MS / 1000} s that it is ready`);
+    }
     await this.register(server);
   }
 
@@ -200,7 +224,7 @@ export class Group {
    */
   async replaceAll(): Promise<void> {
     for (const old of [...this.servers.values()]) {
-      const successor = this.launch();
+      const successor = await this.launch();
       this.log(`${successor.name} is to take the place of ${old.name}`);
       await this.boot(successor);
       await this.whenHealthy(successor);
@@ -234,10 +258,23 @@ export class Group {
     }
   }
 
+  /** Resolves when the server completed its terminate hook, or when it does not answer any more: no lab waits for a dead agent. */
+  private async whenEnded(server: Server): Promise<void> {
+    let waiting = true;
+    const ended = this.hooks.wait(server.place.instance, "terminate", DRAIN_LIMIT_MS).finally(() => {
+      waiting = false;
+    });
+    const silent = async (): Promise<void> => {
+      while (waiting && (await askAgent(server.place.address, this.model.targets.health))) await pause(500);
+    };
+    await Promise.race([ended, silent()]);
+    this.log(waiting ? `${server.name} does not answer any more` : `${server.name} says that it may end`);
+  }
+
   /**
    * Scale-in in the order of AWS with a terminate lifecycle hook: the metadata service names the coming state while the
    * instance is deregistered; when the deregistration delay is over the instance waits (Terminating:Wait) until its
-   * agent has drained, and ends then.
+   * agent says that it has drained, and ends then.
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html and, for the metadata,
    * https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
    */
@@ -248,10 +285,11 @@ export class Group {
     await this.balancer.deregister(server.name);
     await pause(delay * 1000);
     if (server.machine.running) {
-      await this.whenDrained(server);
+      await this.whenEnded(server);
       await server.stop();
     }
-    this.servers.delete(server.name);
+    this.hooks.forget(server.place.instance);
+    await this.remove(server);
     this.ending.delete(server.name);
     this.log(`${server.name} is gone`);
   }

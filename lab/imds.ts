@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { METADATA_ADDRESS } from "./addresses";
+import type { RoleKeys } from "./aws/role-keys";
 import { run } from "./process";
 
 /** What the service tells an instance of itself. */
@@ -21,6 +22,10 @@ export interface InstanceMetadata {
   targetLifecycleState: "InService" | "Terminated";
   /** When EC2 takes a spot instance back; ISO 8601. Undefined: it does not. */
   spotEnd: string | undefined;
+  /** Its primary network interface. */
+  interface: { id: string; mac: string; address: string };
+  /** Its role, with the role's keys and when they end (ISO 8601). */
+  role: RoleKeys & { role: string; expiration: string };
 }
 
 /** A request, as far as it matters; header names in lower case. */
@@ -71,6 +76,7 @@ export class Metadata {
 const status = (code: number, text: string): MetadataAnswer => ({ status: code, body: `${text}\n` });
 
 function itemOf(about: InstanceMetadata, path: string): string | undefined {
+  const { interface: own, role } = about;
   switch (path.replace("/latest/meta-data/", "")) {
     case "instance-id":
       return about.instance;
@@ -82,9 +88,34 @@ function itemOf(about: InstanceMetadata, path: string): string | undefined {
       return about.targetLifecycleState;
     case "spot/instance-action":
       return about.spotEnd && JSON.stringify({ action: "terminate", time: about.spotEnd });
+    case "mac":
+      return own.mac;
+    case "local-ipv4":
+    case `network/interfaces/macs/${own.mac}/local-ipv4s`:
+      return own.address;
+    case "network/interfaces/macs/":
+      return `${own.mac}/`;
+    case `network/interfaces/macs/${own.mac}/interface-id`:
+      return own.id;
+    case "iam/security-credentials/":
+      return role.role;
+    case `iam/security-credentials/${role.role}`:
+      return JSON.stringify(keysDocument(role));
     default:
       return undefined;
   }
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html */
+function keysDocument({ accessKeyId, secretAccessKey, sessionToken, expiration }: InstanceMetadata["role"]) {
+  return {
+    Code: "Success",
+    Type: "AWS-HMAC",
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: secretAccessKey,
+    Token: sessionToken,
+    Expiration: expiration,
+  };
 }
 
 /** Serves the metadata of whichever instance has the address that a request comes from. */

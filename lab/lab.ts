@@ -10,10 +10,14 @@ import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
+import type { Flow } from "./balancer/flows";
 import { type Client, ECHO_PORT } from "./client";
+import { Cloud } from "./cloud";
+import { Connections } from "./connections";
 import { LabControl } from "./control";
-import { Group } from "./group";
+import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
+import { LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
@@ -30,15 +34,19 @@ export interface LabOptions {
   replaceUnhealthy: boolean;
   /** Program that guest/echo.ts was bundled into. */
   echoProgram: string;
+  /** Program that guest/talk.ts was bundled into. */
+  talkProgram: string;
 }
 
 export class Lab {
   readonly group: Group;
   readonly members: Members;
   readonly trouble: Trouble;
+  readonly connections: Connections;
   private readonly control: LabControl;
   private readonly balancer: Balancer;
   private metadata: MetadataService | undefined;
+  private readonly hooks: LifecycleHooks;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
 
@@ -46,19 +54,22 @@ export class Lab {
     private readonly model: LabModel,
     private readonly site: Site,
     private readonly options: LabOptions,
-    private readonly tell: (event: LabEvent) => void,
+    private readonly log: Log,
     private readonly network: Network,
+    private readonly cloud: Cloud,
     private readonly wireguard: LabStatus["wireguard"],
   ) {
-    const log = this.log.bind(this);
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
-    this.group = new Group(model, site, network, this.balancer, log);
+    this.hooks = new LifecycleHooks(model);
+    this.group = new Group(model, site, network, this.balancer, cloud, this.hooks, log);
     const machine = this.machine.bind(this);
-    this.trouble = new Trouble({ model, site, group: this.group, balancer: this.balancer, log, machine });
+    const { group, balancer } = this;
+    this.trouble = new Trouble({ model, site, group, balancer, network, cloud, log, machine });
     const reachable = (): Server[] =>
       [...this.group.servers.values()].filter((s) => s.state === "running" && !this.trouble.isCut(s));
     const isTaken = (name: string): boolean => this.machines().has(name);
-    const { echoProgram } = options;
+    const { echoProgram, talkProgram } = options;
+    this.connections = new Connections({ model, talkProgram, machine });
     this.control = new LabControl(model.control, controlFolder(model, site.lab));
     const control = this.control.client;
     this.members = new Members({ model, site, network, echoProgram, log, isTaken, reachable, control });
@@ -72,14 +83,19 @@ export class Lab {
     tell: (event: LabEvent) => void,
   ): Promise<Lab> {
     layFolders(model, site.lab);
-    return new Lab(model, site, options, tell, await Network.create(model), await detectWireGuard());
+    const network = await Network.create(model);
+    const began = performance.now();
+    const log: Log = (text, level = "info") => tell({ at: performance.now() - began, text, level });
+    const cloud = await Cloud.create(model, network, log);
+    return new Lab(model, site, options, log, network, cloud, await detectWireGuard());
   }
 
   /** Starts the hosts behind and beside the servers, and the group's servers; resolves when their boots have ended. */
   async up(): Promise<void> {
-    const { backendCidr } = this.model;
-    await this.startHost("backend", backendCidr, backendAddress(backendCidr));
+    for (const { name, cidr } of this.model.backends) await this.startHost(name, cidr, backendAddress(cidr));
+    await this.cloud.open();
     this.metadata = await MetadataService.start((address) => this.group.at(address)?.metadata);
+    await this.hooks.start();
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
@@ -166,28 +182,29 @@ export class Lab {
     return { ...roamed, from: server(roamed.from), to: server(roamed.to) };
   }
 
-  private log(text: string, level: LabEvent["level"] = "info"): void {
-    this.tell({ at: performance.now() - this.began, text, level });
-  }
-
   async status(): Promise<LabStatus> {
     const { model } = this;
-    const servers = await this.serverStatus();
+    const flows = await this.balancer.flows();
+    const servers = this.serverStatus(flows);
     return {
       stack: model.stack,
       uptime: performance.now() - this.began,
       wireguard: this.wireguard,
       endpoint: `${model.endpoint.dnsName}:${model.endpoint.port}`,
       zones: model.zones.map(({ name, publicIp }) => ({ name, publicIp })),
+      addressing: model.routing.mode,
+      tunnelCidr: model.routing.tunnelCidr,
+      backends: model.backends.map(({ name, zone, cidr }) => ({ name, zone, address: backendAddress(cidr) })),
+      routes: this.cloud.routes(),
+      api: this.cloud.trouble,
       group: { min: model.group.min, max: model.group.max, desired: this.group.desired },
       failOpen: this.balancer.status().failOpen,
       servers,
-      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name]))),
+      clients: this.members.status(new Map(servers.map((server) => [server.address, server.name])), flows),
     };
   }
 
-  private async serverStatus(): Promise<ServerStatus[]> {
-    const flows = await this.balancer.flows();
+  private serverStatus(flows: readonly Flow[]): ServerStatus[] {
     const { targets } = this.balancer.status();
     return [...this.group.servers.values()].map((server) => {
       const target = targets.find((candidate) => candidate.name === server.name);
@@ -214,6 +231,8 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
+    this.hooks.close();
+    this.cloud.close();
   }
 }
 

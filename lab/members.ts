@@ -8,9 +8,10 @@ import type { Response } from "../control/protocol";
 import { isClientName } from "../registry/layout";
 import { renderClientConfig } from "../wireguard/config";
 import { generateKeyPair } from "../wireguard/keys";
-import { backendAddress, clientAddress, INTERNET } from "./addresses";
+import { clientAddress, INTERNET, probeHost } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { MovedFlow } from "./balancer/balancer";
+import type { Flow } from "./balancer/flows";
 import { Client } from "./client";
 import type { Log } from "./group";
 import { Machine, type Site } from "./machine";
@@ -96,7 +97,7 @@ export class Members {
     const applied = performance.now() - began;
     const hosts = `127.0.0.1 localhost\n${client.via} ${enrolled.host}\n`;
     const first = client.traffic.next(() => true, FIRST_ANSWER_LIMIT_MS);
-    await client.connect(enrolled.config, hosts, backendAddress(this.context.model.backendCidr));
+    await client.connect(enrolled.config, hosts, probeHost(this.context.model));
     if (!(await first)) {
       const limit = `${FIRST_ANSWER_LIMIT_MS / 1000} s`;
       throw new UserError(
@@ -143,10 +144,18 @@ export class Members {
     }
   }
 
-  /** What each client sees. @param servers names by address, to tell who carried the last answer */
-  status(servers: ReadonlyMap<string, string>): ClientStatus[] {
+  /**
+   * What each client sees.
+   *
+   * @param servers names by address, to tell who carried the last answer
+   * @param flows the load balancer's: a host that sees clients' own addresses cannot tell who carried their packets
+   */
+  status(servers: ReadonlyMap<string, string>, flows: readonly Flow[]): ClientStatus[] {
+    const isRouted = this.context.model.routing.mode === "routed";
     return [...this.clients.values()].map((client) => {
       const { sent, received, last } = client.traffic.report();
+      const own = flows.find((flow) => flow.client === client.address && flow.port === client.externalPort);
+      const via = isRouted ? last && own?.target : last?.via;
       return {
         name: client.name,
         nat: client.nat,
@@ -155,7 +164,7 @@ export class Members {
         tunnelAddress: client.tunnelAddress,
         via: client.via,
         revoked: client.revoked,
-        server: last && servers.get(last.via),
+        server: via === undefined ? undefined : servers.get(via),
         sent,
         received,
         rtt: last?.rtt,

@@ -5,8 +5,28 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../config/errors";
 import type { Plan, PlannedResource } from "../plan";
+import type { StubHook } from "./aws-stub/auto-scaling";
+import { hooksOf } from "./lifecycle-hooks";
+import {
+  type LabBackend,
+  type LabRights,
+  type LabRouting,
+  type LabSecurity,
+  type LabVpc,
+  readBackends,
+  readRights,
+  readRouting,
+  readSecurity,
+  readVpc,
+} from "./network-model";
 import { number, PlanView, record, text } from "./plan-view";
-import { type LabControlFunction, type LabFileSystem, readControl, readFileSystems } from "./storage-model";
+import {
+  type LabControlFunction,
+  type LabFileSystem,
+  readControl,
+  readFileSystems,
+  serverRole,
+} from "./storage-model";
 
 /** One Availability Zone with its subnets and the load balancer's static address in it. */
 export interface LabZone {
@@ -51,12 +71,17 @@ export interface LabModel {
   /** Ports of the load balancer, each with the port of the servers that it leads to; the first one is the endpoint's. */
   listeners: { port: number; targetPort: number }[];
   zones: LabZone[];
-  vpcCidr: string;
-  /** Subnet that the lab's backend lives in: one without servers where the plan has one. */
-  backendCidr: string;
-  group: { name: string; min: number; max: number; desired: number; gracePeriod: number };
+  vpc: LabVpc;
+  /** Hosts behind the servers, in different zones where there is more than one. */
+  backends: LabBackend[];
+  group: { name: string; min: number; max: number; desired: number; gracePeriod: number; hooks: StubHook[] };
   targets: LabTargetGroup;
   allowedFromBalancer: LabPortRule[];
+  security: LabSecurity;
+  routing: LabRouting;
+  /** Name of the servers' role, and what it may do through the API of EC2. */
+  role: string;
+  rights: LabRights;
   userData: string;
   objects: { bucket: string; key: string; path: string; sha256: string }[];
   fileSystems: LabFileSystem[];
@@ -135,16 +160,20 @@ function readTargets(view: PlanView): LabTargetGroup {
   };
 }
 
-/** The ports that the servers' security groups open to the load balancer's security groups. */
-function readAllowedPorts(view: PlanView): LabPortRule[] {
-  const balancerGroups = (view.one("aws:lb/loadBalancer:LoadBalancer").inputs["securityGroups"] ??
-    []) as string[];
+/** The servers' security groups. */
+function readServerGroups(view: PlanView): string[] {
   const template = view.one("aws:ec2/launchTemplate:LaunchTemplate");
   const interfaces = (template.inputs["networkInterfaces"] ?? []) as { securityGroups?: string[] }[];
-  const serverGroups = [
+  return [
     ...((template.inputs["vpcSecurityGroupIds"] ?? []) as string[]),
     ...interfaces.flatMap((entry) => entry.securityGroups ?? []),
   ];
+}
+
+/** The ports that the servers' security groups open to the load balancer's security groups. */
+function readAllowedPorts(view: PlanView, serverGroups: readonly string[]): LabPortRule[] {
+  const balancerGroups = (view.one("aws:lb/loadBalancer:LoadBalancer").inputs["securityGroups"] ??
+    []) as string[];
   return view
     .all("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     .filter((rule) => serverGroups.includes(String(rule.inputs["securityGroupId"])))
@@ -182,12 +211,15 @@ export function readModel(plan: Plan): LabModel {
   const zones = readZones(view);
   const balancer = view.one("aws:lb/loadBalancer:LoadBalancer");
   const group = view.one("aws:autoscaling/group:Group");
-  const used = new Set(zones.flatMap((zone) => [zone.serverCidr, zone.balancerCidr]));
   const listeners = readListeners(view);
-  const free = view.all("aws:ec2/subnet:Subnet").map((subnet) => text(subnet, "cidrBlock"));
-  const backendCidr = free.find((cidr) => !used.has(cidr)) ?? zones.at(-1)?.serverCidr;
-  if (!backendCidr)
+  const serverGroups = readServerGroups(view);
+  const role = serverRole(view);
+  if (zones.length === 0)
     throw new UserError("the plan's load balancer has no subnets; the lab needs at least one zone");
+  const userData = Buffer.from(
+    text(view.one("aws:ec2/launchTemplate:LaunchTemplate"), "userData"),
+    "base64",
+  ).toString();
   return {
     stack: plan.stack,
     region: (zones[0]?.name ?? "").replace(/[a-z]$/, ""),
@@ -198,21 +230,23 @@ export function readModel(plan: Plan): LabModel {
     },
     listeners,
     zones,
-    vpcCidr: text(view.one("aws:ec2/vpc:Vpc"), "cidrBlock"),
-    backendCidr,
+    vpc: readVpc(view),
+    backends: readBackends(view, zones),
     group: {
       name: text(group, "name"),
       min: number(group, "minSize"),
       max: number(group, "maxSize"),
       desired: number(group, "desiredCapacity"),
       gracePeriod: number(group, "healthCheckGracePeriod"),
+      hooks: hooksOf(group.inputs),
     },
     targets: readTargets(view),
-    allowedFromBalancer: readAllowedPorts(view),
-    userData: Buffer.from(
-      text(view.one("aws:ec2/launchTemplate:LaunchTemplate"), "userData"),
-      "base64",
-    ).toString(),
+    allowedFromBalancer: readAllowedPorts(view, serverGroups),
+    security: readSecurity(view, serverGroups),
+    routing: readRouting(userData),
+    role,
+    rights: readRights(view, role),
+    userData,
     objects: readObjects(view),
     fileSystems: readFileSystems(view),
     control: readControl(view),

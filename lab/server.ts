@@ -1,9 +1,10 @@
 /** A VPN server of the lab: a machine that boots from the launch template's user data. */
 import { UserError } from "../config/errors";
+import type { RoleKeys } from "./aws/role-keys";
 import { bootSteps, takeStep } from "./cloud-config";
 import type { InstanceMetadata } from "./imds";
 import type { Machine } from "./machine";
-import type { Network } from "./network";
+import { hardwareAddress, type Network } from "./network";
 import { CommandError } from "./process";
 
 export type ServerState = "booting" | "running" | "stopping" | "stopped" | "crashed" | "failed";
@@ -15,6 +16,8 @@ export interface ServerPlace {
   subnet: string;
   address: string;
   publicAddress: string;
+  /** Id of its network interface. */
+  interface: string;
 }
 
 /** How an operator calls the agent on a server: where every server has it, and the Node.js that runs it. */
@@ -22,6 +25,9 @@ export const agentCommand = (verb: "drain" | "undrain"): string[] => [
   ...["/opt/wgc/bin/node", "/opt/wgc/agent.js"],
   verb,
 ];
+
+/** Keys of a role are good for six hours. */
+const KEYS_MS = 6 * 3_600_000;
 
 export class Server {
   state: ServerState = "stopped";
@@ -39,6 +45,7 @@ export class Server {
     readonly machine: Machine,
     private readonly network: Network,
     private readonly userData: string,
+    private readonly keys: RoleKeys & { role: string },
   ) {}
 
   get name(): string {
@@ -90,8 +97,12 @@ export class Server {
   }
 
   get metadata(): InstanceMetadata {
-    const { instance, zone } = this.place;
-    return { instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd };
+    const { instance, zone, address, interface: id } = this.place;
+    return {
+      ...{ instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd },
+      interface: { id, mac: hardwareAddress(address), address },
+      role: { ...this.keys, expiration: new Date(Date.now() + KEYS_MS).toISOString() },
+    };
   }
 
   /**

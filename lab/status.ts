@@ -1,5 +1,7 @@
 /** What a running lab tells about itself: the live view, `lab status --json` and the tests read this. */
+import type { ApiTrouble } from "./aws/trouble";
 import type { NatKind } from "./nat";
+import type { LabRouting } from "./network-model";
 import type { ServerState } from "./server";
 
 export interface ServerStatus {
@@ -33,7 +35,7 @@ export interface ClientStatus {
   /** The load balancer's address that this client's DNS answer named. */
   via: string;
   revoked: boolean;
-  /** Server that carried the last answer. */
+  /** Server that carried the last answer; with routed addressing the one that the load balancer sends the client's packets to. */
   server: string | undefined;
   sent: number;
   received: number;
@@ -50,10 +52,31 @@ export interface LabStatus {
   wireguard: "kernel" | "wireguard-go";
   endpoint: string;
   zones: { name: string; publicIp: string }[];
+  /** Whether backends see clients' own addresses. */
+  addressing: LabRouting["mode"];
+  tunnelCidr: string;
+  /** Hosts behind the servers; clients' probes talk to the first one. */
+  backends: { name: string; zone: string; address: string }[];
+  routes: RouteStatus[];
+  /** How the API of AWS behaves. */
+  api: ApiTrouble;
   group: { min: number; max: number; desired: number };
   failOpen: string[];
   servers: ServerStatus[];
   clients: ClientStatus[];
+}
+
+/** A route of the VPC that an API call made. */
+export interface RouteStatus {
+  /** Route table, the zone that it is of, and the ranges of the subnets that use it. */
+  table: string;
+  zone: string;
+  subnets: string[];
+  destination: string;
+  /** The network interface that it leads to. */
+  interface: string;
+  /** The server with that interface; null when the interface is gone and the route a black hole. */
+  server: string | null;
 }
 
 /** One line of the lab's story: what happened, and when (milliseconds since the start). */

@@ -49,7 +49,7 @@ function pathOf(accessPoint: PlannedResource): string {
 }
 
 /** The role that the launch template gives its instances, by way of the instance profile. */
-function serverRole(view: PlanView): string {
+export function serverRole(view: PlanView): string {
   const template = view.one("aws:ec2/launchTemplate:LaunchTemplate");
   const arn = record(template.inputs["iamInstanceProfile"])["arn"];
   const profile = view

@@ -2,18 +2,24 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../config/errors";
+import { API_LATENCY_MS } from "./aws/trouble";
 import type { Balancer } from "./balancer/balancer";
+import type { Cloud } from "./cloud";
 import type { Fault } from "./faults";
 import type { Group, Log } from "./group";
 import type { Machine, Site } from "./machine";
 import type { LabModel } from "./model";
+import type { Network } from "./network";
 import type { Server } from "./server";
+import type { Silence } from "./vpc/port-rules";
 
 export interface TroubleContext {
   model: LabModel;
   site: Site;
   group: Group;
   balancer: Balancer;
+  network: Network;
+  cloud: Cloud;
   log: Log;
   /** The running machine of that name; says so when it does not run. */
   machine(name: string): Machine;
@@ -26,6 +32,7 @@ export interface TroubleContext {
 export class Trouble {
   /** Addresses whose packets vanish. */
   private readonly cut = new Set<string>();
+  private silences: Silence[] = [];
   private hanging = false;
 
   constructor(private readonly context: TroubleContext) {}
@@ -78,12 +85,63 @@ export class Trouble {
       case "az-heal":
         await this.setCut(this.zoneAddresses(fault.zone), false);
         return log(`zone ${fault.zone} is back`, "good");
+      case "overlay-cut":
+      case "mesh-cut":
+        return this.silence(fault.kind, fault.server, fault.other);
+      case "pair-heal":
+        return this.hear(fault.server, fault.other);
+      case "lead":
+        await this.context.cloud.lead(group.server(fault.server).place.interface);
+        return log(
+          `somebody leads the tunnel's range in ${group.server(fault.server).place.zone} to ${fault.server}`,
+        );
+      case "api-throttle":
+      case "api-error":
+        this.context.cloud.setTrouble({ state: fault.kind === "api-error" ? "error" : "throttle" });
+        return log(`the API ${fault.kind === "api-error" ? "fails" : "throttles"} every call`, "bad");
+      case "api-slow":
+        this.context.cloud.setTrouble({ latency: fault.seconds * 1000 });
+        return log(`calls of the API take effect after ${fault.seconds} s`, "bad");
+      case "api-heal":
+        this.context.cloud.setTrouble({ state: "fine", latency: API_LATENCY_MS });
+        return log("the API is fine", "good");
     }
+  }
+
+  /** Two servers no longer hear each other in one way; other ways and other servers are not touched. */
+  private async silence(kind: "overlay-cut" | "mesh-cut", server: string, other: string): Promise<void> {
+    const { model, network, log } = this.context;
+    const port = kind === "overlay-cut" ? model.routing.overlayPort : model.routing.meshPort;
+    if (port === undefined)
+      throw new UserError(
+        `servers of stack ${model.stack} have no ${kind === "overlay-cut" ? "overlay; set wgc:addressing to routed" : "mesh"}`,
+      );
+    this.silences.push({ between: this.pair(server, other), port });
+    await network.ports.set({ silences: [...this.silences] });
+    log(
+      `${server} and ${other} lose each other's ${kind === "overlay-cut" ? "overlay" : "mesh"} packets`,
+      "bad",
+    );
+  }
+
+  private async hear(server: string, other: string): Promise<void> {
+    const pair = this.pair(server, other);
+    this.silences = this.silences.filter(
+      ({ between }) => !between.every((address) => pair.includes(address)),
+    );
+    await this.context.network.ports.set({ silences: [...this.silences] });
+    this.context.log(`${server} and ${other} hear each other again`, "good");
+  }
+
+  private pair(server: string, other: string): [string, string] {
+    const { group } = this.context;
+    return [group.server(server).place.address, group.server(other).place.address];
   }
 
   private async setCut(addresses: string[], cut: boolean): Promise<void> {
     for (const address of addresses) cut ? this.cut.add(address) : this.cut.delete(address);
     await this.context.balancer.setCut(addresses, cut);
+    await this.context.network.ports.set({ cut: [...this.cut] }); // what stays in a subnet never comes to the router
     const servers = [...this.context.group.servers.values()];
     // Where the file system is a plain bind mount there is nothing to stop; the packets vanish all the same.
     for (const server of servers) {

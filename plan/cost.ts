@@ -1,4 +1,5 @@
 import { numberOf, objects, ofType, type ServerGroup, serverGroups, types } from "./lookup";
+import { CALLS_PER_SERVER, customMetrics, monitoringLevel } from "./monitoring-cost";
 import { HOURS_PER_MONTH, type PriceTable, prices } from "./prices";
 import type { Plan, PlannedResource } from "./types";
 
@@ -54,7 +55,7 @@ export function estimateCost(plan: Plan): CostEstimate {
 
 function fixedItems(
   plan: Plan,
-  { perHour, perMonth }: PriceTable,
+  { perHour, perMonth, perUse }: PriceTable,
   unpriced: Set<string>,
 ): Omit<CostItem, "monthly">[] {
   const count = (type: string): number => ofType(plan, type).length;
@@ -74,6 +75,7 @@ function fixedItems(
     ...groups.flatMap((group) => serverItems(group, perHour.instances, perMonth, unpriced)),
     monthly("KMS key", count(types.key), perMonth.kmsKey),
     ...alarmItems(plan, perMonth),
+    ...metricItems(groups, perMonth.customMetric, perUse.metricCalls),
     monthly("dashboard", count(types.dashboard), perMonth.dashboard),
   ];
 }
@@ -148,6 +150,25 @@ function alarmItems(plan: Plan, perMonth: PriceTable["perMonth"]): Omit<CostItem
   ];
 }
 
+/** What servers send to CloudWatch: each name with its dimensions is a metric, however many servers send it; each call costs too. */
+function metricItems(
+  groups: readonly ServerGroup[],
+  each: number,
+  callPrice: number,
+): Omit<CostItem, "monthly">[] {
+  const senders = groups.filter((group) => monitoringLevel(group) !== "none");
+  const metrics = groups.reduce((sum, group) => sum + customMetrics(group), 0);
+  return [
+    monthly("custom metric", metrics, each),
+    {
+      what: "sending metrics, once a minute",
+      quantity: senders.reduce((sum, { desired }) => sum + desired, 0),
+      each: (CALLS_PER_SERVER / 1000) * callPrice,
+      unit: `$${callPrice} per 1,000 calls`,
+    },
+  ];
+}
+
 function networkBalancers(plan: Plan): PlannedResource[] {
   return ofType(plan, types.loadBalancer).filter(
     (balancer) => balancer.inputs["loadBalancerType"] === "network",
@@ -176,6 +197,7 @@ function usageItems(plan: Plan, { usage }: PriceTable): string[] {
   if (networkBalancers(plan).length > 0)
     lines.push(`load balancer traffic: ${usage.networkLoadBalancer}`, `data out: ${usage.dataOut}`);
   if (has(types.natGateway)) lines.push(`NAT traffic: ${usage.natGateway}`);
+  if (interfaceEndpoints(plan) > 0) lines.push(`endpoint traffic: ${usage.interfaceEndpoint}`);
   if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
   if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
   else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);

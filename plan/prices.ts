@@ -23,6 +23,8 @@ export interface PriceTable {
   };
   /** Per unit of use. */
   readonly perUse: {
+    /** Per 1,000 calls of PutMetricData (https://aws.amazon.com/cloudwatch/pricing/). */
+    readonly metricCalls: number;
     /** Per NLCU-hour: 1 GB, 400 new flows a second or 50,000 active flows (UDP), whichever is most. */
     readonly nlcuHour: number;
     readonly natGb: number;
@@ -41,6 +43,7 @@ export interface PriceTable {
   readonly usage: {
     readonly networkLoadBalancer: string;
     readonly natGateway: string;
+    readonly interfaceEndpoint: string;
     readonly efs: string;
     readonly logs: string;
     readonly s3: string;
@@ -83,6 +86,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
       customMetric: 0.3,
     },
     perUse: {
+      metricCalls: 0.01,
       nlcuHour: 0.006,
       natGb: 0.045,
       zoneGb: 0.01,
@@ -96,6 +100,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
     usage: {
       networkLoadBalancer: "$0.006 per NLCU-hour (1 GB/h, 400 new flows/s or 50,000 flows)",
       natGateway: "$0.045 per GB through NAT",
+      interfaceEndpoint: "$0.01 per GB through interface endpoints",
       efs: "$0.30 per GB-month stored (kilobytes here); bursting throughput costs nothing more",
       logs: "$0.50 per GB of logs",
       s3: "pennies for the stored agent bundle",

@@ -1,4 +1,5 @@
 import type { ReplaceEntry } from "./replace-entry";
+import { monitoringReplaceTable } from "./replace-monitoring";
 
 /** What cannot be had again, and why; replacing or deleting one of these deserves a red warning. */
 export const stateful: Readonly<Record<string, string>> = {
@@ -18,6 +19,7 @@ const NAMED = ["name", "namePrefix"] as const;
  * (`@aws-cdk/aws-service-spec`) and holds the reviewed list of differences.
  */
 export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
+  ...monitoringReplaceTable,
   "aws:autoscaling/group:Group": {
     replace: [...NAMED],
     source: "autoscaling/group.go",
@@ -42,22 +44,11 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     cloudFormation: "AWS::AutoScaling::ScheduledAction",
     names: { autoscalingGroupName: "AutoScalingGroupName" },
   },
-  "aws:cloudwatch/dashboard:Dashboard": {
-    replace: ["dashboardName"],
-    source: "cloudwatch/dashboard.go",
-    cloudFormation: "AWS::CloudWatch::Dashboard",
-  },
   "aws:cloudwatch/logGroup:LogGroup": {
     replace: [...NAMED, "logGroupClass"],
     source: "logs/group.go",
     cloudFormation: "AWS::Logs::LogGroup",
     names: { name: "LogGroupName" },
-  },
-  "aws:cloudwatch/metricAlarm:MetricAlarm": {
-    replace: ["name"],
-    source: "cloudwatch/metric_alarm.go",
-    cloudFormation: "AWS::CloudWatch::Alarm",
-    names: { name: "AlarmName" },
   },
   "aws:ec2/eip:Eip": {
     replace: ["address", "domain", "ipamPoolId", "networkBorderGroup", "publicIpv4Pool"],
@@ -278,15 +269,10 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     replace: ["bucket", "expectedBucketOwner"],
     source: "s3/bucket_versioning.go",
   },
-  "aws:sns/topic:Topic": {
-    replace: [...NAMED, "fifoTopic"],
-    source: "sns/topic.go",
-    cloudFormation: "AWS::SNS::Topic",
-    names: { name: "TopicName" },
-  },
-  "aws:sns/topicSubscription:TopicSubscription": {
-    replace: ["endpoint", "protocol", "topic"],
-    source: "sns/topic_subscription.go",
+  "aws:ssm/document:Document": {
+    replace: ["documentType", "name"],
+    source: "ssm/document.go",
+    cloudFormation: "AWS::SSM::Document",
   },
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {
     replace: ["securityGroupId"],

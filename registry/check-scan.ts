@@ -20,7 +20,7 @@ import { readNodes } from "./nodes";
 import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
 import { oldRequests } from "./requests";
 import { isSettled, withoutPrevious } from "./rotate";
-import { readRotation } from "./rotation-files";
+import { readFormerKeys, readRotation } from "./rotation-files";
 import { addressProblem } from "./rules";
 import { type ClientFile, clientFileSchema } from "./schema";
 import type { Session, Step } from "./session";
@@ -107,6 +107,7 @@ export class Scan {
         "restore the pair from the backup; where clients already use the private key's, remove public.key and check again",
       );
     }
+    await this.told(() => readFormerKeys(this.root));
     const rotation = await this.told(() => readRotation(this.root));
     const next = await readText(nextKey);
     if (rotation?.phase === "rotating" && next === undefined)

@@ -112,6 +112,11 @@ export const nodeFileSchema = z.looseObject({
   time,
   /** Where the other servers reach it. */
   address: z.ipv4().optional(),
+  /** The public key that it serves, and the next one once it has that too. */
+  serverKey: publicKeySchema.optional(),
+  nextServerKey: publicKeySchema.optional(),
+  /** What is not well there, as readable lines. */
+  problems: z.array(z.string()).optional(),
 });
 /** The content of `runtime/nodes/<instance>.json`. */
 export type NodeFile = z.infer<typeof nodeFileSchema>;
@@ -125,6 +130,9 @@ export const rotationFileSchema = z.looseObject({
 });
 /** The content of `server/rotation.json`. */
 export type RotationFile = z.infer<typeof rotationFileSchema>;
+
+/** `server/former.json`: the public keys that the servers had before the current one, oldest first. */
+export const formerKeysSchema = z.looseObject({ schema: z.literal(1), publicKeys: z.array(publicKeySchema) });
 
 /** How many changes `changes.json` keeps; a reader that is further behind reads all clients again. */
 export const CHANGE_FEED_LIMIT = 1000;

@@ -32,7 +32,12 @@ const FOOT = `
 | \`minServers\` | at least \`availabilityZoneCount\` while \`crossZone\` is false, because a zone without a server drops its clients |
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
 | \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
-| \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\` |
+| \`extraInstanceTypes\` | others than \`instanceType\`, of its architecture, and like it with or without CPU credits |
+| \`warmPoolSize\` | 0 while \`onDemandPercent\` is below 100 or \`extraInstanceTypes\` is set |
+| \`scheduledCapacity\` | sizes in order with each other and with \`minServers\` and \`maxServers\`, none above \`maxServers\` |
+| \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\`, \`none\` while \`vpcId\` is set |
+| \`publicSubnetIds\`, \`privateSubnetIds\` | with \`vpcId\` only, one a zone each, the same zones in the same order |
+| \`vpcId\` and its subnets | looked up by \`pulumi preview\`: its first range is \`vpcCidr\`, none overlaps \`tunnelCidr\`, names are on, the subnets are its own, public ones lead to an internet gateway and have room for the load balancer, private ones do not (and lead to the internet at all while \`nodeSubnets\` is \`private\`) |
 | \`availabilityZones\` | empty, or as many names as \`availabilityZoneCount\` |
 | \`healthPort\` | not the number of \`listenPort\` |
 | \`dnsName\`, \`dnsZone\` | both or neither, and the name lies in the zone |
@@ -45,7 +50,7 @@ const FOOT = `
 | \`deregistrationDelaySeconds\` | at least \`drainSeconds\` |
 | \`scaleInCpuPercent\`, \`scaleInNetworkMBps\` | below \`scaleOutCpuPercent\`, \`scaleOutNetworkMBps\` |
 
-Allowed, with a warning: burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
+Allowed, with a warning: Spot instances of one type alone, burstable instance types, a single NAT gateway for private servers, NAT gateways that no server
 uses, fewer servers than zones, and \`backendPrefixes\` or \`clientToClient\` without a range of \`clientRoutes\` that leads there.
 
 This page is made by \`npx tsx scripts/config-reference.ts\`; a test fails when it is out of date.

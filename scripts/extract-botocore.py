@@ -23,6 +23,7 @@ SERVICES = {
     "ec2": "ec2",
     "efs": "elasticfilesystem",
     "elbv2": "elasticloadbalancing",
+    "events": "events",
     "iam": "iam",
     "kms": "kms",
     "lambda": "lambda",

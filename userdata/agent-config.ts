@@ -24,6 +24,7 @@ export function renderAgentConfig(args: UserDataArgs): string {
     mesh: { port: args.meshPort },
     ...(args.routed === undefined ? {} : { routed: routedConfig(args.routed) }),
     lifecycle: args.lifecycle,
+    monitoring: args.monitoring,
   };
   // Lists on one line each: user data is limited.
   const text = JSON.stringify(config, null, 2).replace(/\[[^[\]]*\]/g, (list) => list.replace(/\s+/g, " "));

@@ -48,7 +48,7 @@ export function routedForward(tunnelCidr: string, { clientToClient }: RoutedArgs
 
 /**
  * Translation of sources. The VPC's resolver, at the VPC's base plus two, answers only addresses of the VPC
- * (https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html), so it sees the server's.
+ * (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-overview-DSN-queries-to-vpc.html), so it sees the server's.
  */
 export function routedNat(tunnelCidr: string, vpcCidr: string): readonly string[] {
   const resolver = formatRange((parseRange(vpcCidr)?.first ?? 0) + 2, 32);

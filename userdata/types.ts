@@ -1,3 +1,5 @@
+import type { MonitoringLevel } from "../monitoring/metrics";
+
 /** Everything a server must know at boot. There is no secret in it: user data is readable by every process on the instance. */
 export interface UserDataArgs {
   readonly cluster: string;
@@ -24,6 +26,8 @@ export interface UserDataArgs {
     readonly terminateHook: string;
     readonly heartbeatSeconds: number;
   };
+  /** Which metrics servers send to CloudWatch. */
+  readonly monitoring: MonitoringLevel;
   readonly fileSystemId: string;
   readonly registryAccessPointId: string;
   readonly runtimeAccessPointId: string;

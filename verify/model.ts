@@ -37,6 +37,7 @@ export const services = [
   "ec2",
   "efs",
   "elbv2",
+  "events",
   "iam",
   "kms",
   "lambda",

@@ -21,9 +21,9 @@ export interface LifecycleOptions {
 
 /** How often it is looked whether the server is ready to go on. */
 const LOOK_MS = 500;
-/** Wait after the first call without success; it doubles up to the longest. */
+/** Wait after the first call without success; it doubles up to the longest, which is shorter while nothing is wrong but the moment. */
 const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = { early: 5000, failed: 15_000 } as const;
 /**
  * So long a launch is tried to be completed. The instance waits no longer than its hook (600 s); one that is in service already, where
  * only the note of it was lost, never waits again.
@@ -146,7 +146,7 @@ export class Lifecycle {
       return this.settle(target);
     }
     // The hook of an end begins to wait only when the deregistration delay is over, and AWS does not tell when.
-    this.nextTry = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries);
+    this.nextTry = now + Math.min(LONGEST_WAIT_MS[answer], FIRST_WAIT_MS * 2 ** this.tries);
     this.tries += 1;
   }
 

@@ -1,3 +1,4 @@
+import { serverAddress } from "../../wireguard/addresses";
 import { OVERLAY } from "../../wireguard/overlay";
 import type { AgentConfig } from "../config";
 import type { Exec } from "../exec";
@@ -22,6 +23,10 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
   }
   // The tunnel's MTU: whoever sends more is told so by the first server, and nothing is cut into pieces on the way to the second.
   await exec("ip", ["link", "set", "dev", name, "mtu", String(mtu), "up"], options);
+  // From a device without an address the kernel takes nothing in, however loose its check of reverse paths is (net/ipv4/fib_frontend.c,
+  // __fib_validate_source): the server's own in the tunnel, for itself alone.
+  const address = serverAddress(tunnelIpv4).replace(/\/.*/, "/32");
+  await exec("ip", ["address", "replace", address, "dev", name], options);
   const { rulePriority, table } = OVERLAY_ROUTES;
   const rules = await exec("ip", ["-4", "rule", "show"], options);
   if (rules.includes(`${rulePriority}:`)) return;

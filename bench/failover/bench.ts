@@ -3,12 +3,20 @@ import type { Plan } from "../../plan";
 import { runPlan } from "../../plan";
 import { Cluster, type Workshop } from "../cluster";
 import { randomOf } from "../random";
-import { withHealth } from "../variant";
-import { runIncident } from "./incident";
+import { addressingConfig, withHealth } from "../variant";
+import { type Measured, runIncident } from "./incident";
 import type { Parts } from "./placement";
 import { summarise } from "./samples";
 import { scenarios } from "./scenarios";
-import type { FailoverOptions, FailoverResult, Load, Sample, ScenarioName, TakeoverMode } from "./types";
+import type {
+  ConnectionOutcome,
+  FailoverOptions,
+  FailoverResult,
+  Load,
+  Sample,
+  ScenarioName,
+  TakeoverMode,
+} from "./types";
 
 /** After so many failed runs of a scenario something is broken, and more of them tell nothing new. */
 const FAILURES_LIMIT = 3;
@@ -31,7 +39,7 @@ export interface FailoverReport {
 /** Told of each run's samples as they come. */
 export type OnSamples = (
   run: { scenario: ScenarioName; takeover: TakeoverMode; load: Load; run: number },
-  samples: readonly Sample[],
+  measured: Measured,
 ) => void;
 
 /** Told of each scenario's results as soon as it is through: a table takes hours. */
@@ -82,7 +90,10 @@ export class FailoverBench {
         projectDir: this.workshop.project,
         stack: options.stack,
         mode: "resolved",
-        config: { "wgc:takeover": String(takeover === "on") },
+        config: {
+          "wgc:takeover": String(takeover === "on"),
+          ...addressingConfig(this.workshop.project, options.stack, options.addressing),
+        },
       });
       for (const scenario of options.scenarios)
         await this.cell(withHealth(plan, options.health), scenario, takeover);
@@ -92,9 +103,10 @@ export class FailoverBench {
 
   /** One scenario with one setting: as many runs as were asked for. */
   private async cell(plan: Plan, scenario: ScenarioName, takeover: TakeoverMode): Promise<void> {
-    const { loads, runs, health } = this.options;
+    const { addressing, loads, runs, health } = this.options;
     const { say } = this.workshop;
     const samples = new Map<Load, Sample[]>(loads.map((load) => [load, []]));
+    const outcomes = new Map<Load, ConnectionOutcome[]>(loads.map((load) => [load, []]));
     let cluster: Cluster | undefined;
     let good = 0;
     let failed = 0;
@@ -107,7 +119,8 @@ export class FailoverBench {
           const random = randomOf(`${scenario}/${takeover}/${run}`);
           const found = await runIncident({ cluster, scenario: scenarios[scenario], parts, random });
           for (const [load, some] of found) {
-            samples.get(load)?.push(...some);
+            samples.get(load)?.push(...some.samples);
+            outcomes.get(load)?.push(...some.outcomes);
             this.onSamples({ scenario, takeover, load, run }, some);
           }
           good += 1;
@@ -126,7 +139,7 @@ export class FailoverBench {
     }
     if (good === 0) return;
     const results = [...samples].map(([load, some]) =>
-      summarise({ scenario, load, takeover, health, runs: good }, some),
+      summarise({ addressing, scenario, load, takeover, health, runs: good }, some, outcomes.get(load)),
     );
     this.report.results.push(...results);
     await this.onResults(results, this.report.wireguard);
@@ -142,13 +155,27 @@ export class FailoverBench {
   }
 }
 
-function describe(found: ReadonlyMap<Load, readonly Sample[]>): string {
-  const worst = (values: number[]): string => `${Math.round(Math.max(...values))} ms`;
+function describe(found: ReadonlyMap<Load, Measured>): string {
+  const worst = (values: readonly number[]): string => `${Math.round(Math.max(...values))} ms`;
   return [...found]
-    .map(
-      ([load, samples]) =>
-        `${load}: ${samples.length} clients, at most ${worst(samples.map((s) => s.outage))} without traffic, ` +
-        `${worst(samples.map((s) => s.afterReroute))} after the re-route`,
-    )
+    .map(([load, { samples, outcomes }]) => {
+      const after = samples.flatMap(({ afterReroute }) => afterReroute ?? []);
+      return [
+        `${load}: ${samples.length} clients, at most ${worst(samples.map((s) => s.outage))} without traffic`,
+        ...(after.length > 0 ? [`${worst(after)} after the re-route`] : []),
+        ...(outcomes.length > 0 ? [describeConnections(outcomes, worst)] : []),
+      ].join(", ");
+    })
     .join("; ");
+}
+
+function describeConnections(
+  outcomes: readonly ConnectionOutcome[],
+  worst: (values: readonly number[]) => string,
+): string {
+  const lost = outcomes.flatMap((outcome) => outcome.lost);
+  const of = outcomes.reduce((sum, outcome) => sum + outcome.of, 0);
+  const gaps = outcomes.flatMap((outcome) => outcome.gaps);
+  const told = lost.length === 0 ? "" : ` (${lost.slice(0, 3).join(", ")})`;
+  return `${lost.length} of ${of} TCP connections lost${told}${gaps.length > 0 ? `, the others without an echo for at most ${worst(gaps)}` : ""}`;
 }

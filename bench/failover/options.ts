@@ -1,12 +1,25 @@
 /** Reads what a person asks the failover benchmark for. Pure. */
 import { UserError } from "../../config/errors";
 import { HEALTH_MODELS } from "../variant";
-import { type FailoverOptions, LOADS, SCENARIOS, TAKEOVER } from "./types";
+import {
+  ADDRESSING,
+  type Addressing,
+  type FailoverOptions,
+  LOADS,
+  type Load,
+  ROUTED_SCENARIOS,
+  SCENARIOS,
+  type ScenarioName,
+  TAKEOVER,
+  type TakeoverMode,
+} from "./types";
 
 export interface FailoverWords {
-  readonly scenario: string;
-  readonly load: string;
-  readonly takeover: string;
+  readonly addressing: string;
+  /** These three have other defaults with each addressing. */
+  readonly scenario?: string;
+  readonly load?: string;
+  readonly takeover?: string;
   readonly health: string;
   readonly runs: string;
   readonly clients: string;
@@ -25,7 +38,7 @@ export function wholeNumber(option: string, text: string, from: number, to: numb
 }
 
 /** One of the words. */
-function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
+export function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
   const found = known.find((word) => word === text);
   if (found !== undefined) return found;
   throw new UserError(`--${option} does not know '${text}'; there are: ${known.join(", ")}`);
@@ -36,21 +49,68 @@ function listOf<T extends string>(option: string, text: string, known: readonly 
   return [...new Set(text.split(",").map((word) => oneOf(option, word.trim(), known)))];
 }
 
+/** What is measured when nothing is said. */
+export const DEFAULTS: Readonly<
+  Record<
+    Addressing,
+    { scenario: readonly ScenarioName[]; load: readonly Load[]; takeover: readonly TakeoverMode[] }
+  >
+> = {
+  masquerade: {
+    scenario: ["crash", "blackhole", "drain", "replace", "roam", "scale-in"],
+    load: ["busy", "idle"],
+    takeover: TAKEOVER,
+  },
+  routed: {
+    scenario: [
+      "crash-holder",
+      "crash-owner",
+      "crash-both",
+      "drain",
+      "replace",
+      "roam",
+      "owner-drain",
+      "overlay-cut",
+      "mesh-cut",
+    ],
+    load: ["tcp"],
+    takeover: ["on"],
+  },
+};
+
+/** What only exists with routed addressing, and what does not exist with it. */
+function checkAddressing({ addressing, scenarios, takeover }: FailoverOptions): void {
+  if (addressing === "routed") {
+    if (takeover.includes("off"))
+      throw new UserError(
+        "--takeover must be on with --addressing routed: servers must know who holds which client",
+      );
+    return;
+  }
+  const odd = scenarios.find((name) => ROUTED_SCENARIOS.some((routed) => routed === name));
+  if (odd !== undefined) throw new UserError(`--scenario ${odd} needs --addressing routed`);
+}
+
 /**
  * Checks the options of `wgc bench failover`.
  *
  * @throws UserError that names the option, what it was given, and what there is
  */
 export function failoverOptions(words: FailoverWords): FailoverOptions {
-  const loads = listOf("load", words.load, LOADS);
+  const addressing = oneOf("addressing", words.addressing, ADDRESSING);
+  const { scenario, load, takeover } = DEFAULTS[addressing];
+  const loads = listOf("load", words.load ?? load.join(), LOADS);
   const clients = wholeNumber("clients", words.clients, loads.length, 64);
-  return {
-    scenarios: listOf("scenario", words.scenario, SCENARIOS),
+  const options: FailoverOptions = {
+    addressing,
+    scenarios: listOf("scenario", words.scenario ?? scenario.join(), SCENARIOS),
     loads,
-    takeover: listOf("takeover", words.takeover, TAKEOVER),
+    takeover: listOf("takeover", words.takeover ?? takeover.join(), TAKEOVER),
     health: oneOf("health", words.health, HEALTH_MODELS),
     runs: wholeNumber("runs", words.runs, 1, 1000),
     clients,
     stack: words.stack,
   };
+  checkAddressing(options);
+  return options;
 }

@@ -58,8 +58,8 @@ export async function place(
   );
 }
 
-/** The server that the incident will happen to, with clients of each load on it. */
-export async function chooseVictim(
+/** The server whose clients are looked at, with clients of each load on it. */
+export async function chooseCarrier(
   cluster: Cluster,
   parts: Parts,
   named: string | undefined,

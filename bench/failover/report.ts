@@ -1,4 +1,5 @@
 /** The failover results as a table for people and as lines for machines. Pure. */
+import type { Spread } from "../statistics";
 import type { FailoverResult } from "./types";
 
 export const HEAD = [
@@ -23,6 +24,9 @@ export function seconds(milliseconds: number): string {
   return `${value.toFixed(value < 10 ? 3 : 1)} s`;
 }
 
+const spreadCells = (spread: Spread | null | undefined): string[] =>
+  spread ? [spread.p50, spread.p95, spread.max].map(seconds) : ["–", "–", "–"];
+
 /** One row of the table for each result. */
 export function rows(results: readonly FailoverResult[]): string[][] {
   return results.map((result) => [
@@ -31,10 +35,44 @@ export function rows(results: readonly FailoverResult[]): string[][] {
     result.takeover,
     String(result.runs),
     String(result.samples),
-    ...[result.outage_ms, result.after_reroute_ms].flatMap(({ p50, p95, max }) =>
-      [p50, p95, max].map(seconds),
-    ),
+    ...[result.outage_ms, result.after_reroute_ms].flatMap(spreadCells),
     String(result.lost_packets.p50),
     String(result.lost_packets.max),
+  ]);
+}
+
+/** What is told of long connections, and of everything with routed addressing. */
+export const CONNECTIONS_HEAD = [
+  "addressing",
+  "scenario",
+  "load",
+  "runs",
+  "samples",
+  "outage p50",
+  "p95",
+  "max",
+  "after re-route p50",
+  "p95",
+  "max",
+  "TCP lost",
+  "longest gap p50",
+  "p95",
+  "max",
+  "backend → client p50",
+  "p95",
+  "max",
+] as const;
+
+/** One row of that table for each result. */
+export function connectionRows(results: readonly FailoverResult[]): string[][] {
+  return results.map((result) => [
+    result.addressing,
+    result.scenario,
+    result.load,
+    String(result.runs),
+    String(result.samples),
+    ...[result.outage_ms, result.after_reroute_ms].flatMap(spreadCells),
+    result.tcp_connections === undefined ? "–" : `${result.tcp_lost} of ${result.tcp_connections}`,
+    ...[result.tcp_longest_gap_ms, result.backend_to_client_ms].flatMap(spreadCells),
   ]);
 }

@@ -1,16 +1,21 @@
 /** From what clients sent and got to samples; all of it on the lab's clock. Pure. */
 import type { Answer, TrafficWindow } from "../../lab/traffic";
 import { percentile, spread } from "../statistics";
-import type { FailoverResult, Move, Sample } from "./types";
+import type { ConnectionOutcome, FailoverResult, Move, Sample } from "./types";
 
 /** Something that must have happened did not; such a run is no sample but an error. */
 export class NotMeasured extends Error {
   override readonly name = "NotMeasured";
 }
 
-/** The first answer that another server than the one of before carried, at or after the move. */
-function recovery(client: string, { at, from }: Move, answers: readonly Answer[]): Answer {
-  const found = answers.find((answer) => answer.at >= at && answer.via !== from);
+/**
+ * The first answer that another server than the one of before carried, at or after the move: its request left when the flow was gone. Where
+ * the backend sees clients' own addresses, nothing else tells which server it was.
+ */
+function recovery(client: string, { at, done = at, from }: Move, answers: readonly Answer[]): Answer {
+  const found = answers.find(
+    (answer) => answer.at >= at && answer.via !== from && answer.at - answer.rtt >= done,
+  );
   if (!found) throw new NotMeasured(`${client} got no answer through another server than ${from}`);
   return found;
 }
@@ -80,6 +85,21 @@ export function busySamples(
   });
 }
 
+/** The sample of a client that sends all the time and is not moved; its server cannot reach it, or the backend cannot reach its server. */
+export function unmovedSample(
+  client: string,
+  traffic: TrafficWindow,
+  { from, to }: { from: number; to: number },
+): Sample {
+  const part = traffic.answers.filter(({ at }) => at >= from && at <= to);
+  return {
+    client,
+    outage: longestGap(traffic.before, part, to),
+    afterReroute: undefined,
+    lost: unanswered(traffic.before, part),
+  };
+}
+
 /**
  * The sample of a client that was silent: its request leaves after the last move, and is repeated until the answer comes. The part
  * after the re-route counts from the request, because the move was before it; or from the move, where the request made it (roam).
@@ -88,28 +108,41 @@ export function busySamples(
 export function idleSample(client: string, moves: readonly Move[], traffic: TrafficWindow): Sample {
   const [request] = traffic.sent;
   const move = moves.at(-1);
-  if (!request || !move) throw new NotMeasured(`${client} sent no request, or was not moved`);
+  if (!request) throw new NotMeasured(`${client} sent no request`);
   const answer = traffic.answers.find(({ at }) => at >= request.at);
   if (!answer) throw new NotMeasured(`${client} got no answer to its request`);
   return {
     client,
     outage: answer.at - request.at,
-    afterReroute: answer.at - Math.max(request.at, move.at),
+    afterReroute: move && answer.at - Math.max(request.at, move.at),
     lost: answer.seq - request.seq,
   };
 }
 
 /** One row of the table. */
 export function summarise(
-  cell: Pick<FailoverResult, "scenario" | "load" | "takeover" | "health" | "runs">,
+  cell: Pick<FailoverResult, "addressing" | "scenario" | "load" | "takeover" | "health" | "runs">,
   samples: readonly Sample[],
+  outcomes: readonly ConnectionOutcome[] = [],
 ): FailoverResult {
   const lost = samples.map((sample) => sample.lost);
   return {
     ...cell,
     samples: samples.length,
     outage_ms: spread(samples.map(({ outage }) => outage)),
-    after_reroute_ms: spread(samples.map(({ afterReroute }) => afterReroute)),
+    after_reroute_ms: spreadOrNull(samples.flatMap(({ afterReroute }) => afterReroute ?? [])),
     lost_packets: { p50: percentile(lost, 50), max: percentile(lost, 100) },
+    ...(outcomes.length === 0 ? {} : ofConnections(outcomes)),
+  };
+}
+
+const spreadOrNull = (values: readonly number[]) => (values.length === 0 ? null : spread(values));
+
+function ofConnections(outcomes: readonly ConnectionOutcome[]) {
+  return {
+    tcp_connections: outcomes.reduce((sum, { of }) => sum + of, 0),
+    tcp_lost: outcomes.reduce((sum, { lost }) => sum + lost.length, 0),
+    tcp_longest_gap_ms: spreadOrNull(outcomes.flatMap(({ gaps }) => gaps)),
+    backend_to_client_ms: spreadOrNull(outcomes.flatMap(({ backendToClient }) => backendToClient)),
   };
 }

@@ -8,6 +8,8 @@ export interface Incident {
   readonly cluster: Cluster;
   /** The server that it happens to; undefined where it happens to all. */
   readonly victim: ServerStatus | undefined;
+  /** The server whose clients are looked at: mostly the victim. Undefined where it happens to all. */
+  readonly carrier: ServerStatus | undefined;
   /** When it was made, on the lab's clock. */
   readonly since: number;
 }
@@ -19,8 +21,8 @@ export interface Scenario {
   readonly hits: "server" | "all";
   /** Who makes the client's packets go elsewhere: then a silent client need not be waited for, or must send first. */
   readonly movedBy: "balancer" | "client";
-  /** Makes the cluster ready, and names the server that it must happen to where that matters. */
-  prepare?(cluster: Cluster): Promise<string>;
+  /** Makes the cluster ready, and names the server that it must happen to and the one whose clients are looked at, where that matters. */
+  prepare?(cluster: Cluster): Promise<{ victim: string; carrier: string }>;
   /** Makes it happen; resolves when it is over. */
   strike(incident: Incident): Promise<unknown>;
   /** How a client was moved. @param over what {@link strike} returned */
@@ -43,7 +45,7 @@ const reroute = (cluster: Cluster, name: string, since: number, limit: number): 
   cluster.call<Reroute | null>("reroute", { name, since, limit });
 
 /** Counted from the earlier time, so that what comes after the re-route is never made shorter than it was. */
-const moveOf = ({ began, from }: Reroute): Move => ({ at: began, from });
+const moveOf = ({ began, at, from }: Reroute): Move => ({ at: began, done: at, from });
 
 /** The load balancer's first re-route of the client. */
 export async function firstReroute({ cluster, since }: Incident, client: string): Promise<Move[]> {
@@ -69,6 +71,18 @@ export async function allReroutes(
   }
   if (moves.length === 0) throw new NotMeasured(`the load balancer never moved ${client}`);
   return moves;
+}
+
+/** Nothing of the client is re-routed. */
+export async function unmoved(_: Incident, __: string, over: Promise<unknown>): Promise<Move[]> {
+  await over;
+  return [];
+}
+
+/** The server whose clients are looked at. */
+export function carrierOf({ carrier }: Incident): ServerStatus {
+  if (!carrier) throw new Error("this incident is about all clients");
+  return carrier;
 }
 
 /** The server that it happens to. */

@@ -2,17 +2,41 @@
 import type { Spread } from "../statistics";
 import type { HealthModel } from "../variant";
 
-export const SCENARIOS = ["crash", "blackhole", "drain", "replace", "roam", "scale-in"] as const;
+export const ADDRESSING = ["masquerade", "routed"] as const;
+export type Addressing = (typeof ADDRESSING)[number];
+
+/** Scenarios that are about the VPC's routes and the servers' mesh. */
+export const ROUTED_SCENARIOS = [
+  "crash-holder",
+  "crash-owner",
+  "crash-both",
+  "owner-drain",
+  "overlay-cut",
+  "mesh-cut",
+] as const;
+export const SCENARIOS = [
+  "crash",
+  "blackhole",
+  "drain",
+  "replace",
+  "roam",
+  "scale-in",
+  ...ROUTED_SCENARIOS,
+] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
-/** `busy`: 100 requests a second; `idle`: only keepalives for at least 30 s, then one request. */
-export const LOADS = ["busy", "idle"] as const;
+/**
+ * `busy`: 100 requests a second; `idle`: only keepalives for at least 30 s, then one request; `tcp`: TCP connections in both directions,
+ * with 20 requests a second on each and besides, and idle ones that are used at the end.
+ */
+export const LOADS = ["busy", "idle", "tcp"] as const;
 export type Load = (typeof LOADS)[number];
 
 export const TAKEOVER = ["on", "off"] as const;
 export type TakeoverMode = (typeof TAKEOVER)[number];
 
 export interface FailoverOptions {
+  readonly addressing: Addressing;
   readonly scenarios: readonly ScenarioName[];
   readonly loads: readonly Load[];
   readonly takeover: readonly TakeoverMode[];
@@ -28,6 +52,8 @@ export interface FailoverOptions {
 export interface Move {
   /** Lab clock: right before the load balancer took the flow away, or (roam) when it routed the first packet of the new mapping. */
   readonly at: number;
+  /** Lab clock: when the flow was gone for certain; a request that left later went elsewhere. Default: {@link at}. */
+  readonly done?: number;
   /** Address of the server that had the flow. */
   readonly from: string;
 }
@@ -36,12 +62,26 @@ export interface Move {
 export interface Sample {
   readonly client: string;
   readonly outage: number;
-  readonly afterReroute: number;
+  /** Undefined where nothing of the client was re-routed. */
+  readonly afterReroute: number | undefined;
   readonly lost: number;
+}
+
+/** What became of one client's long connections in one incident. Milliseconds. */
+export interface ConnectionOutcome {
+  readonly client: string;
+  /** TCP connections that there were, and names of those that did not survive, with what ended them. */
+  readonly of: number;
+  readonly lost: readonly string[];
+  /** Longest time without an echo of each connection that survived and talked. */
+  readonly gaps: readonly number[];
+  /** Longest time without an answer to the backend's own datagrams: from each move, or from the incident where nothing was moved. */
+  readonly backendToClient: readonly number[];
 }
 
 /** One row of the table. */
 export interface FailoverResult {
+  readonly addressing: Addressing;
   readonly scenario: ScenarioName;
   readonly load: Load;
   readonly takeover: TakeoverMode;
@@ -49,7 +89,14 @@ export interface FailoverResult {
   readonly runs: number;
   readonly samples: number;
   readonly outage_ms: Spread;
-  readonly after_reroute_ms: Spread;
+  /** Null where nothing is re-routed. */
+  readonly after_reroute_ms: Spread | null;
   /** Requests of one sample that were never answered. */
   readonly lost_packets: { readonly p50: number; readonly max: number };
+  /** With the load `tcp`: connections that there were, that were lost, and the longest gaps of the others. */
+  readonly tcp_connections?: number;
+  readonly tcp_lost?: number;
+  readonly tcp_longest_gap_ms?: Spread | null;
+  /** With the load `tcp` and routed addressing. */
+  readonly backend_to_client_ms?: Spread | null;
 }

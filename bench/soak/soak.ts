@@ -4,7 +4,8 @@ import { UserError } from "../../config/errors";
 import type { Answer } from "../../lab/traffic";
 import { runPlan } from "../../plan";
 import { Cluster, isServing, type Workshop } from "../cluster";
-import { withHealth } from "../variant";
+import type { Addressing } from "../failover/types";
+import { addressingConfig, withHealth } from "../variant";
 import { describe, FIRST_LEAVERS, MEMBERS, type SoakAction, schedule } from "./schedule";
 import { leaks, type Vitals, vitals } from "./vitals";
 
@@ -12,11 +13,13 @@ export interface SoakOptions {
   readonly minutes: number;
   readonly seed: string;
   readonly stack: string;
+  readonly addressing: Addressing;
 }
 
 export interface SoakReport {
   readonly seed: string;
   readonly minutes: number;
+  readonly addressing: Addressing;
   /** How often each thing happened. */
   readonly actions: Readonly<Record<string, number>>;
   /** Actions that could not be done where they were due, and why; nothing is wrong with the cluster then. */
@@ -58,7 +61,9 @@ export class Soak {
 
   /** Runs a soak from the plan to the verdict. */
   static async run(workshop: Workshop, options: SoakOptions): Promise<SoakReport> {
-    const plan = await runPlan({ projectDir: workshop.project, stack: options.stack, mode: "resolved" });
+    const { project } = workshop;
+    const config = addressingConfig(project, options.stack, options.addressing);
+    const plan = await runPlan({ projectDir: project, stack: options.stack, mode: "resolved", config });
     const cluster = await Cluster.open(workshop, `soak-${process.pid}`, withHealth(plan, "fast"));
     try {
       for (const [name, nat] of Object.entries(MEMBERS)) await cluster.join(name, nat);
@@ -196,7 +201,7 @@ export class Soak {
   }
 
   private async report(from: number): Promise<SoakReport> {
-    const { seed, minutes } = this.options;
+    const { seed, minutes, addressing } = this.options;
     const to = await this.cluster.now();
     const outages = await Promise.all(
       Object.keys(MEMBERS).map(async (name) => {
@@ -207,6 +212,7 @@ export class Soak {
     return {
       seed,
       minutes,
+      addressing,
       actions: this.actions,
       passed_over: [...this.passedOver],
       clients: this.everyone.size,

@@ -111,11 +111,15 @@ function auditView(entry: Awaited<ReturnType<typeof readAudit>>["entries"][numbe
 }
 
 function nodeView(node: NodeFile, revision: number, now: Date): NodeView {
-  const { instance, peers, healthy, version, time } = node;
+  const { instance, peers, healthy, version, time, problems = [], serverKey, nextServerKey } = node;
   // A server's clock may be a little ahead of this one.
   const ageSeconds = Math.max(0, Math.round((now.getTime() - Date.parse(time)) / 1000));
   const current = node.revision === revision;
-  return { instance, revision: node.revision, peers, healthy, version, time, ageSeconds, current };
+  return {
+    ...{ instance, revision: node.revision, peers, healthy, version, time, ageSeconds, current, problems },
+    ...(serverKey === undefined ? {} : { serverKey }),
+    ...(nextServerKey === undefined ? {} : { nextServerKey }),
+  };
 }
 
 /** As many findings as an answer holds; the last one says how many there are beyond. */

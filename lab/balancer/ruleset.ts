@@ -4,6 +4,7 @@
  */
 import { INTERNET, METADATA_ADDRESS } from "../addresses";
 import type { LabPortRule } from "../model";
+import { portSet } from "../vpc/gateway-rules";
 
 export interface Frontend {
   /** The load balancer's static address in one zone. */
@@ -40,17 +41,9 @@ function frontendRule(
   return `${match} dnat ip addr . port to ${hash} map { ${choices} }`;
 }
 
-function ports(rules: Ruleset, protocol: string): string {
-  const ranges = rules.allowed
-    .filter((rule) => rule.protocol === protocol)
-    .map((rule) => `${rule.from}-${rule.to}`);
-  return ranges.length > 0 ? `{ ${ranges.join(", ")} }` : "";
-}
-
 /** Renders the whole table; loading it replaces the former one in one transaction and leaves known flows alone. */
 export function renderRuleset(rules: Ruleset): string {
-  const udp = ports(rules, "udp");
-  const tcp = ports(rules, "tcp");
+  const tcp = portSet(rules.allowed, "tcp");
   const servers = Object.keys(rules.publicAddresses);
   const translations = Object.entries(rules.publicAddresses).map(
     ([inside, outside]) => `${inside} : ${outside}`,
@@ -78,12 +71,7 @@ ${rules.listeners
   .join("\n")}
   }
 
-  # The servers' security group: only what the plan's rules let in from the load balancer.
-  chain security_group { type filter hook forward priority filter
-    ct state established,related accept
-${udp ? `    ip daddr @servers ct status dnat udp dport ${udp} accept` : ""}
-    ip daddr @servers drop
-  }
+  # The servers' security group: what the plan's rules let in from the load balancer itself; see also vpc/gateway-rules.ts.
   chain health_checks { type filter hook output priority filter
     ct state established,related accept
 ${tcp ? `    ip daddr @servers tcp dport ${tcp} accept` : ""}

@@ -27,12 +27,14 @@ export function standinFor(type: string): Standin {
 export function standinContext(
   claimed: Map<string, Set<number>>,
   at: { urn: string; type: string; name: string; parent: string; region: string },
+  outputsOf: StandinContext["outputsOf"],
 ): StandinContext {
   const partition = partitionOf(at.region);
   return {
     ...at,
     partition,
     account: ACCOUNT,
+    outputsOf,
     hex: (length, salt = "") => hex(`${at.urn}|${salt}`, length),
     claim: (pool, preferred) => claim(claimed, pool, preferred),
     arn: (service, resource, options = {}) =>

@@ -13,6 +13,8 @@ export interface StandinContext {
   readonly hex: (length: number, salt?: string) => string;
   /** A number that nothing else in this pool has: `preferred`, or the next free one. */
   readonly claim: (pool: string, preferred: number) => number;
+  /** Outputs of the resource with this id; none when the plan has no such resource. */
+  readonly outputsOf: (id: string) => JsonObject;
   readonly arn: (
     service: string,
     resource: string,
@@ -84,4 +86,18 @@ export function named(
 
 export function list(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
+}
+
+/** Answers a question of the program; `config` are the stack's settings. */
+export type Invoke = (
+  args: JsonObject,
+  region: string,
+  config: Readonly<Record<string, string>>,
+) => JsonObject;
+
+const ZONE_LETTERS = ["a", "b", "c", "d"];
+
+/** Zone names of a stand-in region; every region has four of them, so that every allowed zone count works. */
+export function zonesOf(region: string): string[] {
+  return ZONE_LETTERS.map((letter) => `${region}${letter}`);
 }

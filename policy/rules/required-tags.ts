@@ -6,6 +6,7 @@ const GROUP = "aws:autoscaling/group:Group";
 /** What can be tagged and costs money, holds data or opens a door; what hangs on one of these is found through it. */
 const TYPES = new Set([
   "aws:autoscaling/group:Group",
+  "aws:cloudwatch/eventRule:EventRule",
   "aws:cloudwatch/logGroup:LogGroup",
   "aws:cloudwatch/metricAlarm:MetricAlarm",
   "aws:ec2/eip:Eip",

@@ -29,6 +29,7 @@ export const CONFIG: AgentConfig = {
   addressing: "masquerade",
   topology: "active-active",
   mesh: { port: 51830 },
+  monitoring: "none",
 };
 
 /** A client file. */

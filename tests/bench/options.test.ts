@@ -4,6 +4,7 @@ import { SCENARIOS } from "../../bench/failover/types";
 import { UserError } from "../../config/errors";
 
 const WORDS = {
+  addressing: "masquerade",
   scenario: "crash,roam",
   load: "busy",
   takeover: "on,off",
@@ -15,6 +16,7 @@ const WORDS = {
 
 test("words become options, each only once", () => {
   expect(failoverOptions({ ...WORDS, scenario: "roam, crash,roam" })).toEqual({
+    addressing: "masquerade",
     scenarios: ["roam", "crash"],
     loads: ["busy"],
     takeover: ["on", "off"],
@@ -28,10 +30,17 @@ test("words become options, each only once", () => {
 test.each([
   [
     { scenario: "crash,boom" },
-    "--scenario does not know 'boom'; there are: crash, blackhole, drain, replace, roam, scale-in",
+    "--scenario does not know 'boom'; there are: crash, blackhole, drain, replace, roam, scale-in, crash-holder, " +
+      "crash-owner, crash-both, owner-drain, overlay-cut, mesh-cut",
   ],
   [{ scenario: "" }, /--scenario does not know ''/],
-  [{ load: "lazy" }, "--load does not know 'lazy'; there are: busy, idle"],
+  [{ load: "lazy" }, "--load does not know 'lazy'; there are: busy, idle, tcp"],
+  [{ addressing: "nat" }, "--addressing does not know 'nat'; there are: masquerade, routed"],
+  [{ scenario: "crash,mesh-cut" }, "--scenario mesh-cut needs --addressing routed"],
+  [
+    { addressing: "routed", takeover: "on,off" },
+    "--takeover must be on with --addressing routed: servers must know who holds which client",
+  ],
   [{ takeover: "yes" }, "--takeover does not know 'yes'; there are: on, off"],
   [{ health: "slow" }, "--health does not know 'slow'; there are: nlb, fast"],
   [{ runs: "0" }, "--runs must be a whole number from 1 to 1000, not '0'"],
@@ -42,6 +51,23 @@ test.each([
   const read = (): unknown => failoverOptions({ ...WORDS, ...words });
   expect(read).toThrow(UserError);
   expect(read).toThrow(message);
+});
+
+test("what is not said follows from the addressing", () => {
+  const { scenario: _, load: __, takeover: ___, ...rest } = WORDS;
+  expect(failoverOptions(rest)).toMatchObject({
+    scenarios: ["crash", "blackhole", "drain", "replace", "roam", "scale-in"],
+    loads: ["busy", "idle"],
+    takeover: ["on", "off"],
+  });
+  expect(failoverOptions({ ...rest, addressing: "routed" })).toMatchObject({
+    scenarios: [
+      ...["crash-holder", "crash-owner", "crash-both", "drain", "replace", "roam", "owner-drain"],
+      ...["overlay-cut", "mesh-cut"],
+    ],
+    loads: ["tcp"],
+    takeover: ["on"],
+  });
 });
 
 test("every scenario is there, and says what it does", () => {

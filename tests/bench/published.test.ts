@@ -29,9 +29,13 @@ const throughput = (ratio: number): PublishedResult => ({
   ...summarise("upload", [100 * ratio, 90 * ratio, 110 * ratio], [100, 100, 100]),
   ...origin,
 });
-const failover = (health: "nlb" | "fast", takeover: "on" | "off"): PublishedResult => ({
+const failover = (
+  health: "nlb" | "fast",
+  takeover: "on" | "off",
+): Extract<PublishedResult, { bench: "failover" }> => ({
   ...origin,
   bench: "failover",
+  addressing: "masquerade",
   scenario: "crash",
   load: "busy",
   takeover,
@@ -77,6 +81,30 @@ test("tables tell where they come from; quick looks are left out; takeover on st
     "- `./wgc bench throughput --write`, 2026-01-02, on A processor, 2 cores, 8 GiB, Linux 6.12.0, WireGuard: kernel, Node.js 24.0.0, wgc dev (abc)",
   );
   expect(made["apply"]).toBe("Not measured yet.");
+});
+
+test("long connections and routed addressing have a table of their own, and repeat nothing of the other", () => {
+  const routed = {
+    ...failover("nlb", "on"),
+    ...({ addressing: "routed", load: "tcp", after_reroute_ms: null } as const),
+    ...{ tcp_connections: 44, tcp_lost: 1, backend_to_client_ms: null },
+    tcp_longest_gap_ms: { p50: 200, p95: 300, max: 400 },
+  };
+  const merged = mergeResults([failover("nlb", "on")], [routed, { ...failover("nlb", "on"), load: "tcp" }]);
+  expect(merged).toHaveLength(3);
+  const made = sections(merged);
+  const rowsOf = (section: string) =>
+    (made[section] ?? "").split("\n").filter((line) => line.includes("| crash |"));
+  expect(rowsOf("failover")).toHaveLength(1);
+  expect(rowsOf("connections")).toEqual([
+    "| masquerade | crash | tcp | 20 | 40 | 7.000 s | 9.000 s | 9.100 s | 0.100 s | 0.150 s | 0.200 s | – | – | – | – | – | – | – |",
+    "| routed | crash | tcp | 20 | 40 | 7.000 s | 9.000 s | 9.100 s | – | – | – | 1 of 44 | 0.200 s | 0.300 s | 0.400 s | – | – | – |",
+  ]);
+});
+
+test("a result from before there was another addressing is one of masquerading", () => {
+  const { addressing: _, ...old } = failover("nlb", "on");
+  expect(parseResults(JSON.stringify(old))).toEqual([failover("nlb", "on")]);
 });
 
 test("only the generated part of a page changes, and a page without its place is an error", () => {

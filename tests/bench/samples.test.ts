@@ -1,7 +1,7 @@
 import { partition } from "../../bench/failover/bench";
 import { busiest, newcomers } from "../../bench/failover/placement";
 import { rows } from "../../bench/failover/report";
-import { busySamples, idleSample, NotMeasured, summarise } from "../../bench/failover/samples";
+import { busySamples, idleSample, NotMeasured, summarise, unmovedSample } from "../../bench/failover/samples";
 import type { LabStatus } from "../../lab/status";
 import type { Answer, TrafficWindow } from "../../lab/traffic";
 
@@ -84,6 +84,23 @@ describe("a busy client", () => {
     ]);
   });
 
+  test("where all answers seem to come from one place, only a request that left after the move shows the recovery", () => {
+    const own = "10.100.0.2";
+    const late = { ...answer(2030, own, 199), rtt: 45 }; // left at 1985, before the flow was gone
+    const all = [...every10(900, 2000, own), late, answer(2150, own, 214), answer(2160, own, 215)];
+    const moves = [{ at: 1980, done: 1990, from: OLD ?? "" }];
+    const [sample] = busySamples("c1", moves, traffic(1000, all), { from: 1000, to: 2160 });
+    expect(sample).toMatchObject({ afterReroute: 170, outage: 120 });
+  });
+
+  test("a client that is not moved has an outage, and silence at the end counts", () => {
+    const all = [...every10(900, 2000, OLD ?? ""), ...every10(4000, 5000, OLD ?? "")];
+    expect(unmovedSample("c1", traffic(1000, all), { from: 1000, to: 5000 })).toEqual({
+      ...{ client: "c1", outage: 2010, afterReroute: undefined, lost: 200 },
+    });
+    expect(unmovedSample("c1", traffic(1000, all), { from: 1000, to: 9000 }).outage).toBe(4010);
+  });
+
   test("a client that never comes back is an error and not a sample", () => {
     const all = every10(900, 2000, OLD ?? "");
     expect(() =>
@@ -106,15 +123,27 @@ describe("an idle client", () => {
     expect(found).toEqual({ client: "c1", outage: 100, afterReroute: 90, lost: 0 });
   });
 
-  test("without an answer, a request or a move there is no sample", () => {
+  test("where nothing is moved, the time after a move is unknown", () => {
+    expect(idleSample("c1", [], window([answer(2050, NEW ?? "", 200)]))).toEqual({
+      ...{ client: "c1", outage: 1050, afterReroute: undefined, lost: 100 },
+    });
+  });
+
+  test("without an answer or a request there is no sample", () => {
     const move = { at: 500, from: OLD ?? "" };
     expect(() => idleSample("c1", [move], window([]))).toThrow(NotMeasured);
-    expect(() => idleSample("c1", [], window([answer(2050, NEW ?? "", 200)]))).toThrow(NotMeasured);
     expect(() => idleSample("c1", [move], { ...window([]), sent: [] })).toThrow(NotMeasured);
   });
 });
 
-const cell = { scenario: "crash", load: "busy", takeover: "on", health: "nlb", runs: 1 } as const;
+const cell = {
+  addressing: "masquerade",
+  scenario: "crash",
+  load: "busy",
+  takeover: "on",
+  health: "nlb",
+  runs: 1,
+} as const;
 
 test("a result has the shape that is published, and its row the same numbers", () => {
   const result = summarise(cell, [

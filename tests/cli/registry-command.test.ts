@@ -1,12 +1,13 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { registryPaths } from "../../registry/layout";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
 import { hearServer } from "../registry/faults/world";
 import { Desk, shape } from "./desk";
 
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
-  await hearServer(desk.root, 0);
+  await hearServer(desk.root, 0, "2026-01-01T00:00:00Z");
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());
@@ -130,6 +131,39 @@ test("server-key: where it stands, in its steps", async () => {
     moved: "number",
     waiting: "number",
     waitingFor: ["string"],
+    serversWithout: [],
+    serversSilent: [],
   });
+  const node = (instance: string, time: string) =>
+    writeFileSync(
+      nodeRecordPath(runtimeOf(desk.root), instance),
+      JSON.stringify({ schema: 1, instance, revision: 0, peers: 0, healthy: true, version: "1", time }),
+    );
+  mkdirSync(join(runtimeOf(desk.root), "nodes"), { recursive: true });
+  node("s1", "2026-11-21T11:59:59Z");
+  node("s2", "2026-11-21T11:59:00Z");
+  await desk.run("client", "remove", "alice", "--yes");
+  const early = await desk.run("server-key", "finish", "--yes");
+  expect([early.code, early.err.split("\n").slice(0, 2)]).toEqual([
+    1,
+    [
+      "servers without the next key: s1",
+      "silent, and not known to have the next key: s2 (one that comes back without it is out of service and has to be replaced)",
+    ],
+  ]);
+  expect(early.err).toContain("1 server has not said that the next key is served there: s1");
   expect((await desk.run("server-key", "abort", "--yes")).out).toContain("no rotation is under way");
+});
+
+test("init makes a registry that clients can be added to, and never touches one that is there", async () => {
+  const fresh = new Desk();
+  const made = await fresh.json("registry", "init", fresh.root, "--endpoint", "vpn.example.org:51820");
+  expect(made).toEqual({ folder: fresh.root, publicKey: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) });
+  await fresh.run("client", "add", "alice", "--out", "FILE:alice.conf");
+  expect(fresh.read("alice.conf")).toMatch(
+    /Endpoint = vpn\.example\.org:51820\nAllowedIPs = 10\.100\.0\.0\/16\n/,
+  );
+  const again = await fresh.run("registry", "init", fresh.root, "--endpoint", "other.example.org:51820");
+  expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
+  fresh.close();
 });

@@ -33,6 +33,9 @@ test("one component a concern, all inside the root", async () => {
     "wgc:index:ControlRole": "wgc-control",
     "wgc:index:Servers": "wgc",
     "wgc:index:Scaling": "wgc",
+    "wgc:index:Monitoring": "wgc",
+    "wgc:index:AlarmTopic": "wgc-monitoring",
+    "wgc:index:LaunchFailures": "wgc-monitoring",
   });
 });
 
@@ -202,4 +205,25 @@ test("the most ranges that the settings take make no more than the 60 rules that
     const rules = all(made, `aws:vpc/securityGroup${direction}Rule:SecurityGroup${direction}Rule`);
     expect(rules.filter(({ inputs }) => inputs.securityGroupId === group)).toHaveLength(60);
   }
+});
+
+test("an instance refresh is stopped by the alarms that exist, and depends on none of them", async () => {
+  const alarms = (made: Awaited<ReturnType<typeof build>>) =>
+    only(made, "aws:autoscaling/group:Group").inputs.instanceRefresh.preferences.alarmSpecification?.alarms;
+  const made = await build();
+  const names = all(made, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs.name);
+  expect(names).toEqual(expect.arrayContaining(alarms(made)));
+  expect(alarms(made)).toContain("wgc-test-boot-failures");
+  expect(alarms(await build({ monitoring: "none" }))).toBeUndefined();
+});
+
+test("without monitoring there are no alarms but scaling's, servers may send nothing, and nobody else may use the key", async () => {
+  const made = await build({ monitoring: "none" });
+  expect(all(made, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ parent }) => parent)).toEqual(
+    Array(3).fill("wgc-scaling"),
+  );
+  expect(only(made, "aws:iam/rolePolicy:RolePolicy", "wgc-server-policy").inputs.policy).not.toContain(
+    "PutMetricData",
+  );
+  expect(only(made, "aws:kms/key:Key").inputs.policy).not.toContain("cloudwatch");
 });

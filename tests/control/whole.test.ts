@@ -23,13 +23,23 @@ test("status is what each server last applied", async () => {
   await get("add", { name: "a", publicKey: newKey() });
   const runtime = runtimeOf(root);
   mkdirSync(join(runtime, "nodes"), { recursive: true });
-  const node = (instance: string, revision: number, time: string) =>
+  const node = (instance: string, revision: number, time: string, more = {}) =>
     writeFileSync(
       nodeRecordPath(runtime, instance),
-      JSON.stringify({ schema: 1, instance, revision, peers: 1, healthy: true, version: "0.1.0", time }),
+      JSON.stringify({
+        schema: 1,
+        instance,
+        revision,
+        peers: 1,
+        healthy: true,
+        version: "0.1.0",
+        time,
+        ...more,
+      }),
     );
   node("i-2", 1, "2029-12-31T23:59:55.000Z");
-  node("i-1", 0, "2030-01-01T00:00:03.000Z");
+  const serverKey = newKey();
+  node("i-1", 0, "2030-01-01T00:00:03.000Z", { serverKey, problems: ["the registry has another key"] });
   expect(await get("status", {})).toEqual({
     cluster: "wgc-test",
     endpoint: "vpn.example.org:51820",
@@ -43,6 +53,8 @@ test("status is what each server last applied", async () => {
         time: "2030-01-01T00:00:03.000Z",
         ageSeconds: 0,
         current: false,
+        problems: ["the registry has another key"],
+        serverKey: serverKey,
       },
       expect.objectContaining({ instance: "i-2", ageSeconds: 5, current: true }),
     ],
@@ -138,6 +150,8 @@ test("the server key's rotation is finished without force when the servers have 
     moved: 1,
     waiting: 0,
     waitingFor: [],
+    serversWithout: [],
+    serversSilent: [],
   });
   expect(await get("serverKey", { action: "finish" })).toMatchObject({ phase: "steady", current: next });
 });

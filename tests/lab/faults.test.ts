@@ -15,6 +15,14 @@ const GOOD: readonly [string, Fault][] = [
   ["efs-heal", { kind: "efs-heal" }],
   ["az-loss us-east-1a", { kind: "az-loss", zone: "us-east-1a" }],
   ["az-heal us-east-1b", { kind: "az-heal", zone: "us-east-1b" }],
+  ["overlay-cut s1 s2", { kind: "overlay-cut", server: "s1", other: "s2" }],
+  ["mesh-cut s1 s3", { kind: "mesh-cut", server: "s1", other: "s3" }],
+  ["pair-heal s2 s1", { kind: "pair-heal", server: "s2", other: "s1" }],
+  ["lead s2", { kind: "lead", server: "s2" }],
+  ["api-throttle", { kind: "api-throttle" }],
+  ["api-error", { kind: "api-error" }],
+  ["api-slow 0.5", { kind: "api-slow", seconds: 0.5 }],
+  ["api-heal", { kind: "api-heal" }],
 ];
 
 test.each(GOOD)("%s", (words, fault) => {
@@ -26,7 +34,8 @@ test("every fault that there is was tried", () => {
 });
 
 const ALL =
-  "crash, blackhole, heal, stop, start, drain, undrain, spot, replace, scale, efs-hang, efs-heal, az-loss, az-heal";
+  "crash, blackhole, heal, stop, start, drain, undrain, spot, replace, scale, efs-hang, efs-heal, az-loss, az-heal, " +
+  "overlay-cut, mesh-cut, pair-heal, lead, api-throttle, api-error, api-slow, api-heal";
 const BAD: readonly [words: string[], message: string][] = [
   [[], `unknown fault ''; there are: ${ALL}`],
   [["explode", "s1"], `unknown fault 'explode'; there are: ${ALL}`],
@@ -36,6 +45,10 @@ const BAD: readonly [words: string[], message: string][] = [
   [["crash", "s1", "s2"], "fault crash takes one server, as in: ./wgc lab fault crash s1"],
   [["efs-hang", "s1"], "fault efs-hang takes no argument, as in: ./wgc lab fault efs-hang"],
   [["az-loss"], "fault az-loss takes one zone, as in: ./wgc lab fault az-loss us-east-1a"],
+  [["mesh-cut", "s1"], "fault mesh-cut takes two servers, as in: ./wgc lab fault mesh-cut s1 s2"],
+  [["api-slow"], "fault api-slow takes one number of seconds, as in: ./wgc lab fault api-slow 8"],
+  [["api-slow", "-1"], "seconds must be a number up to 600, not '-1', as in: ./wgc lab fault api-slow 8"],
+  [["api-slow", "601"], "seconds must be a number up to 600, not '601', as in: ./wgc lab fault api-slow 8"],
   [["scale"], "fault scale takes one capacity, as in: ./wgc lab fault scale 4"],
   [["scale", "many"], "capacity must be a whole number, not 'many', as in: ./wgc lab fault scale 4"],
   [["scale", "-1"], "capacity must be a whole number, not '-1', as in: ./wgc lab fault scale 4"],

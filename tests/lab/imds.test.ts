@@ -1,3 +1,4 @@
+import { RoleCredentials } from "../../agent/aws/credentials";
 import { type InstanceMetadata, Metadata } from "../../lab/imds";
 
 const S1: InstanceMetadata = {
@@ -5,6 +6,14 @@ const S1: InstanceMetadata = {
   zone: "us-east-1a",
   targetLifecycleState: "InService",
   spotEnd: undefined,
+  interface: { id: "eni-1", mac: "02:00:0a:00:20:0a", address: "10.0.32.10" },
+  role: {
+    role: "servers",
+    accessKeyId: "ASIA1",
+    secretAccessKey: "secret",
+    sessionToken: "token",
+    expiration: "2026-01-01T06:00:00.000Z",
+  },
 };
 const S2 = { ...S1, instance: "i-2" };
 const TTL = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -44,13 +53,37 @@ test.each([
   ["placement/region", "us-east-1"],
   ["autoscaling/target-lifecycle-state", "InService"],
   ["spot/instance-action", undefined],
-  ["iam/security-credentials/", undefined],
+  ["mac", "02:00:0a:00:20:0a"],
+  ["local-ipv4", "10.0.32.10"],
+  ["network/interfaces/macs/", "02:00:0a:00:20:0a/"],
+  ["network/interfaces/macs/02:00:0a:00:20:0a/interface-id", "eni-1"],
+  ["network/interfaces/macs/02:00:0a:00:20:0a/local-ipv4s", "10.0.32.10"],
+  ["network/interfaces/macs/02:00:0a:00:20:0b/interface-id", undefined],
+  ["iam/security-credentials/", "servers"],
+  ["iam/security-credentials/others", undefined],
 ])("%s", (item, value) => {
   const metadata = new Metadata();
   const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
   expect(metadata.answer(S1, get(item, token), 0)).toEqual(
     value === undefined ? { status: 404, body: "Not Found\n" } : { status: 200, body: value },
   );
+});
+
+test("the role's keys are in the form that EC2 gives them, and that the agent reads", async () => {
+  const metadata = new Metadata();
+  const token = metadata.answer(S1, put({ [TTL]: "60" }), 0).body;
+  const { body } = metadata.answer(S1, get("iam/security-credentials/servers", token), 0);
+  expect(JSON.parse(body)).toEqual({
+    Code: "Success",
+    Type: "AWS-HMAC",
+    AccessKeyId: "ASIA1",
+    SecretAccessKey: "secret",
+    Token: "token",
+    Expiration: "2026-01-01T06:00:00.000Z",
+  });
+  const imds = { get: async (item: string) => metadata.answer(S1, get(item, token), 0).body };
+  const keys = await new RoleCredentials(imds, { now: () => Date.now() }).get();
+  expect(keys).toEqual({ accessKeyId: "ASIA1", secretAccessKey: "secret", sessionToken: "token" });
 });
 
 test("what is to come shows at once", () => {

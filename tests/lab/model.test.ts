@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bootSteps } from "../../lab/cloud-config";
 import { instanceId, readModel } from "../../lab/model";
 import { type Plan, runPlan } from "../../plan";
+import { patient } from "../support/slow";
 import { PROJECT } from "./support";
 
 let dev: Plan;
@@ -11,15 +12,20 @@ let prod: Plan;
 beforeAll(async () => {
   dev = await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" });
   prod = await runPlan({ projectDir: PROJECT, stack: "prod", mode: "resolved" });
-}, 60_000);
+}, patient(120_000));
 
 test("the dev stack's cluster is read whole", () => {
-  const { userData, objects, fileSystems, endpoint, group, control, ...rest } = readModel(dev);
+  const { userData, objects, fileSystems, endpoint, group, control, rights, role, vpc, ...rest } =
+    readModel(dev);
   expect(rest).toEqual({
     stack: "dev",
     region: "us-east-1",
-    vpcCidr: "10.0.0.0/16",
-    backendCidr: "10.0.0.0/19",
+    backends: [
+      { name: "backend", zone: "us-east-1a", cidr: "10.0.0.0/19" },
+      { name: "backend2", zone: "us-east-1b", cidr: "10.0.64.0/19" },
+    ],
+    security: expect.anything(), // see network-model.test.ts
+    routing: { mode: "masquerade", tunnelCidr: "10.100.0.0/16", meshPort: 51830 },
     listeners: [{ port: 51820, targetPort: 51820 }],
     zones: [
       {
@@ -54,7 +60,16 @@ test("the dev stack's cluster is read whole", () => {
       { protocol: "udp", from: 51820, to: 51820 },
     ],
   });
-  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 491]);
+  expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 180]);
+  expect(group.hooks).toEqual([
+    { name: "wgc-launch", transition: "launch", heartbeatSeconds: 600, defaultResult: "ABANDON" },
+    { name: "wgc-terminate", transition: "terminate", heartbeatSeconds: 90, defaultResult: "CONTINUE" },
+  ]);
+  expect([vpc.cidr, role, rights.interfaceTags["wgc:cluster"]]).toEqual([
+    "10.0.0.0/16",
+    expect.stringMatching(/^wgc-server-role-/),
+    "wgc-dev",
+  ]);
   expect(endpoint).toMatchObject({ port: 51820, crossZone: true });
   expect(endpoint.dnsName).toMatch(/\.elb\.us-east-1\.amazonaws\.com$/);
   expect(fileSystems).toHaveLength(1);

@@ -184,11 +184,20 @@ cluster.test(
         `${old} drains`,
         ...(old === "s2" ? [] : [`${old} is unhealthy (HTTP 503)`]), // s2 is so already
         `${old} is told that it ends, and deregistered; its flows end in 2 s`,
+        `${old} says that it may end`,
         `${old} is gone`,
       ];
       const places = steps.map((step) => story.indexOf(step));
       expect(places).not.toContain(-1);
       expect(places).toEqual([...places].sort((a, b) => a - b));
+    }
+    for (const name of after) {
+      const metrics = await lab.sh(name, "curl -s http://127.0.0.1:8080/metrics");
+      const numberOf = (metric: string) =>
+        new RegExp(`^${metric}\\{[^}]*\\} (\\d+)$`, "m").exec(metrics)?.[1];
+      expect(
+        ["owed", "completed_total", "failures_total"].map((one) => numberOf(`wgc_lifecycle_${one}`)),
+      ).toEqual(["0", "1", "0"]);
     }
     await Promise.all(NAMES.map((name) => lab.rekey(name)));
     const { servers } = await lab.status();

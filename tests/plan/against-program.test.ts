@@ -1,9 +1,20 @@
+import { appendFileSync, cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Plan, runPlan } from "../../plan";
 import { comparePlans } from "../../plan/against";
 import { root } from "./support";
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
+const T = {
+  accessPoint: "aws:efs/accessPoint:AccessPoint",
+  balancer: "aws:lb/loadBalancer:LoadBalancer",
+  eip: "aws:ec2/eip:Eip",
+  fileSystem: "aws:efs/fileSystem:FileSystem",
+  key: "aws:kms/key:Key",
+  mountTarget: "aws:efs/mountTarget:MountTarget",
+};
 const planWith = (config: Record<string, string>): Promise<Plan> =>
   runPlan({ projectDir: root, stack: "prod", mode: "resolved", config });
 const plans = (async () => ({
@@ -13,6 +24,9 @@ const plans = (async () => ({
   routed: await planWith({ "wgc:addressing": "routed", "wgc:backendPrefixes": "10.0.32.0/20" }),
   passive: await planWith({ "wgc:topology": "active-passive" }),
   smaller: await planWith({ "wgc:availabilityZoneCount": "2" }),
+  newerImage: await planWith({ "wgc:amiId": "ami-0fedcba9876543210" }),
+  edited: await editedAgent(),
+  dev: await runPlan({ projectDir: root, stack: "dev", mode: "resolved", config: {} }),
 }))();
 
 test("the table knows every type that the program makes", async () => {
@@ -65,12 +79,34 @@ test.each([
     expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([[], made]);
   },
 );
+/** The project with one more line in the agent, as after an edit. */
+async function editedAgent(): Promise<Plan> {
+  const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
+  try {
+    const sources = [
+      "agent",
+      "components",
+      "config",
+      "control",
+      "monitoring",
+      "registry",
+      "userdata",
+      "wireguard",
+    ];
+    const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
+    for (const part of [...sources, ...files])
+      cpSync(join(root, part), join(copy, part), { recursive: true });
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+    appendFileSync(join(copy, "agent", "main.ts"), 'process.title = "edited";\n');
+    return await runPlan({ projectDir: copy, stack: "prod", mode: "resolved", config: {} });
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
+}
 
 test("another agent is a new object beside the old one, and rolls the servers", async () => {
-  const { base } = await plans;
-  const hash = /agent\/([0-9a-f]{64})\.js/.exec(JSON.stringify(base.resources))?.[1] ?? "";
-  const agent = JSON.parse(reEncoded(base, hash, "f".repeat(64))) as Plan;
-  const { changes } = comparePlans(base, agent);
+  const { base, edited } = await plans;
+  const { changes } = comparePlans(base, edited);
   const changed = changes.filter(({ action }) => action !== "same");
   expect(changed.map(({ name, action, notes }) => [name, action, notes])).toEqual([
     ["wgc-agent-object", "replace", ["the old one stays"]],
@@ -78,6 +114,37 @@ test("another agent is a new object beside the old one, and rolls the servers", 
     ["wgc-servers-template", "update", []],
   ]);
   expect(changed.filter(({ danger }) => danger !== undefined)).toEqual([]);
+});
+
+test("the image is one that the deployment looked up, by its id; a newer one rolls the servers", async () => {
+  const { base, newerImage } = await plans;
+  const template = base.resources.find(({ name }) => name === "wgc-servers-template");
+  expect(template?.inputs["imageId"]).toBe("ami-0123456789abcdef0");
+  const changed = comparePlans(base, newerImage).changes.filter(({ action }) => action !== "same");
+  expect(changed.map(({ name, changes, rolls }) => [name, changes.map(({ path }) => path), rolls])).toEqual([
+    ["wgc-servers-group", ["launchTemplate.version"], true],
+    ["wgc-servers-template", ["imageId"], false],
+  ]);
+});
+
+test("what deploys again unchanged has nothing to roll: a refresh skips servers that match", async () => {
+  const { base } = await plans;
+  const group = base.resources.find(({ name }) => name === "wgc-servers-group");
+  expect(group?.inputs["instanceRefresh"]).toMatchObject({
+    preferences: { skipMatching: true, minHealthyPercentage: 100, autoRollback: true },
+  });
+  expect(comparePlans(base, base).changes.filter(({ rolls }) => rolls)).toEqual([]);
+});
+
+test("every resource that cannot be had again is protected in prod, and none of them in dev", async () => {
+  const { base, dev } = await plans;
+  const kinds = [T.fileSystem, T.key, T.eip, T.mountTarget, T.accessPoint, T.balancer];
+  const unprotected = (plan: Plan) =>
+    plan.resources.filter(({ type, protect }) => kinds.includes(type) && !protect);
+  expect(unprotected(base)).toEqual([]);
+  const found = new Set(base.resources.map(({ type }) => type));
+  expect(kinds.filter((type) => !found.has(type))).toEqual([]);
+  expect(dev.resources.filter(({ protect }) => protect)).toEqual([]);
 });
 
 test("one zone less would take an address from the clients", async () => {
@@ -97,14 +164,3 @@ test("another tag updates in place and rolls nothing", async () => {
   expect(counts.update).toBeGreaterThan(40);
   expect(changes.filter(({ rolls }) => rolls)).toEqual([]);
 });
-
-/** The plan with another text for one, in user data (base64) too. */
-function reEncoded(plan: Plan, from: string, to: string): string {
-  const resources = plan.resources.map(({ inputs, ...resource }) => {
-    const userData = inputs["userData"];
-    if (typeof userData !== "string") return { ...resource, inputs };
-    const text = Buffer.from(userData, "base64").toString("utf8").replaceAll(from, to);
-    return { ...resource, inputs: { ...inputs, userData: Buffer.from(text).toString("base64") } };
-  });
-  return JSON.stringify({ ...plan, resources }).replaceAll(from, to);
-}

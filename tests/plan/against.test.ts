@@ -193,6 +193,31 @@ describe("servers are rolled", () => {
     expect(renderComparison(compared, "x")).toContain("servers: replaced one after the other (group)\n");
   });
 
+  test("by a new version of a template that a mix of instance types names", () => {
+    const mixed = (userData: string, version: string): Plan =>
+      planOf(
+        {
+          type: T.group,
+          name: "group",
+          inputs: {
+            instanceRefresh: { strategy: "Rolling" },
+            mixedInstancesPolicy: {
+              launchTemplate: { launchTemplateSpecification: { launchTemplateId: "template-id", version } },
+            },
+          },
+          from: { mixedInstancesPolicy: "template" },
+        },
+        { type: T.template, name: "template", inputs: { userData } },
+      );
+    const pinned = change(comparePlans(mixed("YQ==", "1"), mixed("Yg==", "1")), "group");
+    expect([pinned.rolls, paths(pinned)]).toEqual([
+      true,
+      ["mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.version"],
+    ]);
+    const latest = comparePlans(mixed("YQ==", "$Latest"), mixed("Yg==", "$Latest"));
+    expect(latest.changes.some(({ rolls }) => rolls)).toBe(false);
+  });
+
   test("not by the template's own tags, by the group's size, nor by a group that follows $Latest", () => {
     const rolls = (before: Plan, after: Plan): boolean =>
       comparePlans(before, after).changes.some((one) => one.rolls);

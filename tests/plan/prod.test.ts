@@ -1,9 +1,10 @@
+import { parse } from "yaml";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
 import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 let plan: Plan;
 beforeAll(async () => {
@@ -38,8 +39,12 @@ test("how many of what", () => {
   expect(countTypes(custom)).toEqual({
     "aws:autoscaling/group:Group": 1,
     "aws:autoscaling/policy:Policy": 3,
-    "aws:cloudwatch/logGroup:LogGroup": 2,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 3,
+    "aws:cloudwatch/dashboard:Dashboard": 1,
+    "aws:cloudwatch/eventRule:EventRule": 1,
+    "aws:cloudwatch/eventTarget:EventTarget": 1,
+    "aws:cloudwatch/logGroup:LogGroup": 4,
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": 1,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": 20,
     "aws:ec2/eip:Eip": 3,
     "aws:ec2/flowLog:FlowLog": 1,
     "aws:ec2/internetGateway:InternetGateway": 1,
@@ -57,10 +62,10 @@ test("how many of what", () => {
     "aws:efs/fileSystemPolicy:FileSystemPolicy": 1,
     "aws:efs/mountTarget:MountTarget": 3,
     "aws:iam/instanceProfile:InstanceProfile": 1,
-    "aws:iam/role:Role": 3,
-    "aws:iam/rolePolicy:RolePolicy": 3,
+    "aws:iam/role:Role": 4,
+    "aws:iam/rolePolicy:RolePolicy": 4,
     "aws:kms/alias:Alias": 1,
-    "aws:kms/key:Key": 1,
+    "aws:kms/key:Key": 2,
     "aws:lambda/function:Function": 1,
     "aws:lambda/invocation:Invocation": 1,
     "aws:lb/listener:Listener": 1,
@@ -73,21 +78,29 @@ test("how many of what", () => {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": 1,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": 1,
     "aws:s3/bucketVersioning:BucketVersioning": 1,
+    "aws:sns/topic:Topic": 1,
+    "aws:sns/topicPolicy:TopicPolicy": 1,
+    "aws:ssm/document:Document": 4,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("86 resources in 11 components");
+  expect(countResources(plan).text).toBe("118 resources in 16 components");
   const own = [
     "AgentBundle",
+    "AlarmTopic",
     "ControlFunction",
     "ControlRole",
     "Endpoint",
+    "LaunchFailures",
+    "Monitoring",
     "Network",
+    "OperatorAccess",
     "Scaling",
     "ServerRole",
     "Servers",
+    "SessionLog",
     "Storage",
     "VpnCluster",
   ];
@@ -167,8 +180,8 @@ test("who may open connections: nothing but clients' UDP (and path MTU messages)
     `${balancer} ${servers} udp 51820-51820`,
     `${servers} 0.0.0.0/0 tcp 443-443`,
     `${servers} 10.0.0.0/16 -1 undefined-undefined`,
-    `${servers} ${files} tcp 2049-2049`,
     `${servers} ${servers} udp 51830-51830`,
+    `${servers} ${files} tcp 2049-2049`,
   ]);
   const inline = ofType(plan, "aws:ec2/securityGroup:SecurityGroup").map((group) => [
     group.inputs["ingress"],
@@ -213,6 +226,13 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
       preferences: { autoRollback: true, minHealthyPercentage: 100, maxHealthyPercentage: 150 },
     },
   });
+  const refresh = group.inputs["instanceRefresh"] as {
+    preferences: { alarmSpecification: { alarms: string[] } };
+  };
+  const { alarms } = refresh.preferences.alarmSpecification;
+  const made = ofType(plan, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs["name"]);
+  expect(alarms.length).toBeGreaterThan(0);
+  expect(alarms.filter((name) => !made.includes(name))).toEqual([]);
   const publicSubnets = ofType(plan, "aws:ec2/subnet:Subnet").filter(
     (subnet) => subnet.inputs["mapPublicIpOnLaunch"] === true,
   );
@@ -231,6 +251,16 @@ test("user data names the agent's bundle by the hash of the file that is uploade
   expect(key).toBe(`agent/${source.$asset.sha256}.js`);
   expect(userData.length).toBeLessThan(16 * 1024);
   expect(userData.toString()).toContain(source.$asset.sha256);
+  // The hooks that servers are to complete are those of the group that they are in.
+  const group = one("aws:autoscaling/group:Group").inputs;
+  const named = (group["initialLifecycleHooks"] as { name: string }[]).map(({ name }) => name);
+  const { write_files } = parse(userData.toString()) as { write_files: { path: string; content: string }[] };
+  const agent = write_files.find(({ path }) => path === "/etc/wgc/agent.json")?.content ?? "";
+  expect(JSON.parse(agent).lifecycle).toMatchObject({
+    group: group["name"],
+    launchHook: named[0],
+    terminateHook: named[1],
+  });
   for (const point of ofType(plan, "aws:efs/accessPoint:AccessPoint"))
     expect(userData.toString()).toContain(`accesspoint=${point.id}`);
 });
@@ -324,6 +354,10 @@ test("permissions: exactly these statements", () => {
     "Allow MountSharedStorage",
     "Allow WriteRecords",
     "Allow CompleteLifecycle",
+    "Allow SendMetrics",
+    "Allow RecordSessions",
+    "Allow FindSessionLog",
+    "Allow DecryptSessions",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -378,17 +412,21 @@ test("permissions: exactly these statements", () => {
     { StringNotEquals: { "elasticfilesystem:AccessPointArn": points } },
     { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } },
   ]);
-  expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
+  expect(sids(statements(one("aws:kms/key:Key", "wgc-storage-key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
+    "Allow AlarmsPublishToTopic",
   ]);
   expect(sids(statements(one("aws:s3/bucketPolicy:BucketPolicy")))).toEqual(["Deny DenyClearText"]);
 });
 
 test("storage is encrypted, kept, and reached through one mount target a zone", () => {
   const files = one("aws:efs/fileSystem:FileSystem");
-  expect(files.inputs).toMatchObject({ encrypted: true, kmsKeyId: one("aws:kms/key:Key").outputs["arn"] });
-  expect(one("aws:kms/key:Key").inputs["enableKeyRotation"]).toBe(true);
+  expect(files.inputs).toMatchObject({
+    encrypted: true,
+    kmsKeyId: one("aws:kms/key:Key", "wgc-storage-key").outputs["arn"],
+  });
+  expect(one("aws:kms/key:Key", "wgc-storage-key").inputs["enableKeyRotation"]).toBe(true);
   expect(one("aws:efs/backupPolicy:BackupPolicy").inputs["backupPolicy"]).toEqual({ status: "ENABLED" });
   const zoneOf = new Map(
     ofType(plan, "aws:ec2/subnet:Subnet").map((subnet) => [subnet.id, subnet.inputs["availabilityZone"]]),
@@ -403,6 +441,7 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-endpoint-ip-2",
     "wgc-endpoint-ip-3",
     "wgc-endpoint-nlb",
+    "wgc-sessions-key",
     "wgc-storage-efs",
     "wgc-storage-key",
     "wgc-storage-mount-1",
@@ -414,5 +453,5 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(127.65);
+  expect(estimateCost(plan).monthly).toBe(142.06);
 });

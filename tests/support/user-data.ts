@@ -20,6 +20,7 @@ export const USER_DATA: UserDataArgs = {
     terminateHook: "wgc-terminate",
     heartbeatSeconds: 90,
   },
+  monitoring: "none",
   fileSystemId: "fs-0123456789abcdef0",
   registryAccessPointId: "fsap-0aaaaaaaaaaaaaaaa",
   runtimeAccessPointId: "fsap-0bbbbbbbbbbbbbbbb",

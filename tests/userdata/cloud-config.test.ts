@@ -92,6 +92,7 @@ test("the agent accepts its configuration and reads what was meant", () => {
     drainSeconds: 20,
     healthCheckSeconds: 5,
     takeover: true,
+    monitoring: "none",
     addressing: "masquerade",
     topology: "active-active",
     mesh: { port: 51830 },
@@ -114,6 +115,7 @@ test("a server with routed addressing is told what it needs for it, and not what
       ],
       clientToClient: false,
     },
+    monitoring: "none",
   });
 });
 

@@ -10,7 +10,17 @@ jest.setTimeout(300_000);
 const variants = {
   dev: { stack: "dev", config: {} },
   prod: { stack: "prod", config: {} },
-  private: { stack: "prod", config: { "wgc:nodeSubnets": "private", "wgc:natGateways": "onePerAz" } },
+  private: { stack: "private", config: {} },
+  // A VPC that exists already, in which nothing is made but what the cluster needs.
+  existing: {
+    stack: "private",
+    config: {
+      "wgc:vpcId": "vpc-0123456789abcdef0",
+      "wgc:natGateways": "none",
+      "wgc:publicSubnetIds": "subnet-0000000000000000a,subnet-0000000000000000b,subnet-0000000000000000c",
+      "wgc:privateSubnetIds": "subnet-1000000000000000a,subnet-1000000000000000b,subnet-1000000000000000c",
+    },
+  },
   routed: {
     stack: "prod",
     config: {
@@ -21,6 +31,16 @@ const variants = {
       "wgc:routeTables": "rtb-0123456789abcdef0=us-east-1a",
     },
   },
+  spot: {
+    stack: "prod",
+    config: {
+      "wgc:extraInstanceTypes": "c8g.medium,c7gn.medium",
+      "wgc:onDemandPercent": "50",
+      "wgc:scheduledCapacity":
+        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","desired":3}]',
+    },
+  },
+  warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },
   named: { stack: "dev", config: { "wgc:dnsName": "vpn.example.com", "wgc:dnsZone": "example.com" } },
 } as const;
 const plans = new Map<keyof typeof variants, Promise<Plan>>();
@@ -74,6 +94,26 @@ function requiredOf(type: string): string[] {
 function capital(name: string): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }
+
+test("in a VPC that exists already no network is made, and servers stand in its private subnets", async () => {
+  const { resources } = await planOf("existing");
+  const types = new Set(resources.map(({ type }) => type));
+  for (const type of [
+    "vpc:Vpc",
+    "subnet:Subnet",
+    "routeTable:RouteTable",
+    "route:Route",
+    "natGateway:NatGateway",
+    "flowLog:FlowLog",
+  ])
+    expect([type, types.has(`aws:ec2/${type}`)]).toEqual([type, false]);
+  const group = resources.find(({ type }) => type === "aws:autoscaling/group:Group");
+  expect(group?.inputs["vpcZoneIdentifiers"]).toEqual([
+    "subnet-1000000000000000a",
+    "subnet-1000000000000000b",
+    "subnet-1000000000000000c",
+  ]);
+});
 
 describe("what is wrong is found", () => {
   const T = {
@@ -133,6 +173,23 @@ describe("what is wrong is found", () => {
       T.group,
       (inputs) => ({ ...inputs, instanceRefresh: { strategy: "Blue" } }),
       /Strategy is "Blue"/,
+    ],
+    [
+      "a member that hooks have not",
+      T.group,
+      (inputs) => ({
+        ...inputs,
+        initialLifecycleHooks: [
+          { name: "h", lifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING", size: 3 },
+        ],
+      }),
+      /PutLifecycleHook\.Size is not known/,
+    ],
+    [
+      "a pool state that is none",
+      T.group,
+      (inputs) => ({ ...inputs, warmPool: { poolState: "Asleep" } }),
+      /PoolState is "Asleep"/,
     ],
     [
       "an apostrophe in a description",

@@ -1,12 +1,13 @@
 import type { PlannedResource } from "../../plan";
 import { type Call, type Mappings, Take } from "./call";
+import { monitoringCalls } from "./monitoring";
 import { networkCalls } from "./network";
 import { serverCalls } from "./servers";
 import { storageCalls } from "./storage";
 
 export type { Call } from "./call";
 
-const mappings: Mappings = { ...networkCalls, ...serverCalls, ...storageCalls };
+const mappings: Mappings = { ...monitoringCalls, ...networkCalls, ...serverCalls, ...storageCalls };
 /** Resources that are made without a call of AWS. */
 const WITHOUT_CALLS = new Set(["random:index/randomId:RandomId"]);
 

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../../plan";
 import { call, deep, flag, isObject, type Mappings, numeric, type Take, tagSpecification } from "./call";
 
-/** Load balancer, launch template, Auto Scaling and alarms. */
+/** Load balancer, launch template and Auto Scaling. */
 export const serverCalls: Mappings = {
   "aws:lb/loadBalancer:LoadBalancer": (take) => [
     call("elbv2", "CreateLoadBalancer", {
@@ -92,14 +92,12 @@ export const serverCalls: Mappings = {
           ...lifecycleHook(hook),
         }),
       ),
-      ...take
-        .list("warmPool")
-        .map((pool) =>
-          call("autoscaling", "PutWarmPool", {
-            AutoScalingGroupName,
-            ...upper(isObject(pool) ? pool : {}, []),
-          }),
-        ),
+      ...take.list("warmPool").map((pool) =>
+        call("autoscaling", "PutWarmPool", {
+          AutoScalingGroupName,
+          ...upper(isObject(pool) ? pool : {}, []),
+        }),
+      ),
       call("autoscaling", "EnableMetricsCollection", {
         AutoScalingGroupName,
         Metrics: take.value("enabledMetrics"),
@@ -130,15 +128,6 @@ export const serverCalls: Mappings = {
           ([, size]) => size !== -1,
         ),
       ),
-    }),
-  ],
-  "aws:cloudwatch/metricAlarm:MetricAlarm": (take) => [
-    call("cloudwatch", "PutMetricAlarm", {
-      AlarmName: take.value("name"),
-      ...take.pascal("alarmActions", "alarmDescription", "comparisonOperator", "evaluationPeriods"),
-      ...take.pascal("threshold", "treatMissingData"),
-      Metrics: take.list("metricQueries").map(query),
-      Tags: take.tags(),
     }),
   ],
 };
@@ -193,17 +182,4 @@ function step(adjustment: Json): Json {
   return Object.fromEntries(
     Object.entries(upper(adjustment, [])).map(([key, value]) => [key, numeric(value) ?? null]),
   );
-}
-
-/** `metric` is called MetricStat there, and its dimensions are a list. */
-function query(value: Json): Json {
-  if (!isObject(value)) return value;
-  const { metric, ...rest } = value;
-  if (!isObject(metric)) return upper(rest, []);
-  const { dimensions, metricName, namespace, period, stat } = metric;
-  const list = isObject(dimensions)
-    ? Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }))
-    : [];
-  const name = { Namespace: namespace ?? null, MetricName: metricName ?? null, Dimensions: list };
-  return { ...upper(rest, []), MetricStat: { Metric: name, Period: period ?? null, Stat: stat ?? null } };
 }

@@ -1,5 +1,16 @@
 import { NotMeasured } from "../samples";
-import type { Scenario } from "../scenario";
+import type { Incident, Scenario } from "../scenario";
+import type { Move } from "../types";
+
+/** Lets a client roam. @param to name of the server to lead to; any other where it does not matter */
+export async function roamed({ cluster }: Incident, client: string, to?: string): Promise<Move[]> {
+  const params = { name: client, ...(to === undefined ? {} : { to }) };
+  const { at, from } = await cluster.call<{ at: number; from: string }>("roam", params);
+  const { servers } = await cluster.status();
+  const address = servers.find(({ name }) => name === from)?.address;
+  if (address === undefined) throw new NotMeasured(`${client} came from ${from}, which is no server`);
+  return [{ at, from: address }];
+}
 
 /** A client's router forgets its mapping; from its new port the load balancer's hash leads to another server. */
 export const roam: Scenario = {
@@ -7,11 +18,5 @@ export const roam: Scenario = {
   hits: "all",
   movedBy: "client",
   strike: async () => undefined,
-  moves: async ({ cluster }, client) => {
-    const { at, from } = await cluster.call<{ at: number; from: string }>("roam", { name: client });
-    const { servers } = await cluster.status();
-    const address = servers.find(({ name }) => name === from)?.address;
-    if (address === undefined) throw new NotMeasured(`${client} came from ${from}, which is no server`);
-    return [{ at, from: address }];
-  },
+  moves: (incident, client) => roamed(incident, client),
 };

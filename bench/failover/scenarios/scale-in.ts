@@ -11,7 +11,7 @@ export const scaleIn: Scenario = {
     const { servers } = await cluster.whole();
     const newest = servers.at(-1);
     if (!newest) throw new Error("the group has no servers");
-    return newest.name;
+    return { victim: newest.name, carrier: newest.name };
   },
   strike: async ({ cluster }) => {
     const { group } = await cluster.status();

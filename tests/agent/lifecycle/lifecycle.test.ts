@@ -171,8 +171,9 @@ test("the end is completed when the drain is over; the hook that does not wait y
     "13.5",
     "15.5",
     "19.5",
-    "27.5",
-    "42.5",
+    "24.5",
+    "29.5",
+    "34.5",
   ]);
   expect([lifecycle.owed, lifecycle.stats]).toEqual([
     undefined,

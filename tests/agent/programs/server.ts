@@ -30,6 +30,7 @@ export const config = {
   addressing: "masquerade",
   topology: "active-active",
   mesh: { port: 51830 },
+  monitoring: "none",
 };
 /** What the control function was told about the cluster. */
 export const CLUSTER: ClusterFile = {

@@ -294,6 +294,7 @@ function configOf(name: string) {
     addressing: "masquerade",
     topology: "active-active",
     mesh: { port: 51830 },
+    monitoring: "none",
   };
 }
 

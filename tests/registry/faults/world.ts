@@ -34,8 +34,11 @@ export async function fill(root: string): Promise<void> {
 }
 
 /** The record of a server that goes on saying that it has a revision. */
-export async function hearServer(root: string, revision: number): Promise<void> {
-  const time = "2999-01-01T00:00:00Z";
+export async function hearServer(
+  root: string,
+  revision: number,
+  time = "2999-01-01T00:00:00Z",
+): Promise<void> {
   const record = { schema: 1, instance: "i-1", revision, peers: 0, healthy: true, version: "1", time };
   const path = nodeRecordPath(runtimeOf(root), "i-1");
   await fs.mkdir(dirname(path), { recursive: true });

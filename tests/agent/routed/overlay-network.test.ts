@@ -1,0 +1,42 @@
+import type { AgentConfig } from "../../../agent/config";
+import { overlayUp } from "../../../agent/routed/overlay-network";
+
+const config = {
+  tunnelIpv4: "10.100.0.0/16",
+  mtu: 1420,
+  routed: { overlayPort: 4790, prefixes: ["10.0.0.0/16"], routeTables: [], clientToClient: false },
+} as unknown as AgentConfig;
+
+/** What was run, with `links` and `rules` as the kernel shows them. */
+async function ran(links: string, rules: string, settings = config): Promise<string[]> {
+  const seen: string[] = [];
+  await overlayUp(settings, async (program, args) => {
+    seen.push([program, ...args].join(" "));
+    if (args.includes("rule")) return rules;
+    return args.includes("show") ? links : "";
+  });
+  return seen.filter((command) => !command.includes(" show"));
+}
+
+const DEVICE = "ip link add dev wgc-mesh type vxlan gpe external dstport 4790 nolearning";
+const ALWAYS = [
+  "ip link set dev wgc-mesh mtu 1420 up",
+  // Without an address of its own the kernel's loose reverse-path filter drops what comes out of it.
+  "ip address replace 10.100.0.1/32 dev wgc-mesh",
+];
+const RULE = "ip -4 rule add priority 1190 to 10.100.0.0/16 lookup 119";
+
+test("the overlay's device has the tunnel's MTU and an address, and its table is asked before others", async () => {
+  expect(await ran("", "0:\tfrom all lookup local\n")).toEqual([DEVICE, ...ALWAYS, RULE]);
+});
+
+test("what is there is not made again", async () => {
+  expect(await ran("4: wgc-mesh: <UP> mtu 1420", "1190:\tfrom all to 10.100.0.0/16 lookup 119\n")).toEqual(
+    ALWAYS,
+  );
+});
+
+test("with masquerading there is no overlay", async () => {
+  const { routed: _, ...masquerade } = config;
+  expect(await ran("", "", masquerade as AgentConfig)).toEqual([]);
+});

@@ -1,0 +1,178 @@
+import { ownerOf } from "../../bench/failover/owners";
+import type { ConnectionReport } from "../../lab/connection-record";
+import type { LabStatus } from "../../lab/status";
+import { patient } from "../support/slow";
+import { Cluster } from "./cluster";
+import { eventually, isHealthy } from "./support";
+
+const CLIENTS = ["alice", "bob"];
+const ROUTED = { "wgc:addressing": "routed", "wgc:backendPrefixes": "10.0.0.0/16" };
+const cluster = new Cluster(
+  "routed",
+  Object.fromEntries(CLIENTS.map((name) => [name, "strict" as const])),
+  ROUTED,
+);
+
+/** The server that each zone's tables lead to; undefined while a zone's do not agree. */
+function nextHops({ routes, zones }: LabStatus): (string | undefined)[] {
+  return zones.map(({ name }) => {
+    const servers = new Set(routes.filter(({ zone }) => zone === name).map(({ server }) => server));
+    return servers.size === 1 ? ([...servers][0] ?? undefined) : undefined;
+  });
+}
+
+/** Resolves when all servers are in service and each zone is led to a server of its own. */
+async function settled(): Promise<LabStatus> {
+  const { lab } = cluster;
+  await lab.settle(CLIENTS);
+  return lab.until(
+    (status) =>
+      nextHops(status).every((hop, index) => {
+        const server = status.servers.find(({ name }) => name === hop);
+        return server !== undefined && isHealthy(server) && server.zone === status.zones[index]?.name;
+      }),
+    "each zone to be led to a server of its own",
+    60_000,
+  );
+}
+
+/** Counts the packets from a source that reach a machine, from now on; the answer is read by calling it. */
+async function countFrom(machine: string, source: string): Promise<() => Promise<number>> {
+  await cluster.lab.sh(
+    machine,
+    `nft 'add table ip seen; flush table ip seen; add chain ip seen in { type filter hook prerouting priority raw; }; add rule ip seen in ip saddr ${source} counter'`,
+  );
+  return async () => {
+    const text = await cluster.lab.sh(machine, "nft list table ip seen");
+    return Number(/counter packets (\d+)/.exec(text)?.[1]);
+  };
+}
+
+const openAll = (): Promise<unknown> =>
+  Promise.all(CLIENTS.map((name) => cluster.lab.call("connections.open", { name })));
+
+/** Uses every connection of every client once more; returns what did not survive since `from`. */
+async function lost(from: number): Promise<string[]> {
+  const { lab } = cluster;
+  const over = await lab.call<number>("now");
+  const found: string[] = [];
+  for (const name of CLIENTS) {
+    await lab.call("connections.settled", { name, since: over, limit: patient(60_000) });
+    await lab.call("connections.use", { name, limit: patient(20_000) });
+    const to = await lab.call<number>("now");
+    const reports = await lab.call<ConnectionReport[]>("connections.report", { name, from, to });
+    expect(
+      reports
+        .filter(({ kind }) => kind === "tcp")
+        .map(({ by }) => by)
+        .sort(),
+    ).toEqual(["backend", "client"]);
+    expect(reports.filter(({ kind }) => kind === "idle")).toHaveLength(20);
+    for (const { name: connection, lost: end, answers } of reports)
+      if (end || !answers.some((at) => at >= over)) found.push(`${connection}: ${end?.why ?? "no answer"}`);
+  }
+  return found;
+}
+
+cluster.test("backends see clients' own addresses, and reach them, in both zones", async () => {
+  const { lab } = cluster;
+  const { clients } = await settled();
+  for (const { name, tunnelAddress } of clients) {
+    const address = tunnelAddress.split("/")[0] ?? "";
+    expect((await lab.answer(name)).via).toBe(address);
+    for (const backend of ["backend", "backend2"])
+      expect((await lab.exec(backend, "ping", "-c", "3", "-W", "2", address)).code).toBe(0);
+  }
+});
+
+cluster.test(
+  "a client's packets to the internet have a server's address, and no inner one leaves",
+  async () => {
+    const { lab } = cluster;
+    const [inner, backend, servers] = [
+      await countFrom("internet", "10.0.0.0/8"),
+      await countFrom("backend", "198.51.100.0/24"),
+      await lab.sh("internet", "ip -4 -o address show eth0"),
+    ];
+    const internet = /inet ([\d.]+)/.exec(servers)?.[1] ?? "";
+    // A backend has no public address: what it sends there goes nowhere.
+    expect((await lab.exec("backend", "ping", "-c", "2", "-W", "1", internet)).code).not.toBe(0);
+    // Nor does anybody out there reach it, though its router's neighbour is on the same network.
+    expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.0.0.200")).code).not.toBe(0);
+    expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.100.0.2")).code).not.toBe(0);
+    expect([await inner(), await backend()]).toEqual([0, 0]);
+  },
+);
+
+cluster.test(
+  "only a server whose check was switched off sends from addresses that are not its own",
+  async () => {
+    const { lab } = cluster;
+    const seen = await countFrom("backend2", "10.200.0.1");
+    const send = (machine: string) =>
+      lab.exec(
+        machine,
+        "sh",
+        "-c",
+        "ip address add 10.200.0.1/32 dev lo; ping -c 2 -W 1 -I 10.200.0.1 10.0.64.200; ip address del 10.200.0.1/32 dev lo",
+      );
+    await send("backend");
+    expect(await seen()).toBe(0);
+    await send("s1");
+    expect(await seen()).toBe(2);
+  },
+);
+
+cluster.test("a drain of a client's server costs no TCP connection, whoever opened it", async () => {
+  const { lab } = cluster;
+  await settled();
+  await openAll();
+  const { server, clients } = await cluster.busiest();
+  const from = await lab.call<number>("now");
+  const events = lab.events.length;
+  await lab.fault("drain", { server: server.name });
+  await lab.untilEvent(new RegExp(`moves ${clients.length} flows? away from ${server.name}`), events);
+  expect(await lost(from)).toEqual([]);
+  await lab.fault("undrain", { server: server.name });
+});
+
+cluster.test(
+  "the next hop dies: another server leads the routes to itself, and every connection lives",
+  async () => {
+    const { lab } = cluster;
+    const before = await settled();
+    const owner = ownerOf(before) ?? "";
+    await openAll();
+    const from = await lab.call<number>("now");
+    await lab.fault("crash", { server: owner });
+    await lab.until((status) => ![undefined, owner].includes(ownerOf(status)), "another next hop");
+    expect(await lost(from)).toEqual([]);
+  },
+);
+
+cluster.test(
+  "routes change through the API alone: while it fails they stay, afterwards they follow",
+  async () => {
+    const { lab } = cluster;
+    const owner = ownerOf(await settled()) ?? "";
+    await lab.fault("api-error");
+    try {
+      const events = lab.events.length;
+      // Its neighbour in the subnet must not hear it either: what stays in a subnet never comes to the router.
+      await lab.fault("blackhole", { server: owner });
+      await lab.untilEvent(new RegExp(`^${owner} is unhealthy`), events);
+      await eventually(async () => {
+        const texts = await Promise.all(
+          (await cluster.serverNames())
+            .filter((name) => name !== owner)
+            .map((name) => lab.sh(name, "curl -s http://127.0.0.1:8080/healthz")),
+        );
+        return texts.some((text) => /InternalError/.test(text)) ? true : undefined;
+      }, "a server to say that the API fails");
+      expect(ownerOf(await lab.status())).toBe(owner);
+    } finally {
+      await lab.fault("api-heal");
+    }
+    await lab.until((status) => ![undefined, owner].includes(ownerOf(status)), "another next hop", 60_000);
+  },
+);

@@ -1,0 +1,59 @@
+import { AGENT_METRICS, customMetricCount, scopesOf } from "../../monitoring/metrics";
+import { referenceFault } from "../../monitoring/reference";
+import { agentMetrics } from "./agent-metrics";
+
+test("every metric of the catalogue comes from numbers that the agent has, with these labels", async () => {
+  const samples = new Map((await agentMetrics().getMetricsAsJSON()).map((metric) => [metric.name, metric]));
+  const missing = AGENT_METRICS.flatMap(({ name, from }) =>
+    from.flatMap(({ metric, ...source }) => {
+      const wanted = Object.entries("labels" in source ? source.labels : {});
+      const values = samples.get(metric)?.values ?? [];
+      const found = values.some(({ labels }) =>
+        wanted.every(([key, text]) => (labels as Record<string, unknown>)[key] === text),
+      );
+      return found ? [] : [`${name}: ${metric}`];
+    }),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("counts are made from counters and levels from gauges", async () => {
+  const types = new Map(
+    (await agentMetrics().getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]),
+  );
+  for (const { kind, from } of AGENT_METRICS)
+    for (const { metric } of from)
+      expect([metric, types.get(metric)]).toEqual([metric, kind === "count" ? "counter" : "gauge"]);
+});
+
+test("what is paid for: basic for two zones, full for three", () => {
+  expect(customMetricCount("none", 3)).toBe(0);
+  expect(customMetricCount("basic", 2)).toBe(8 + 2);
+  expect(customMetricCount("full", 3)).toBe(12 + 4 * 3);
+});
+
+test("names and units are CloudWatch's, and no name is there twice", () => {
+  const names = AGENT_METRICS.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const metric of AGENT_METRICS) {
+    expect(metric.name).toMatch(/^[A-Z][A-Za-z]{1,254}$/);
+    expect(scopesOf(metric, "full").length).toBeGreaterThan(0);
+  }
+});
+
+test.each([
+  ["wgc/c", "Takeover", {}, "basic", "servers send no such metric"],
+  [
+    "wgc/c",
+    "Takeovers",
+    { AvailabilityZone: "a" },
+    "full",
+    "servers do not send it by these dimensions at level full",
+  ],
+  ["wgc/c", "Handshakes", {}, "basic", "servers do not send it by these dimensions at level basic"],
+  ["wgc/other", "Takeovers", {}, "full", "not in monitoring/aws-metrics.ts"],
+  ["AWS/EFS", "PercentIOLimits", { FileSystemId: "f" }, "full", "not in monitoring/aws-metrics.ts"],
+  ["AWS/EFS", "PercentIOLimit", { FilesystemId: "f" }, "full", "AWS does not publish it by these dimensions"],
+] as const)("%s %s %j at level %s is refused", (namespace, metricName, dimensions, level, fault) => {
+  expect(referenceFault({ namespace, metricName, dimensions }, "c", level)).toContain(fault);
+});

@@ -4,6 +4,7 @@
  */
 // Not `{ z }`: that object has all of zod's languages in it, which are half of a bundle.
 import * as z from "zod";
+import { MOST_TAGS } from "../registry/rules";
 import {
   clientNameSchema,
   clusterFileSchema,
@@ -38,7 +39,7 @@ const routes = z.array(cidr).min(1).max(64);
 const dnsList = z.array(dnsEntrySchema).max(8);
 const tags = z
   .record(tagKey, tagValue)
-  .refine((all) => Object.keys(all).length <= 32, "has more than 32 tags");
+  .refine((all) => Object.keys(all).length <= MOST_TAGS, `has more than ${MOST_TAGS} tags`);
 
 /** The states a client can be in; an expired client that was also revoked is `revoked`. */
 export const clientStates = ["active", "revoked", "expired"] as const;
@@ -266,7 +267,13 @@ export interface ServerKeyStatus {
 export interface Results {
   init: { readonly publicKey: string; readonly created: boolean };
   add: { readonly client: ClientView };
-  list: { readonly clients: readonly ClientView[]; readonly next?: string; readonly total: number };
+  list: {
+    readonly clients: readonly ClientView[];
+    readonly next?: string;
+    readonly total: number;
+    /** Clients that are left out because their file cannot be read: of all, or of this page where only names are asked for. */
+    readonly broken?: readonly string[];
+  };
   show: { readonly client: ClientView };
   update: { readonly client: ClientView };
   revoke: { readonly client: ClientView };
@@ -284,6 +291,8 @@ export interface Results {
     };
     readonly clients: readonly ClientView[];
     readonly next?: string;
+    /** As with `list`. */
+    readonly broken?: readonly string[];
   };
   check: {
     readonly findings: readonly CheckFinding[];

@@ -158,13 +158,15 @@ export class Scan {
       if (text === undefined) return;
       this.clients++;
       try {
+        if (typeof text !== "string") throw text;
         const client = parseJson(path, text, clientFileSchema);
         if (client.name !== name) throw new RegistryError(path, `is about ${client.name}`);
         this.files.push(client);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         this.broken.add(name);
-        const remedy = `restore it from the backup, or remove client ${name}, which ends its access`;
+        const remedy =
+          error.remedy ?? `restore it from the backup, or remove client ${name}, which ends its access`;
         this.wrong(path, error.problem, remedy);
       }
     });
@@ -219,6 +221,11 @@ export class Scan {
     await readMany(paths, (text, index) => {
       const [claim, path] = [claims[index] ?? "", paths[index] ?? ""];
       if (text === undefined) return;
+      if (typeof text !== "string") {
+        this.claimed.add(claim);
+        this.wrong(path, text.problem, text.remedy ?? "move it away");
+        return;
+      }
       const name = text.trim();
       const [owner] = owners.get(claim) ?? [];
       this.claimed.add(claim);

@@ -67,7 +67,7 @@ async function mendOne(session: Session, entry: AuditEntry): Promise<boolean> {
 async function keepAnswer(session: Session, entry: AuditEntry, value: unknown): Promise<void> {
   const { operation, after: revision, request } = entry;
   if (request === undefined) return;
-  await storeRequest(session.root, request, { operation, revision, value, now: session.now });
+  await storeRequest(session.root, request, { operation, revision, value, now: session.answeredAt });
 }
 
 async function look(session: Session, name: string): Promise<Found> {

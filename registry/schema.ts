@@ -93,6 +93,8 @@ export const changeFeedSchema = z.looseObject({
   revision,
   changes: z.array(z.object({ revision, name: clientNameSchema })),
   audit: auditHeadSchema.optional(),
+  /** The latest time of any change: the time does not go back with a writer's clock. */
+  time: time.optional(),
   /** A hint for the next client's address: the search begins there. */
   nextAddress: z.string().optional(),
 });

@@ -103,6 +103,14 @@ export class Session {
     return this.feed.nextAddress;
   }
 
+  /**
+   * When an answer is kept: never before a change that was made earlier, so that one which a slow clock wrote is not taken for an old
+   * one as soon as the clock is right again.
+   */
+  get answeredAt(): Date {
+    return new Date(Math.max(this.now.getTime(), Date.parse(this.feed.time ?? "") || 0));
+  }
+
   /** Appends to the audit log. */
   async record(drafts: readonly AuditDraft[]): Promise<AuditEntry[]> {
     await this.lock.assertHeld();
@@ -155,6 +163,7 @@ export class Session {
       ...this.feed,
       revision,
       changes: [...this.feed.changes, ...fresh].slice(-CHANGE_FEED_LIMIT),
+      time: this.answeredAt.toISOString(),
       ...(sequence === 0 ? {} : { audit: { sequence, hash, size } }),
       ...(nextAddress === undefined ? {} : { nextAddress }),
     };
@@ -191,7 +200,12 @@ export class Session {
   /** Keeps the answer to a request. */
   async answer(mark: string, operation: string, revision: number, value: unknown): Promise<void> {
     await this.lock.assertHeld();
-    await storeRequest(this.root, mark, { operation, revision, value: answerOf(value), now: this.now });
+    await storeRequest(this.root, mark, {
+      operation,
+      revision,
+      value: answerOf(value),
+      now: this.answeredAt,
+    });
   }
 
   private draftOf(

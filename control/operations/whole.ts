@@ -5,7 +5,7 @@ import { readNodes } from "../../registry/nodes";
 import { readChanges, readCluster, readServerKeys } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
 import type { AuditEntry, CheckFinding, NodeView } from "../protocol";
-import { fitPage, PAGE_BYTES, viewOf } from "../views";
+import { fitPage, leftOut, PAGE_BYTES, viewOf } from "../views";
 import type { Perform } from "./context";
 
 /** Makes the registry where there is none; takes changed settings over where there is one. */
@@ -40,6 +40,7 @@ export const exportClients: Perform<"export"> = async (input, { root, index, now
       },
       clients: items,
       ...next,
+      ...leftOut(page.broken),
     },
   };
 };

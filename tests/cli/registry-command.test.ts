@@ -24,6 +24,7 @@ test("a registry in order", async () => {
 
 test("what is left over is found with exit code 3, repaired, and then gone", async () => {
   writeFileSync(registryPaths(desk.root).address("10.100.0.77"), "nobody\n");
+  await hearServer(desk.root, 0);
   const found = await desk.run("registry", "check");
   expect(found.code).toBe(3);
   expect(found.out).toMatch(/^repairable {2}\S*addresses\/10\.100\.0\.77\n {2}\S/);

@@ -192,6 +192,20 @@ const REST: Case[] = [
     ["input.tags"],
   ],
   [
+    "more than 32 tags, one by one",
+    "update",
+    { name: "alice", tags: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`t${i}`, ""])) },
+    "invalid-request",
+    ["input.tags"],
+  ],
+  [
+    "a tag that JSON has and an object has not",
+    "add",
+    add({ tags: JSON.parse('{"a":"b","__proto__":"x"}') }),
+    "invalid-request",
+    ["input.tags.__proto__"],
+  ],
+  [
     "a field that does not exist",
     "add",
     add({ admin: true, sudo: 1 }),

@@ -175,3 +175,66 @@ test("a feed that is broken or missing is a finding, not an error, and a repair 
     expect(await get("check", {})).toMatchObject({ findings: [], head: expect.stringMatching(/^\d+:/) });
   }
 });
+
+/** Root may read everything, so what the kernel answers to anybody else is put in its place. */
+function deny(path: string): () => void {
+  const core = jest.requireActual<typeof import("node:fs")>("node:fs");
+  const denied = Object.assign(new Error("no"), { code: "EACCES", path });
+  const readNow = core.readFileSync;
+  const readLater = core.promises.readFile.bind(core.promises);
+  const spies = [
+    jest.spyOn(core, "readFileSync").mockImplementation(((file: string, options: "utf8") => {
+      if (file === path) throw denied;
+      return readNow(file, options);
+    }) as typeof readNow),
+    jest
+      .spyOn(core.promises, "readFile")
+      .mockImplementation(((file: string, options: "utf8") =>
+        file === path ? Promise.reject(denied) : readLater(file, options)) as typeof readLater),
+  ];
+  return () => {
+    for (const spy of spies) spy.mockRestore();
+  };
+}
+
+test("a client whose file cannot be read is named by list and export, is a finding, and stops neither", async () => {
+  const { ask, get, root } = await makeControl();
+  for (const name of ["alice", "bob", "carol", "dave"]) await get("add", { name, publicKey: newKey() });
+  const { client } = registryPaths(root);
+  writeFileSync(client("alice"), "{");
+  rmSync(client("bob"));
+  mkdirSync(client("bob"));
+  const allow = deny(client("carol"));
+  try {
+    const broken = ["alice", "bob", "carol"];
+    const names = (clients: readonly { name: string }[]) => clients.map(({ name }) => name);
+    const byName = await get("list", {});
+    expect([names(byName.clients), byName.broken]).toEqual([["dave"], broken]);
+    const all = await get("list", { state: "active" });
+    expect([names(all.clients), all.total, all.broken]).toEqual([["dave"], 1, broken]);
+    const exported = await get("export", {});
+    expect([names(exported.clients), exported.broken]).toEqual([["dave"], broken]);
+    const { findings } = await get("check", {});
+    expect(findings).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          path: client("alice"),
+          problem: expect.stringContaining("is not JSON"),
+        }),
+        expect.objectContaining({ path: client("bob"), problem: "is a folder, not a file" }),
+        expect.objectContaining({ path: client("carol"), problem: "this user may not read it (EACCES)" }),
+      ]),
+    );
+    expect(errorOf(await ask("show", { name: "carol" }))).toMatchObject({
+      code: "storage",
+      message: "clients/carol.json: this user may not read it (EACCES)",
+    });
+    expect(errorOf(await ask("show", { name: "bob" }))).toMatchObject({
+      code: "corrupt",
+      remedy: "move it away",
+    });
+    expect(errorOf(await ask("remove", { name: "bob" }))).toMatchObject({ code: "corrupt" });
+  } finally {
+    allow();
+  }
+});

@@ -56,11 +56,11 @@ test.each([
     "routed",
     ["wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
     ["wgc-servers-overlay-in", "wgc-servers-overlay-out", "wgc-servers-routed-1"],
+    [],
   ],
   [
     "one active server",
     "passive",
-    // Alarm and dashboard expect one healthy server then.
     [
       "wgc-monitoring-dashboard",
       "wgc-monitoring-servers-below-minimum",
@@ -68,10 +68,11 @@ test.each([
       "wgc-servers-template",
     ],
     [],
+    [1, 2, 3].map((zone) => `wgc-monitoring-zone-${zone}-empty`),
   ],
 ] as const)(
   "switching to %s and back updates in place: storage, endpoint and keys stay as they are",
-  async (_, to, updated, made) => {
+  async (_, to, updated, made, gone) => {
     const { base, [to]: other } = await plans;
     const named = (from: Plan, into: Plan, wanted: string) =>
       comparePlans(from, into)
@@ -86,8 +87,8 @@ test.each([
       expect(named(from, into, "replace")).toEqual([]);
       expect(comparePlans(from, into).changes.filter(({ danger }) => danger !== undefined)).toEqual([]);
     }
-    expect([named(base, other, "create"), named(base, other, "delete")]).toEqual([made, []]);
-    expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([[], made]);
+    expect([named(base, other, "create"), named(base, other, "delete")]).toEqual([made, gone]);
+    expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([gone, made]);
   },
 );
 /** The project with one more line in the agent, as after an edit. */

@@ -102,6 +102,7 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     client.close();
     child.kill("SIGKILL");
     await ended(child);
+    tidier?.process.ref(); // it may be all that this process still waits for
     if (tidier) await ended(tidier.process);
     tidyRunFolder(folder);
   };

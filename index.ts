@@ -27,3 +27,5 @@ export const serverPublicKey = cluster.serverPublicKey;
 export const alarmTopicArn = cluster.alarmTopicArn;
 /** Name of the function that changes the registry; operators invoke it with their IAM identity. */
 export const controlFunctionName = cluster.controlFunctionName;
+/** The role that operators take, with MFA; none where `wgc:operatorPrincipals` names nobody. */
+export const operatorRoleArn = cluster.operatorRoleArn;

@@ -25,7 +25,7 @@ import { createMetrics, onlineOf } from "./metrics";
 import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
-import { NodeRecord } from "./node-record";
+import { NodeRecord, nodeFile } from "./node-record";
 import type { ProbeLine } from "./probe";
 import { Reconciler } from "./reconcile";
 import { RegistryFollower } from "./registry-follower";
@@ -184,6 +184,7 @@ export class Agent {
           device: options.nextDevice,
         }),
       onChanged: () => this.reconciler.request("everything"),
+      onLeft: () => this.clients.letGo(),
     });
     this.reconciler = new Reconciler({
       interface: config.interface,
@@ -223,6 +224,7 @@ export class Agent {
         localCopyError: this.clients.copyProblem,
         takeoverProblem: this.takeover?.problem,
         serverKeyProblem: this.serverKey.problem,
+        leftBehind: this.serverKey.leftBehind,
         clusterProblem: this.cluster?.problem,
         clock: this.clockOffset.state,
       }),
@@ -236,17 +238,21 @@ export class Agent {
       clock,
       log,
       listener: this.clients,
+      held: () => this.serverKey.leftBehind !== undefined,
     });
-    this.record = new NodeRecord(storage, config.runtimePath, clock, () => ({
-      schema: 1,
-      instance: options.instance,
-      revision: this.reconciler.appliedRevision ?? 0,
-      peers: this.watch.clients,
-      healthy: this.watch.health().healthy,
-      version: options.version,
-      time: new Date(clock.now()).toISOString(),
-      ...(options.cluster === undefined ? {} : { address: options.cluster.place.address }),
-    }));
+    this.record = new NodeRecord(storage, config.runtimePath, clock, () =>
+      nodeFile({
+        instance: options.instance,
+        revision: this.reconciler.appliedRevision ?? 0,
+        peers: this.watch.clients,
+        health: this.watch.health(),
+        version: options.version,
+        now: clock.now(),
+        address: options.cluster?.place.address,
+        serverKey: this.serverKey.publicKey,
+        nextServerKey: this.serverKey.nextPublicKey,
+      }),
+    );
   }
 
   private clusterLink({ cluster, ...options }: AgentOptions): ClusterLink | undefined {

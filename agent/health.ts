@@ -32,6 +32,8 @@ export interface HealthInput {
   readonly takeoverProblem: string | undefined;
   /** What is wrong with the replacement of the server key. */
   readonly serverKeyProblem: string | undefined;
+  /** Why this server can no longer be one of the cluster's; undefined unless that is known for sure. */
+  readonly leftBehind: string | undefined;
   /** What is wrong between the servers. */
   readonly clusterProblem: string | undefined;
   readonly clock: ClockState;
@@ -84,7 +86,9 @@ export const STARTING = "starting: ";
 
 /**
  * Checks that decide whether the load balancer sends traffic here. None of them looks at anything that all servers share
- * (storage, internet, what the registry says): a shared cause must never take every server out at once.
+ * (storage, internet, what the registry says): a shared cause must never take every server out at once. The one exception is
+ * what the registry says about this server alone: that a rotation was finished without it, by a list of former keys that only
+ * a finished rotation writes (see `decideRotation`).
  */
 export const healthChecks: readonly Check[] = [
   { name: "serving", run: ({ draining }) => (draining === undefined ? undefined : `draining: ${draining}`) },
@@ -127,6 +131,7 @@ export const healthChecks: readonly Check[] = [
   { name: "firewall", patience: PATIENCE, run: ({ device }) => device?.firewallProblem },
   { name: "forwarding", patience: PATIENCE, run: ({ device }) => device?.forwardingProblem },
   { name: "probe", patience: PATIENCE, run: ({ probeProblem }) => probeProblem },
+  { name: "leftBehind", run: ({ leftBehind }) => leftBehind },
 ];
 
 function stuckLoop({ overdueMs, lookingMs, lastLookMs }: HealthInput): string | undefined {

@@ -42,9 +42,9 @@ export async function init(
   await adoptFinished(local, storage, config.registryPath);
   const own = await local.publicKey();
   try {
-    const { keys, cluster, port } =
+    const { keys, cluster, port, former } =
       own === undefined ? await firstIdentity(config, storage, log, wait) : await ask(config, storage, wait);
-    assertOurs(config, { keys, cluster, port }, own);
+    assertOurs(config, { keys, cluster, port, former }, own);
     await local.saveIdentity(keys, cluster, port);
     log.info({ publicKey: keys.publicKey }, "took the cluster's key over from the registry");
     return keys.publicKey;
@@ -55,7 +55,7 @@ export async function init(
       throw new UserError(text, { cause: error });
     }
     if (isDamage(error))
-      log.error({ problem }, "the registry is damaged; going on with this server's own copy");
+      log.error({ problem }, "the registry is not to be followed; going on with this server's own copy");
     else log.warn({ problem }, "the registry cannot be reached; going on with this server's own copy");
     return own;
   }
@@ -93,7 +93,8 @@ function notMade(error: Error, { limitMs }: InitWait): Error {
 }
 
 /** Another cluster's registry is never followed, nor another key than the one this server has. */
-function assertOurs(config: AgentConfig, { keys, cluster }: RegistryIdentity, own: string | undefined): void {
+function assertOurs(config: AgentConfig, identity: RegistryIdentity, own: string | undefined): void {
+  const { keys, cluster, former } = identity;
   const paths = registryPaths(config.registryPath);
   for (const field of ["cluster", "tunnelIpv4"] as const) {
     if (cluster[field] === config[field]) continue;
@@ -101,6 +102,10 @@ function assertOurs(config: AgentConfig, { keys, cluster }: RegistryIdentity, ow
     throw new RegistryError(paths.cluster, problem, "conflict");
   }
   if (own === undefined || own === keys.publicKey) return;
+  if (former.includes(own)) {
+    const problem = `is the key of ${keys.publicKey}, which replaced this server's while it was cut off; the agent takes it out of service`;
+    throw new RegistryError(paths.privateKey, problem, "conflict", "replace this server");
+  }
   const problem = `is the key of ${keys.publicKey}, this server has the key of ${own}; clients know only one of them`;
   throw new RegistryError(paths.privateKey, problem, "conflict", RESTORE);
 }

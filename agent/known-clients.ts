@@ -134,6 +134,18 @@ export class KnownClients implements RegistryListener {
     this.saver.save();
   }
 
+  /**
+   * Serves no client any more, and keeps no copy of them either: this server must not come back with it. The registry's next word
+   * counts again.
+   */
+  letGo(): void {
+    this.hasCopy = false;
+    this.table.replaceAll([], this.options.clock.now());
+    this.revision = 0;
+    this.changed("everything");
+    this.saver.drop();
+  }
+
   private useCopy(): void {
     if (this.known || !this.hasCopy) return;
     this.options.log.warn(

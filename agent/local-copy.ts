@@ -138,6 +138,11 @@ export class LocalCopy {
     return readJson(this.snapshotPath, snapshotSchema);
   }
 
+  /** Forgets the last known clients. */
+  async dropSnapshot(): Promise<void> {
+    await fs.rm(this.snapshotPath, { force: true });
+  }
+
   /** Replaces the last known clients. */
   async saveSnapshot(snapshot: Snapshot): Promise<void> {
     await fs.mkdir(this.statePath, { recursive: true, mode: 0o700 });

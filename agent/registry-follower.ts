@@ -28,6 +28,8 @@ export interface FollowerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly listener: RegistryListener;
+  /** Whether nothing may be applied now. */
+  readonly held?: (() => boolean) | undefined;
 }
 
 const POLL_MS = 500;
@@ -83,8 +85,10 @@ export class RegistryFollower {
 
   private async poll(): Promise<void> {
     try {
-      await this.step();
-      this.lastReadAt = this.options.clock.monotonic();
+      // Whatever was known is given up meanwhile, so all of it is read again afterwards.
+      if (this.isHeld) this.current = undefined;
+      else await this.step();
+      if (this.current !== undefined) this.lastReadAt = this.options.clock.monotonic();
       if (this.lastProblem !== undefined) this.options.log.info("the registry can be read again");
       this.lastProblem = undefined;
     } catch (error) {
@@ -94,6 +98,11 @@ export class RegistryFollower {
       this.lastProblem = problem;
     }
     if (!this.stopped) this.timer = this.options.clock.after(POLL_MS, () => void this.poll());
+  }
+
+  /** Also asked after each read, which may have been under way. */
+  private get isHeld(): boolean {
+    return this.options.held?.() ?? false;
   }
 
   private async step(): Promise<void> {
@@ -116,7 +125,7 @@ export class RegistryFollower {
     await this.readMarks(read.clients);
     const isNews = changes.size > 0 || revision !== this.current;
     this.current = revision;
-    if (isNews) listener.onChanges(changes, revision);
+    if (isNews && !this.isHeld) listener.onChanges(changes, revision);
   }
 
   private async readEverything(): Promise<void> {
@@ -134,7 +143,7 @@ export class RegistryFollower {
     await this.readMarks(clients);
     this.current = read.revision;
     this.nextFull = clock.monotonic() + FULL_EVERY_MS;
-    this.options.listener.onEverything(clients, read.unreadable, read.revision);
+    if (!this.isHeld) this.options.listener.onEverything(clients, read.unreadable, read.revision);
   }
 
   /** @param clients those that are about to be told */

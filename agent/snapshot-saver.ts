@@ -36,6 +36,15 @@ export class SnapshotSaver {
     }
   }
 
+  /** Takes the copy away; the next {@link save} makes one again. */
+  drop(): void {
+    this.wanted = false;
+    this.timer?.cancel();
+    this.timer = undefined;
+    const before = this.running ?? Promise.resolve();
+    this.keep(before.then(() => (this.wanted ? undefined : this.local.dropSnapshot())));
+  }
+
   /** Writes what is still wanted, at once. */
   async stop(): Promise<void> {
     await this.running;
@@ -46,9 +55,12 @@ export class SnapshotSaver {
 
   private write(): void {
     this.wanted = false;
+    this.keep(this.local.saveSnapshot(this.snapshot()));
+  }
+
+  private keep(done: Promise<void>): void {
     const started = this.clock.monotonic();
-    this.running = this.local
-      .saveSnapshot(this.snapshot())
+    const running = done
       .then(
         () => {
           this.error = undefined;
@@ -62,10 +74,12 @@ export class SnapshotSaver {
         },
       )
       .finally(() => {
+        if (this.running !== running) return;
         this.running = undefined;
         const ended = this.clock.monotonic();
         this.notBefore = ended + (ended - started) * WRITE_SHARE;
         if (this.wanted) this.save();
       });
+    this.running = running;
   }
 }

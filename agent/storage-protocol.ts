@@ -15,6 +15,8 @@ export interface RegistryIdentity {
   readonly cluster: ClusterFile;
   readonly keys: ServerKeys;
   readonly port: number;
+  /** The keys that the servers had before this one. */
+  readonly former: readonly string[];
 }
 
 /** Which server key counts, and how its replacement by the next one goes. */
@@ -24,6 +26,8 @@ export interface ServerKeyState {
   readonly next?:
     | { readonly publicKey: string; readonly port: number; readonly phase: RotationFile["phase"] }
     | undefined;
+  /** The keys that the servers had before this one. */
+  readonly former: readonly string[];
 }
 
 /** What a look at the session logs found, and what is wrong with one of them. */

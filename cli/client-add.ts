@@ -1,5 +1,6 @@
 /** `wgc client add` and `wgc client rotate`: key pairs are made here, and private keys leave this machine only in the operator's file. */
 import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { ClientView, Input } from "../control/protocol";
@@ -27,9 +28,11 @@ import {
   profileOf,
   withOutputs,
 } from "./client-output";
-import { expiryPhrase } from "./client-table";
+import { expiryPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
+import { finishFirst } from "./finish-first";
+import { withKeptKey } from "./kept-key";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
 import { readPrivateKey } from "./private-key";
 import { withControl, withTarget } from "./target";
@@ -41,6 +44,7 @@ interface AddOptions extends TargetOptions, OutputOptions, RouteOptions {
   readonly dns?: string;
   readonly tag?: Readonly<Record<string, string>>;
   readonly address?: string;
+  readonly privateKeyFile?: string;
   readonly wait?: string | boolean;
 }
 
@@ -82,10 +86,17 @@ function addInput(name: string, options: AddOptions, key: NewKey, now: Date): In
 }
 
 async function add(operator: Operator, name: string, options: AddOptions): Promise<void> {
-  const key = newKey(options.publicKey);
+  if (options.privateKeyFile !== undefined && options.publicKey !== undefined)
+    throw new UsageError("give only one of --private-key-file and --public-key");
+  const key =
+    options.privateKeyFile === undefined
+      ? newKey(options.publicKey)
+      : await readPrivateKey(options.privateKeyFile);
   const input = addInput(name, options, key, operator.now());
   await giveKey(operator, name, options, key.privateKey, (control) =>
-    control.call("add", input, { requestKey: randomUUID() }),
+    control.call("add", input, { requestKey: randomUUID() }).catch(async (error: unknown) => {
+      throw await withKeptKey(error, safeFileName(name), key.privateKey, folderOf(options));
+    }),
   );
 }
 
@@ -112,6 +123,11 @@ async function rotate(operator: Operator, name: string, options: RotateOptions):
   );
 }
 
+/** Where the operator wants the files. */
+function folderOf({ out }: OutputOptions): string {
+  return out === undefined || out === "-" ? "." : dirname(out);
+}
+
 type Gives = "add" | "rotate";
 
 /** Reserves the files, has the change made, writes the files, waits and tells about it. */
@@ -127,16 +143,20 @@ async function giveKey<O extends Gives>(
     const outputs = await Outputs.reserve(operator, safeFileName(name), options, privateKey !== undefined);
     try {
       const since = operator.elapsed();
-      const { revision, result } = await announced(operator.terminal, `asking ${label}`, change(control));
-      const { client } = result as { client: ClientView };
-      const delivered = await deliver(control, name, revision, outputs, privateKey);
-      report(operator, options, { client, revision, delivered, privateKey });
+      const { client, revision, delivered } = await finishFirst(operator.terminal.err, async () => {
+        const answer = await announced(operator.terminal, `asking ${label}`, change(control));
+        const { client } = answer.result as { client: ClientView };
+        const { revision } = answer;
+        const delivered = await deliver(control, name, revision, outputs, privateKey);
+        await report(operator, options, { client, revision, delivered, privateKey });
+        return { client, revision, delivered };
+      });
       const wait = await announced(
         operator.terminal,
         "waiting for the servers",
         waitIfAsked(operator, control, revision, limit, since),
       );
-      finish(operator, options, { client, revision, delivered, wait });
+      await finish(operator, options, { client, revision, delivered, wait });
     } finally {
       await outputs.discard();
     }
@@ -159,11 +179,15 @@ async function deliver(
     const { config } = (await control.call("config", { name })).result;
     return await outputs.deliver(profileOf(config, privateKey ?? privateKeyPlaceholder(name)));
   } catch (error) {
-    throw new UserError(
-      `${name} has its new key (revision ${revision}), but the configuration was not written: ${reasonOf(error)}; nothing is lost: ./wgc client rotate ${name} --no-overlap gives it another key pair and a new configuration`,
-      { cause: error },
-    );
+    throw notWritten(name, revision, error);
   }
+}
+
+function notWritten(name: string, revision: number, error: unknown): UserError {
+  return new UserError(
+    `${name} has its new key (revision ${revision}), but the configuration was not written: ${reasonOf(error)}; nothing is lost: ./wgc client rotate ${name} --no-overlap gives it another key pair and a new configuration`,
+    { cause: error },
+  );
 }
 
 interface Done {
@@ -173,18 +197,22 @@ interface Done {
 }
 
 /** The result, as soon as it is there; the configuration alone where it goes to standard output. */
-function report(
+async function report(
   operator: Operator,
   options: OutputOptions,
   done: Done & { privateKey: string | undefined },
-): void {
+): Promise<void> {
   if (options.json) return;
   const { terminal } = operator;
   const { client, delivered } = done;
   const mixed = delivered.text !== undefined || delivered.qr !== undefined;
   const tell = (line: string): void => (mixed ? terminal.err(`${line}\n`) : terminal.out(`${line}\n`));
-  if (delivered.text !== undefined) terminal.out(delivered.text);
-  if (delivered.qr !== undefined) terminal.out(`${delivered.qr}\n`);
+  try {
+    if (delivered.text !== undefined) await terminal.written(delivered.text);
+    if (delivered.qr !== undefined) await terminal.written(`${delivered.qr}\n`);
+  } catch (error) {
+    throw notWritten(client.name, done.revision, error);
+  }
   tell(`${client.name}: ${client.addresses.join(", ")}, ${expiryPhrase(client, operator.now())}`);
   if (client.previous !== undefined)
     tell(`the former key works until the new one has been used, at most until ${client.previous.until}`);
@@ -194,15 +222,15 @@ function report(
     );
   else if (!mixed)
     tell(`configuration for its private key: ./wgc client config ${client.name} --private-key-file FILE`);
-  const note = interfaceNameNote(delivered.files);
-  if (note !== undefined) terminal.err(`${note}\n`);
+  for (const note of [interfaceNameNote(delivered.files), ipv6Note(client.routes)])
+    if (note !== undefined) terminal.err(`${note}\n`);
 }
 
-function finish(
+async function finish(
   operator: Operator,
   options: OutputOptions,
   { client, revision, delivered, wait }: Done & { wait: WaitReport | null },
-): void {
+): Promise<void> {
   if (options.json) {
     const document: DeliveredJson = {
       client: clientJson(client),
@@ -211,7 +239,9 @@ function finish(
       config: delivered.text ?? null,
       wait,
     };
-    operator.terminal.out(`${JSON.stringify(document, null, 2)}\n`);
+    await operator.terminal.written(`${JSON.stringify(document, null, 2)}\n`).catch((error: unknown) => {
+      throw notWritten(client.name, revision, error);
+    });
   } else if (wait !== null) {
     const stream =
       wait.complete && delivered.text === undefined && delivered.qr === undefined ? "out" : "err";
@@ -232,6 +262,7 @@ export function addKeyCommands(client: Command, operator: Operator): void {
     .command("add <name>")
     .description("add a client and write its configuration")
     .option("--public-key <key>", "the device's own public key, instead of a key pair made here")
+    .option("--private-key-file <file>", "a key pair made before, instead of one made here")
     .option("--preshared-key", "a preshared key on top")
     .option("--expires <when>", "30d, 2027-01-31 (that day included, UTC), or never", "never")
     .option("--routes <ranges>", "what it reaches through the tunnel, separated by commas")

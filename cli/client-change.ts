@@ -13,7 +13,7 @@ import {
   waitLimit,
   withWait,
 } from "./client-options";
-import { expiryPhrase } from "./client-table";
+import { expiryPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
 import { announced, type Control, confirmed, type Operator, type TargetOptions } from "./operator";
@@ -57,7 +57,11 @@ async function apply(
     }
     const since = operator.elapsed();
     const outcome = await announced(terminal, `asking ${label}`, change.make(control, randomUUID()));
-    if (!options.json) terminal.out(`${change.told(outcome)}\n`);
+    if (!options.json) {
+      terminal.out(`${change.told(outcome)}\n`);
+      const note = ipv6Note(outcome.client?.routes);
+      if (note !== undefined) terminal.err(`${note}\n`);
+    }
     const waiting = waitIfAsked(operator, control, outcome.revision, limit, since);
     const wait = await announced(terminal, "waiting for the servers", waiting);
     if (options.json) terminal.out(`${JSON.stringify(documentOf(name, outcome, wait), null, 2)}\n`);

@@ -1,7 +1,7 @@
 /** Writing files that hold a private key. */
 
 import { randomUUID } from "node:crypto";
-import { link, open, rename, rm, stat } from "node:fs/promises";
+import { link, lstat, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../config/errors";
 import type { Terminal } from "./operator";
@@ -24,7 +24,8 @@ export class PrivateFile {
   /** Makes sure that the file can be written, without making it yet. */
   static async reserve(path: string, force: boolean): Promise<PrivateFile> {
     const whole = resolve(path);
-    const there = await stat(whole).catch(() => undefined);
+    // A link that leads nowhere is there as well: nothing is written through it, nor put in its place unasked.
+    const there = (await stat(whole).catch(() => undefined)) ?? (await lstat(whole).catch(() => undefined));
     if (there?.isDirectory()) throw new UserError(`${path} is a folder; name a file with --out`);
     if (there !== undefined && !force)
       throw new UserError(
@@ -33,6 +34,7 @@ export class PrivateFile {
     const temporary = join(dirname(whole), `.${basename(whole)}.${randomUUID()}`);
     try {
       await (await open(temporary, "wx", 0o600)).close();
+      await rm(temporary); // whatever ends this process before the file is written leaves nothing behind
     } catch (error) {
       throw new UserError(`${path} cannot be written: ${reasonOf(error)}`, { cause: error });
     }

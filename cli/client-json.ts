@@ -55,7 +55,9 @@ export interface ChangedJson {
 }
 
 /** A server in `status`. */
-export interface ServerJson extends NodeView {
+export interface ServerJson extends Omit<NodeView, "serverKey" | "nextServerKey"> {
+  readonly serverKey: string | null;
+  readonly nextServerKey: string | null;
   /** Revisions that it has not applied. */
   readonly behind: number;
   /** Whether its record is too old to count. */

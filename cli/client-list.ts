@@ -10,7 +10,7 @@ import {
 import { clientJson } from "./client-json";
 import { collectTag, parseMoment, parseNumber } from "./client-options";
 import { clientDetails, clientTable } from "./client-table";
-import { EXIT_HELP, UsageError } from "./exit-codes";
+import { EXIT, EXIT_HELP, UsageError } from "./exit-codes";
 import { announced, type Control, type Operator, type TargetOptions } from "./operator";
 import { withControl, withTarget } from "./target";
 
@@ -50,17 +50,32 @@ export async function readClients(
   control: Control,
   filter: Filter,
   most: number,
-): Promise<{ clients: ClientView[]; total: number }> {
+): Promise<{ clients: ClientView[]; total: number; broken: Set<string> }> {
   const clients: ClientView[] = [];
+  const broken = new Set<string>();
   let after: string | undefined;
   for (;;) {
     const limit = Math.min(PAGE, most - clients.length);
     const page = { ...filter, limit, ...(after === undefined ? {} : { after }) };
     const { result } = await control.call("list", page);
     clients.push(...result.clients);
+    for (const name of result.broken ?? []) broken.add(name);
     after = result.next;
-    if (after === undefined || clients.length >= most) return { clients, total: result.total };
+    if (after === undefined || clients.length >= most) return { clients, total: result.total, broken };
   }
+}
+
+/** Names of broken clients that a warning has. */
+const NAMED = 5;
+
+/** Says which clients an answer lacks, and that it does by the exit code too: nobody shall take it for complete. */
+function warnOfBroken({ terminal, exit }: Operator, broken: ReadonlySet<string>): void {
+  if (broken.size === 0) return;
+  const names = [...broken].slice(0, NAMED).join(", ") + (broken.size > NAMED ? ", ..." : "");
+  const what =
+    broken.size === 1 ? "1 client is left out: its file" : `${broken.size} clients are left out: their files`;
+  terminal.err(`${what} cannot be read (${names}); look with: ./wgc registry check\n`);
+  exit(EXIT.findings);
 }
 
 async function list(operator: Operator, options: ListOptions): Promise<void> {
@@ -71,11 +86,12 @@ async function list(operator: Operator, options: ListOptions): Promise<void> {
   const most = everything ? Number.POSITIVE_INFINITY : shown;
   await withControl(operator, options, async ({ control, label }) => {
     const { terminal } = operator;
-    const { clients, total } = await announced(
+    const { clients, total, broken } = await announced(
       terminal,
       `asking ${label}`,
       readClients(control, filter, most),
     );
+    warnOfBroken(operator, broken);
     if (options.json) {
       terminal.out(`${JSON.stringify({ total, clients: clients.map(clientJson) }, null, 2)}\n`);
       return;
@@ -113,10 +129,11 @@ interface ExportOptions extends TargetOptions {
   readonly csv?: boolean;
 }
 
-type Exported = Pick<Results["export"], "cluster" | "clients">;
+type Exported = Pick<Results["export"], "cluster" | "clients"> & { readonly broken: ReadonlySet<string> };
 
 async function readExport(control: Control): Promise<Exported> {
   const clients: ClientView[] = [];
+  const broken = new Set<string>();
   let after: string | undefined;
   for (;;) {
     const { result } = await control.call("export", {
@@ -124,8 +141,9 @@ async function readExport(control: Control): Promise<Exported> {
       ...(after === undefined ? {} : { after }),
     });
     clients.push(...result.clients);
+    for (const name of result.broken ?? []) broken.add(name);
     after = result.next;
-    if (after === undefined) return { cluster: result.cluster, clients };
+    if (after === undefined) return { cluster: result.cluster, clients, broken };
   }
 }
 
@@ -133,7 +151,8 @@ async function exportAll(operator: Operator, options: ExportOptions): Promise<vo
   if (options.json && options.csv) throw new UsageError("give only one of --json and --csv");
   await withControl(operator, options, async ({ control, label }) => {
     const { terminal } = operator;
-    const { cluster, clients } = await announced(terminal, `asking ${label}`, readExport(control));
+    const { cluster, clients, broken } = await announced(terminal, `asking ${label}`, readExport(control));
+    warnOfBroken(operator, broken);
     if (options.csv) terminal.out(csvOf(clients));
     else terminal.out(`${JSON.stringify({ cluster, clients: clients.map(clientJson) }, null, 2)}\n`);
     terminal.err(`${clients.length} clients, without secrets\n`);

@@ -32,6 +32,8 @@ export function parseMoment(option: string, text: string, now: Date): string | n
     throw new UsageError(
       `${option} ${text}: expected a length of time (12h, 30d, 6w), a date (2027-01-31), a time (2027-01-31T12:00:00Z) or never`,
     );
+  if (moment.getTime() > LAST_MOMENT)
+    throw new UsageError(`${option} ${text}: the last day there is is 9999-12-30; for no end at all: never`);
   return moment.toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 
@@ -45,13 +47,19 @@ export function parseExpiry(text: string, now: Date): string | null {
   return moment;
 }
 
+/** A year has four digits in ISO 8601 as everybody reads it. */
+const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 function dateOf(text: string): Date | undefined {
   const day = /^\d{4}-\d{2}-\d{2}$/.test(text);
   if (!day && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(text))
     return undefined;
   const parsed = new Date(day ? `${text}T00:00:00Z` : text);
-  // Date takes 2027-02-31 for the third of March.
-  if (Number.isNaN(parsed.getTime()) || (day && !parsed.toISOString().startsWith(text))) return undefined;
+  // Date takes 2027-02-31 for the third of March, and 24:00 for the next day's midnight.
+  const asWritten = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(asWritten.getTime()) || !asWritten.toISOString().startsWith(text.slice(0, 10)))
+    return undefined;
+  if (Number.isNaN(parsed.getTime()) || text.slice(11, 13) === "24") return undefined;
   return day ? new Date(parsed.getTime() + 86_400_000) : parsed;
 }
 

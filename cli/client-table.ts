@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 import type { ClientView } from "../control/protocol";
-import { table } from "./output";
+import { table, visible } from "./output";
 
 /** `3 d`, `12 h`, `5 min`: in the largest unit of which there are at least two. */
 export function span(milliseconds: number): string {
@@ -29,13 +29,20 @@ export function expiryPhrase(client: ClientView, now: Date): string {
 /** A client's tags in one line. */
 export function tagText(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)
-    .map(([key, value]) => `${key}=${value}`)
+    .map(([key, value]) => visible(`${key}=${value}`))
     .join(" ");
 }
 
 function stateCell(state: ClientView["state"]): string {
   if (state === "active") return pc.green(state);
   return state === "revoked" ? pc.red(state) : pc.yellow(state);
+}
+
+/** What to say of routes that the tunnel cannot carry; undefined where there is nothing to say. */
+export function ipv6Note(routes: readonly string[] | undefined): string | undefined {
+  const ranges = routes?.filter((route) => route.includes(":")) ?? [];
+  if (ranges.length === 0) return undefined;
+  return `note: the tunnel carries IPv4 only: what the client sends to ${ranges.join(", ")} goes into it and no further`;
 }
 
 /** Clients as a table that is no wider than the terminal. */
@@ -80,8 +87,8 @@ export function clientDetails(client: ClientView, now: Date): string {
     ["public key", client.publicKey],
     ["preshared key", client.hasPresharedKey ? "yes" : "no"],
     ["addresses", client.addresses.join(", ")],
-    ["routes", client.routes?.join(", ") ?? "the cluster's"],
-    ["DNS", client.dns?.join(", ") ?? "the cluster's"],
+    ["routes", visible(client.routes?.join(", ") ?? "") || "the cluster's"],
+    ["DNS", visible(client.dns?.join(", ") ?? "") || "the cluster's"],
     ["created", client.createdAt],
     [
       "expires",

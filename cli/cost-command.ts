@@ -4,14 +4,18 @@ import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { runPlan } from "../plan";
 import { type CostEstimate, estimateCost } from "../plan/cost";
+import { compareCosts } from "../plan/cost-against";
 import { prices } from "../plan/prices";
 import { estimateUsage, type UsageCost } from "../plan/usage-cost";
+import { markdownComparison, readEarlierCost, renderComparison } from "./cost-against";
 import { print, printJson, table } from "./output";
 import { addOverride } from "./plan-command";
 
 interface CostOptions {
   readonly stack: string;
   readonly json?: boolean;
+  readonly against?: string;
+  readonly markdown?: boolean;
   readonly clients?: number;
   readonly gb: number;
   readonly hours: number;
@@ -27,6 +31,8 @@ Examples:
   ./wgc cost                                    the dev stack by resource, with list prices
   ./wgc cost --stack prod --clients 100 --gb 5  with traffic, beside AWS Client VPN
   ./wgc cost --config wgc:instanceType=c7g.large --json
+  ./wgc cost --stack prod --json > before.json  keep it, change something, then
+  ./wgc cost --stack prod --against before.json see what the change costs
 
 Traffic is GB a month and client, both directions together. All of it counts as data out to the internet: right where clients
 reach the internet through the tunnel, an upper bound where they reach only the VPC.`;
@@ -50,6 +56,8 @@ export function addCostCommand(program: Command, project: string): void {
       WORKING_HOURS,
     )
     .option("--config <key=value>", "override one config value (repeatable)", addOverride, {})
+    .option("--against <file>", "compare with what --json printed before")
+    .option("--markdown", "with --against: print Markdown, for a comment")
     .option("--json", "print one JSON document")
     .addHelpText("after", EXAMPLES)
     .action((options: CostOptions) => showCost(project, options));
@@ -72,6 +80,8 @@ async function showCost(project: string, options: CostOptions): Promise<void> {
   });
   const cost = estimateCost(plan);
   refuseGaps(cost);
+  if (options.against !== undefined) return showDifference(cost, options.against, options);
+  if (options.markdown) throw new UserError("--markdown goes with --against FILE");
   const { clients, gb, hours } = options;
   const usage =
     clients === undefined
@@ -79,6 +89,12 @@ async function showCost(project: string, options: CostOptions): Promise<void> {
       : estimateUsage(plan, cost, { clients, gbPerClient: gb, hoursPerClient: hours });
   if (options.json) printJson({ project: plan.project, stack: plan.stack, ...cost, withUse: usage });
   else print(renderCost(plan.stack, cost, usage));
+}
+
+function showDifference(cost: CostEstimate, file: string, { stack, json, markdown }: CostOptions): void {
+  const comparison = compareCosts(readEarlierCost(file, { stack, region: cost.region }), cost);
+  if (json) printJson({ stack, region: cost.region, ...comparison });
+  else print((markdown ? markdownComparison : renderComparison)(stack, comparison));
 }
 
 /** A sum that leaves something out looks like one that does not, so there is none. */

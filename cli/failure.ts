@@ -17,6 +17,7 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\binput\.limit\b/g, "--limit"],
   [/\binput\.search\b/g, "--search"],
   [/\binput\.after\b/g, "--after"],
+  [/\binput\.head\b/g, "--head"],
   [/\binput\.force\b/g, "--force:"],
 ];
 

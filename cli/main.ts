@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { UserError } from "../config/errors";
 import { addBenchCommand } from "./bench-command";
+import { endureBrokenOutput } from "./broken-output";
 import { addClientCommand } from "./client-command";
 import { addCompletionCommand } from "./completion-command";
 import { addCostCommand } from "./cost-command";
@@ -19,6 +20,7 @@ import { addSoakCommand } from "./soak-command";
 import { addStatusCommand } from "./status-command";
 import { processOperator } from "./target";
 import { addTestCommand } from "./test-command";
+import { addVerifyCommand } from "./verify-command";
 
 const project = join(__dirname, "..");
 
@@ -45,6 +47,7 @@ function build(): Command {
   addServerKeyCommand(program, operator);
   addRegistryCommand(program, operator);
   addNodeCommand(program, project);
+  addVerifyCommand(program, project, operator);
   addBenchCommand(program, project);
   addSoakCommand(program, project);
   addTestCommand(program, project);
@@ -81,6 +84,7 @@ function takeDebug(args: readonly string[]): { args: string[]; debug: boolean } 
 }
 
 async function main(): Promise<void> {
+  endureBrokenOutput();
   const { args, debug } = takeDebug(process.argv);
   try {
     await build().parseAsync(args);

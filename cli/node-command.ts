@@ -1,38 +1,17 @@
 /** `wgc node`: taking a single server out of service and back in, in a lab or in a deployed stack. */
-import { spawn } from "node:child_process";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { Finished } from "../lab/process";
 import { agentCommand } from "../lab/server";
-import { loadProject } from "../plan/project";
 import { withLab } from "./lab-command";
 import { print } from "./output";
+import { runAws, sessionArguments, sessionPlace, shellLine } from "./session";
 
 type Verb = "drain" | "undrain";
 
 interface Where {
   lab?: boolean;
   stack?: string;
-}
-
-/**
- * The AWS CLI's arguments that run a command on a server. It is a session, and not Run Command, because sessions are what
- * a server's role allows (components/server-role.ts):
- * https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-sessions-start.html
- */
-export function sessionArguments(instance: string, region: string, verb: Verb): string[] {
-  return [
-    ...["ssm", "start-session", "--region", region, "--target", instance],
-    ...["--document-name", "AWS-StartNonInteractiveCommand"],
-    ...["--parameters", JSON.stringify({ command: [`sudo ${agentCommand(verb).join(" ")}`] })],
-  ];
-}
-
-/** A command line as one would type it into a shell. */
-export function shellLine(words: readonly string[]): string {
-  return words
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(" ");
 }
 
 async function inLab(project: string, server: string, verb: Verb): Promise<void> {
@@ -49,28 +28,10 @@ async function inStack(project: string, stack: string, server: string, verb: Ver
       `'${server}' is no instance id; name the server as AWS does, as in: i-0123456789abcdef0`,
     );
   }
-  const region = loadProject(project, stack).config["aws:region"];
-  if (!region) throw new UserError(`stack ${stack} has no aws:region; set it in Pulumi.${stack}.yaml`);
-  const command = sessionArguments(server, region, verb);
-  const code = await runAws(command);
-  if (code === undefined) {
-    throw new UserError(
-      `the AWS CLI is not installed here; run this where it and its Session Manager plugin are:\n${shellLine(["aws", ...command])}`,
-    );
-  }
+  const command = sessionArguments(sessionPlace(project, stack), server, verb);
+  const { code } = await runAws(command);
   if (code !== 0)
     throw new UserError(`the AWS CLI ended with code ${code}; it ran:\n${shellLine(["aws", ...command])}`);
-}
-
-/** Runs the AWS CLI with this terminal; resolves with its exit code, or undefined where it is not installed. */
-function runAws(command: readonly string[]): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("aws", command, { stdio: "inherit" });
-    child.once("error", (error: NodeJS.ErrnoException) =>
-      error.code === "ENOENT" ? resolve(undefined) : reject(error),
-    );
-    child.once("close", (code) => resolve(code ?? 128));
-  });
 }
 
 /** Adds `wgc node` and its subcommands. */

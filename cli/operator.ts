@@ -38,6 +38,8 @@ export interface TargetOptions {
 export interface Terminal {
   /** Standard output: results only. */
   out(text: string): void;
+  /** The same, settled when it has been taken; fails where it cannot be written. For what exists nowhere else. */
+  written(text: string): Promise<void>;
   /** Standard error: progress, warnings, questions. */
   err(text: string): void;
   /** Whether somebody is there to be asked. */
@@ -64,6 +66,10 @@ export interface Operator {
 /** The terminal of this process. */
 export const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
+  written: (text) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    }),
   err: (text) => void process.stderr.write(text),
   get interactive() {
     return process.stdin.isTTY === true && process.stderr.isTTY === true;

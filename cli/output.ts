@@ -22,6 +22,26 @@ export function duration(milliseconds: number): string {
   return milliseconds >= 1000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
 }
 
+/** Characters that a terminal acts on instead of showing them: control characters, line separators, and what turns the direction of writing. */
+const UNSEEN = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text that somebody else wrote, with everything in it to be seen: an escape sequence in a tag must not paint over other lines. */
+export function visible(text: string): string {
+  return text.replaceAll(UNSEEN, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
+}
+
+/** Cells come with our own colours (ECMA-48, SGR), which stay. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+const COLOUR = /(\u001b\[\d+(?:;\d+)*m)/;
+
+function visibleCell(cell: string | number): string {
+  const parts = String(cell).split(COLOUR);
+  return parts.map((part, index) => (index % 2 === 1 ? part : visible(part))).join("");
+}
+
 const NO_LINES = Object.fromEntries(
   ["top", "bottom", "left", "right", "mid"].flatMap((side) =>
     ["", "-mid", "-left", "-right", "-mid-mid"].map((part) => [`${side}${part}`, ""]),
@@ -36,7 +56,7 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   });
   lines.push(
     head.map((title) => pc.dim(title)),
-    ...rows.map((row) => [...row]),
+    ...rows.map((row) => row.map(visibleCell)),
   );
   return lines.toString();
 }

@@ -6,6 +6,7 @@ import { parseNumber } from "./client-options";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
+import { addRegistryInit } from "./registry-init";
 import { withControl, withTarget } from "./target";
 
 interface CheckOptions extends TargetOptions {
@@ -19,24 +20,30 @@ export interface CheckJson {
   readonly findings: readonly CheckFinding[];
   /** How many of them are left after this run. */
   readonly left: number;
+  /** Where the audit log ends (`number:hash`). */
+  readonly head: string | null;
 }
 
 async function check(operator: Operator, options: CheckOptions): Promise<void> {
   await withControl(operator, options, async ({ control, label }) => {
     const { terminal } = operator;
     const asked = control.call("check", { repair: options.repair === true });
-    const { clients, findings } = (await announced(terminal, `checking the registry of ${label}`, asked))
-      .result;
+    const {
+      clients,
+      findings,
+      head = null,
+    } = (await announced(terminal, `checking the registry of ${label}`, asked)).result;
     const left = findings.filter((finding) => !finding.repaired);
     if (left.length > 0) operator.exit(EXIT.findings);
     if (options.json) {
-      const document: CheckJson = { clients, findings, left: left.length };
+      const document: CheckJson = { clients, findings, left: left.length, head };
       terminal.out(`${JSON.stringify(document, null, 2)}\n`);
       return;
     }
     for (const finding of findings) terminal.out(`${renderFinding(finding)}\n`);
     if (findings.length > 0) terminal.out("\n");
     terminal.out(`${conclusion(clients, findings, left)}\n`);
+    if (head !== null) terminal.err(`${pc.dim(`audit log's head: ${head}`)}\n`);
   });
 }
 
@@ -66,6 +73,7 @@ function conclusion(
 interface AuditOptions extends TargetOptions {
   readonly after: string;
   readonly limit?: string;
+  readonly head?: string;
   readonly json?: boolean;
 }
 
@@ -73,6 +81,8 @@ interface AuditOptions extends TargetOptions {
 export interface AuditJson {
   readonly intact: boolean;
   readonly problem: string | null;
+  /** The last entry that holds (`number:hash`). */
+  readonly head: string | null;
   readonly entries: readonly (Omit<AuditEntry, "client" | "invocation"> & {
     readonly client: string | null;
     readonly invocation: string | null;
@@ -82,21 +92,32 @@ export interface AuditJson {
 const AUDIT_PAGE = 1000;
 
 /** Entries page by page; a chain that is broken somewhere is not intact, whichever page says so. */
-async function readAudit(control: Control, after: number, most: number): Promise<AuditJson> {
+async function readAudit(
+  control: Control,
+  after: number,
+  most: number,
+  kept: string | undefined,
+): Promise<AuditJson> {
   const entries: AuditJson["entries"][number][] = [];
   let intact = true;
   let problem: string | null = null;
+  let head: string | null = null;
   let from: number | undefined = after;
   while (from !== undefined && entries.length < most) {
     const limit = Math.min(AUDIT_PAGE, most - entries.length);
-    const { result }: Answer<"audit"> = await control.call("audit", { after: from, limit });
+    const { result }: Answer<"audit"> = await control.call("audit", {
+      after: from,
+      limit,
+      ...(kept === undefined ? {} : { head: kept }),
+    });
     for (const { client = null, invocation = null, ...entry } of result.entries)
       entries.push({ ...entry, client, invocation });
     intact &&= result.intact;
     problem ??= result.problem ?? null;
+    head = result.head ?? null;
     from = result.next;
   }
-  return { intact, problem, entries };
+  return { intact, problem, head, entries };
 }
 
 function auditRow(entry: AuditJson["entries"][number]): string[] {
@@ -124,7 +145,7 @@ async function audit(operator: Operator, options: AuditOptions): Promise<void> {
     const log = await announced(
       terminal,
       `reading the audit log of ${label}`,
-      readAudit(control, after, most),
+      readAudit(control, after, most, options.head),
     );
     if (!log.intact) operator.exit(EXIT.findings);
     if (options.json) {
@@ -137,21 +158,28 @@ async function audit(operator: Operator, options: AuditOptions): Promise<void> {
     else terminal.out("no entries\n\n");
     terminal.out(
       log.intact
-        ? `${pc.green("the chain is intact")}: nobody has changed or removed an entry\n`
+        ? `${pc.green("the chain is intact")}: each entry follows from the one before it, up to the one that the registry names\n`
         : `${pc.red("the chain is broken")}: ${log.problem ?? "an entry was changed or removed"}\n`,
     );
+    if (log.head !== null) terminal.out(`head: ${log.head}\n`);
+    if (log.intact && options.head === undefined) terminal.err(`${pc.dim(KEEP)}\n`);
   });
 }
+
+/** What the chain alone cannot show; the way to see it. */
+const KEEP =
+  "who can write the registry's files can write the whole log anew: keep the head elsewhere and give it next time (--head); the deployed function also logs it";
 
 /** Adds `wgc registry` and its subcommands. */
 export function addRegistryCommand(program: Command, operator: Operator): void {
   const registry = program
     .command("registry")
-    .description("check a cluster's registry, and read its audit log")
+    .description("make a registry folder, check a cluster's registry, and read its audit log")
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc registry check --stack prod\n  $ ./wgc registry audit --stack prod --after 100",
     );
+  addRegistryInit(registry, operator);
   withTarget(registry.command("check").description("look for files that are damaged, missing or left over"))
     .option("--repair", "mend what can be mended")
     .option("--json", "print as JSON")
@@ -165,6 +193,7 @@ export function addRegistryCommand(program: Command, operator: Operator): void {
   )
     .option("--after <number>", "begin after this entry", "0")
     .option("--limit <count>", "most entries to show (default: all)")
+    .option("--head <number:hash>", "a head that was kept: that entry must still be the same")
     .option("--json", "print as JSON")
     .addHelpText(
       "after",

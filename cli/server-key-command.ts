@@ -24,6 +24,8 @@ export interface ServerKeyJson {
   readonly moved: number;
   readonly waiting: number;
   readonly waitingFor: readonly string[];
+  readonly serversWithout: readonly string[];
+  readonly serversSilent: readonly string[];
 }
 
 /** Names that are listed; the rest is counted. */
@@ -31,7 +33,8 @@ const NAMED = 20;
 
 function renderStatus(status: ServerKeyJson): string {
   const lines = [`current  ${status.current.publicKey}  ${status.current.endpoint}`];
-  if (status.next === null) return [...lines, "no rotation is under way"].join("\n");
+  const servers = withoutKey(status);
+  if (status.next === null) return [...lines, "no rotation is under way", ...servers].join("\n");
   lines.push(`next     ${status.next.publicKey}  ${status.next.endpoint}  since ${status.startedAt ?? "?"}`);
   const all = status.moved + status.waiting;
   lines.push("", `${status.moved} of ${all} active clients have used the next key`);
@@ -42,7 +45,20 @@ function renderStatus(status: ServerKeyJson): string {
       `not yet: ${names.join(", ")}${more > 0 ? ` and ${more} more (--json names up to 1,000)` : ""}`,
     );
   }
-  return lines.join("\n");
+  return [...lines, ...servers].join("\n");
+}
+
+/** Servers that are without the key that counts, or will. */
+function withoutKey({ next, serversWithout, serversSilent }: ServerKeyJson): string[] {
+  const key = next === null ? "the key" : "the next key";
+  return [
+    ...(serversWithout.length === 0 ? [] : [`servers without ${key}: ${serversWithout.join(", ")}`]),
+    ...(serversSilent.length === 0
+      ? []
+      : [
+          `silent, and not known to have ${key}: ${serversSilent.join(", ")} (one that comes back without it is out of service and has to be replaced)`,
+        ]),
+  ];
 }
 
 /** What comes next, for the person who has just done a step. */
@@ -50,7 +66,8 @@ const NEXT: Readonly<Record<Action, string>> = {
   status: "",
   begin:
     "both keys are served now; give every client its new configuration (./wgc client config NAME), then: ./wgc server-key finish",
-  finish: "the servers go over to the key now; ./wgc status shows when all have",
+  finish:
+    "the servers go over to the key within seconds; ./wgc server-key status names those that have not, ./wgc status says why",
   abort: "the next key is gone; clients that use it already need their former configuration back",
 };
 
@@ -65,8 +82,9 @@ async function act(operator: Operator, action: Action, options: KeyOptions): Pro
     };
     if (action === "finish" || action === "abort") {
       if (!options.yes && !terminal.interactive) await confirmed(terminal, false, "");
-      const before = options.yes ? undefined : await call({ action: "status" });
-      if (before !== undefined && !(await confirmed(terminal, false, question(action, before))))
+      const before = await call({ action: "status" });
+      if (action === "finish") for (const line of withoutKey(before)) terminal.err(`${line}\n`);
+      if (!options.yes && !(await confirmed(terminal, false, question(action, before))))
         return operator.exit(EXIT.error);
     }
     const status = await call({ action, ...(options.force ? { force: true } : {}) });
@@ -105,7 +123,8 @@ export function addServerKeyCommand(program: Command, operator: Operator): void 
   const steps: Readonly<Record<Action, string>> = {
     status: "show the key, and during a rotation who has not moved",
     begin: "make the next key and serve it beside the current one",
-    finish: "the next key becomes the current one; refused while clients have not moved, unless --force",
+    finish:
+      "the next key becomes the current one; refused while clients or servers are without it, unless --force",
     abort: "give the next key up",
   };
   for (const action of ["status", "begin", "finish", "abort"] as const) {
@@ -113,7 +132,8 @@ export function addServerKeyCommand(program: Command, operator: Operator): void 
       "--json",
       "print as JSON",
     );
-    if (action === "finish") step.option("--force", "also while clients have not moved");
+    if (action === "finish")
+      step.option("--force", "also while clients have not moved, or servers have not got the next key");
     if (action === "finish" || action === "abort") step.option("-y, --yes", "do not ask");
     step
       .addHelpText("after", `\nExamples:\n  $ ./wgc server-key ${action} --stack prod\n${EXIT_HELP}`)

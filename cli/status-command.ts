@@ -7,7 +7,7 @@ import { span } from "./client-table";
 import { SILENT_SECONDS } from "./client-wait";
 import { EXIT_HELP } from "./exit-codes";
 import { announced, type Operator, type TargetOptions } from "./operator";
-import { table } from "./output";
+import { table, visible } from "./output";
 import { withControl, withTarget } from "./target";
 
 /** What `wgc status --json` prints. */
@@ -23,6 +23,8 @@ export interface StatusJson {
 function serverJson(node: NodeView, revision: number): ServerJson {
   return {
     ...node,
+    serverKey: node.serverKey ?? null,
+    nextServerKey: node.nextServerKey ?? null,
     behind: Math.max(0, revision - node.revision),
     silent: node.ageSeconds > SILENT_SECONDS,
   };
@@ -94,6 +96,10 @@ async function status(operator: Operator, options: TargetOptions & { json?: bool
     terminal.out(`${result.cluster} · ${result.endpoint} · revision ${revision}\n\n`);
     const head = ["server", "revision", "behind", "peers", "health", "version", "age"];
     if (servers.length > 0) terminal.out(`${table(head, servers.map(row))}\n\n`);
+    const said = servers.flatMap(({ instance, problems, silent }) =>
+      silent ? [] : problems.map((problem) => visible(`${instance}: ${problem}`)),
+    );
+    if (said.length > 0) terminal.out(`${said.join("\n")}\n\n`);
     terminal.out(`${current ? pc.green(summary(document)) : pc.yellow(summary(document))}\n`);
   });
 }

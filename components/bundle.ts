@@ -47,6 +47,8 @@ function compile(what: string, entry: string): Uint8Array {
       format: "cjs",
       // Paths in the output's comments are relative to this folder.
       absWorkingDir: dirname(dirname(entry)),
+      // The same program from a checkout whose node_modules is a link.
+      preserveSymlinks: true,
       minifySyntax: true,
       minifyWhitespace: true,
       legalComments: "none",

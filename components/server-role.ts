@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { type MonitoringLevel, namespaceOf } from "../monitoring/metrics";
 import { type RoutedRightsArgs, routedRights } from "./routed-rights";
+import type { SessionLog } from "./session-log";
 import { mergeTags, type PolicyStatement, policy, type Tags, trust } from "./support";
 
 export interface ServerRoleArgs {
@@ -18,6 +19,8 @@ export interface ServerRoleArgs {
   readonly groupArn: pulumi.Input<string>;
   /** Whether servers send metrics to CloudWatch, $0.01 per 1,000 calls. */
   readonly monitoring: MonitoringLevel;
+  /** Where operators' sessions are recorded, where there are such. */
+  readonly sessionLog?: Pick<SessionLog, "logGroupArn" | "keyArn"> | undefined;
   readonly tags: Tags;
 }
 
@@ -108,6 +111,7 @@ function serverPolicy(args: ServerRoleArgs): pulumi.Output<string> {
     },
     ...sendMetrics(args),
     ...(args.routed === undefined ? [] : routedRights(args.clusterName, args.routed)),
+    ...(args.sessionLog === undefined ? [] : recordSessions(args.sessionLog)),
   );
 }
 
@@ -125,5 +129,28 @@ function sendMetrics({ clusterName, monitoring }: ServerRoleArgs): PolicyStateme
       Resource: "*",
       Condition: { StringEquals: { "cloudwatch:namespace": namespaceOf(clusterName) } },
     },
+  ];
+}
+
+/**
+ * The agent of Session Manager records a session with the server's own rights, and takes the session's key from the operator's end
+ * (https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html). It can add to the
+ * log and not read or shorten it.
+ */
+function recordSessions({
+  logGroupArn,
+  keyArn,
+}: NonNullable<ServerRoleArgs["sessionLog"]>): readonly PolicyStatement[] {
+  return [
+    {
+      Sid: "RecordSessions",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: pulumi.interpolate`${logGroupArn}:*`,
+    },
+    // It looks whether the group is encrypted; the action knows no narrower resource.
+    { Sid: "FindSessionLog", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+    // The key's own policy lets it be used for sessions only.
+    { Sid: "DecryptSessions", Effect: "Allow", Action: "kms:Decrypt", Resource: keyArn },
   ];
 }

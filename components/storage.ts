@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { administerKey } from "./key-administration";
 import { mergeTags, type Place, type PolicyStatement, policy, refuse, type Tags } from "./support";
 
 export interface StorageArgs {
@@ -110,33 +111,7 @@ export class Storage extends pulumi.ComponentResource {
         enableKeyRotation: true,
         deletionWindowInDays: 30,
         policy: policy(
-          // IAM of this account decides who administers the key; without this nobody could ever change it again
-          // (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html). It contains no use of the key.
-          {
-            Sid: "AdministerKey",
-            Effect: "Allow",
-            Principal: account,
-            Action: [
-              "kms:CancelKeyDeletion",
-              "kms:CreateAlias",
-              "kms:DeleteAlias",
-              "kms:Describe*",
-              "kms:DisableKey",
-              "kms:DisableKeyRotation",
-              "kms:EnableKey",
-              "kms:EnableKeyRotation",
-              "kms:Get*",
-              "kms:List*",
-              "kms:PutKeyPolicy",
-              "kms:RevokeGrant",
-              "kms:ScheduleKeyDeletion",
-              "kms:TagResource",
-              "kms:UntagResource",
-              "kms:UpdateAlias",
-              "kms:UpdateKeyDescription",
-            ],
-            Resource: "*",
-          },
+          administerKey(account),
           // For the account's own identities the key encrypts and decrypts through EFS in this region and for nothing else; EFS asks in the name of whoever makes the
           // file system, and keeps a grant (https://docs.aws.amazon.com/efs/latest/ug/encryption-at-rest.html).
           {

@@ -26,7 +26,7 @@ export interface PolicyDocument {
 export interface PolicyStatement {
   readonly Sid: string;
   readonly Effect: "Allow" | "Deny";
-  readonly Principal?: "*" | Readonly<Record<string, pulumi.Input<string> | readonly string[]>>;
+  readonly Principal?: "*" | Readonly<Record<string, pulumi.Input<string> | readonly pulumi.Input<string>[]>>;
   readonly Action: string | readonly string[];
   readonly Resource?: pulumi.Input<string> | readonly pulumi.Input<string>[];
   readonly Condition?: Readonly<

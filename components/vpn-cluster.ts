@@ -12,9 +12,11 @@ import { Endpoint, HEALTH_CHECK } from "./endpoint";
 import { groupName, lifecycleOf } from "./lifecycle";
 import { Monitoring } from "./monitoring";
 import { Network } from "./network";
+import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
 import { Servers, WARMUP_SECONDS } from "./servers";
+import { SessionLog } from "./session-log";
 import { Storage } from "./storage";
 import { groupArn, mergeTags, type Place, type Tags } from "./support";
 
@@ -47,6 +49,8 @@ export class VpnCluster extends pulumi.ComponentResource {
   readonly controlFunctionName: pulumi.Output<string>;
   /** Where alarms are told; undefined at monitoring level `none`. */
   readonly alarmTopicArn: pulumi.Output<string> | undefined;
+  /** The role that operators take; undefined where nobody is named. */
+  operatorRoleArn: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: VpnClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("wgc:index:VpnCluster", name, { clusterName: args.clusterName, region: args.region }, opts);
@@ -84,23 +88,6 @@ export class VpnCluster extends pulumi.ComponentResource {
       { ...common, protect, entry: args.agentEntry, outputFolder: args.bundleFolder },
       inside,
     );
-    const role = new ServerRole(
-      `${name}-server`,
-      {
-        ...common,
-        agentBucketArn: bundle.bucketArn,
-        agentKeyPrefix: AGENT_PREFIX,
-        fileSystemArn: storage.fileSystemArn,
-        registryAccessPointArn: storage.registryAccessPoint.arn,
-        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
-        ...(args.addressing === "routed"
-          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
-          : {}),
-        groupArn: groupArn(place, groupName(clusterName)),
-        monitoring: args.monitoring,
-      },
-      inside,
-    );
     const control = new ControlFunction(
       `${name}-control`,
       {
@@ -120,6 +107,25 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       inside,
     );
+    const sessionLog = this.operators(name, args, { ...common, place }, control);
+    const role = new ServerRole(
+      `${name}-server`,
+      {
+        ...common,
+        agentBucketArn: bundle.bucketArn,
+        agentKeyPrefix: AGENT_PREFIX,
+        fileSystemArn: storage.fileSystemArn,
+        registryAccessPointArn: storage.registryAccessPoint.arn,
+        runtimeAccessPointArn: storage.runtimeAccessPoint.arn,
+        ...(args.addressing === "routed"
+          ? { routed: { place, routeTableIds: routeTables.map(({ id }) => id) } }
+          : {}),
+        sessionLog,
+        groupArn: groupArn(place, groupName(clusterName)),
+        monitoring: args.monitoring,
+      },
+      inside,
+    );
     const servers = new Servers(
       `${name}-servers`,
       {
@@ -132,10 +138,11 @@ export class VpnCluster extends pulumi.ComponentResource {
         fileSystemSecurityGroupId: storage.securityGroupId,
         targetGroupArns: endpoint.targetGroupArns,
         instanceProfileArn: role.profileArn,
+        // By name: the alarms are made after the group that they watch.
         rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
         userData: userData(args, storage, bundle, routeTables),
         bootsAfter: [
-          ...[network.vpc, ...storage.ready, ...endpoint.listeners],
+          ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
         ],
       },
@@ -183,6 +190,7 @@ export class VpnCluster extends pulumi.ComponentResource {
       serverPublicKey: this.serverPublicKey,
       controlFunctionName: this.controlFunctionName,
       alarmTopicArn: this.alarmTopicArn,
+      operatorRoleArn: this.operatorRoleArn,
     });
   }
 
@@ -208,6 +216,8 @@ export class VpnCluster extends pulumi.ComponentResource {
         ...args,
         ...common,
         level: args.monitoring,
+        // Where one server serves, one has to be healthy, in whichever zone.
+        minServers: args.topology === "active-passive" ? 1 : args.minServers,
         keyArn: storage.keyArn,
         zones: storage.zones,
         loadBalancerArn: endpoint.loadBalancerArn,
@@ -221,6 +231,29 @@ export class VpnCluster extends pulumi.ComponentResource {
       },
       { parent: this },
     ).topicArn;
+  }
+
+  /** The operators' role and what their sessions are recorded in; nothing where nobody is named. */
+  private operators(
+    name: string,
+    args: VpnClusterArgs,
+    common: { readonly clusterName: string; readonly tags: Tags; readonly place: Place },
+    control: ControlFunction,
+  ): SessionLog | undefined {
+    const { operatorPrincipals: principals, protect, healthPort } = args;
+    if (principals.length === 0) return undefined;
+    const log = new SessionLog(
+      `${name}-sessions`,
+      { ...common, protect, logRetentionDays: args.flowLogRetentionDays },
+      { parent: this },
+    );
+    const access = new OperatorAccess(
+      `${name}-operators`,
+      { ...common, principals, healthPort, log, controlFunctionArn: control.functionArn },
+      { parent: this },
+    );
+    this.operatorRoleArn = access.roleArn;
+    return log;
   }
 
   /** The account that is deployed to; its partition is the second part of the caller's ARN. */

@@ -2,6 +2,7 @@ import { isBurstable } from "./architecture";
 import { CAPACITY_OPTIONS, usesSpot } from "./capacity-checks";
 import { type Check, check, type Fault, NO_HOSTS, when } from "./check";
 import { ROUTED, routedWarnings } from "./checks-routed";
+import { EXISTING_VPC } from "./checks-vpc";
 import { contains, overlaps, parseRange } from "./cidr";
 import type { Settings } from "./schema";
 
@@ -104,8 +105,8 @@ const ADDRESSES: readonly Check[] = [
 ];
 
 const PLACEMENT: readonly Check[] = [
-  check(["nodeSubnets", "natGateways"], ({ nodeSubnets, natGateways }) =>
-    when(nodeSubnets === "private" && natGateways === "none", {
+  check(["nodeSubnets", "natGateways", "vpcId"], ({ nodeSubnets, natGateways, vpcId }) =>
+    when(nodeSubnets === "private" && natGateways === "none" && vpcId === "", {
       key: "natGateways",
       problem:
         "must be single or onePerAz while wgc:nodeSubnets is private: servers there have no other way to the internet",
@@ -170,7 +171,15 @@ const TIMES: readonly Check[] = [
 
 /** Checks settings against each other, as far as they were valid on their own. */
 export function crossFaults(settings: Partial<Settings>): readonly Fault[] {
-  const all = [...CAPACITY, ...CAPACITY_OPTIONS, ...ADDRESSES, ...PLACEMENT, ...TIMES, ...ROUTED];
+  const all = [
+    ...CAPACITY,
+    ...CAPACITY_OPTIONS,
+    ...ADDRESSES,
+    ...PLACEMENT,
+    ...TIMES,
+    ...ROUTED,
+    ...EXISTING_VPC,
+  ];
   const ready = all.filter(({ needs }) => needs.every((key) => settings[key] !== undefined));
   // Each check reads only the keys it needs, and those are there.
   return ready.flatMap(({ run }) => run(settings as Settings));

@@ -88,7 +88,7 @@ export const settingsSchema = z.strictObject({
     default: "public",
     example: "public",
     description:
-      "Where servers stand; private needs natGateways, which add $0.045 per GB to all client traffic to the internet.",
+      "Where servers stand; private needs natGateways (or vpcId, whose routes are its owner's), which add $0.045 per GB to all client traffic to the internet.",
   }),
   natGateways: oneOf(["none", "single", "onePerAz"], {
     default: "none",
@@ -96,10 +96,36 @@ export const settingsSchema = z.strictObject({
     description:
       "NAT gateways for the private subnets, $32.85 a month each and $0.045 per GB; single is a single point of failure.",
   }),
+  interfaceEndpoints: textList(
+    /^(autoscaling|ec2|kms|logs|monitoring|ssm|ssmmessages)$/,
+    "services out of autoscaling, ec2, kms, logs, monitoring, ssm, ssmmessages",
+    {
+      default: "",
+      example: "ssm,ssmmessages,kms,logs",
+      description:
+        "Services that are reached inside the VPC, $7.30 a month for each service and zone and $0.01 per GB; ssm, ssmmessages, kms and logs are what operators' sessions need.",
+    },
+  ),
+  vpcId: text(/^vpc-[0-9a-f]{8,17}$/, "a VPC's id like vpc-0123456789abcdef0", {
+    default: "",
+    example: "vpc-0123456789abcdef0",
+    description:
+      "A VPC that exists already, instead of one of the program's own; its range is vpcCidr. Needs publicSubnetIds and privateSubnetIds. Not changeable after the first deployment.",
+  }),
+  publicSubnetIds: textList(/^subnet-[0-9a-f]{8,17}$/, "subnet ids like subnet-0123456789abcdef0", {
+    default: "",
+    example: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    description: "Public subnets of vpcId, one a zone, as many as availabilityZoneCount.",
+  }),
+  privateSubnetIds: textList(/^subnet-[0-9a-f]{8,17}$/, "subnet ids like subnet-0123456789abcdef0", {
+    default: "",
+    example: "subnet-0123456789abcdef2,subnet-0123456789abcdef3",
+    description: "Private subnets of vpcId, in the same zones and order as publicSubnetIds.",
+  }),
   flowLogRetentionDays: numberOf(RETENTION_DAYS, {
     default: "30",
     example: "30",
-    description: "Days to keep VPC flow logs and the control function's log.",
+    description: "Days to keep VPC flow logs, the control function's log and the log of operators' sessions.",
   }),
 
   // The next port is the one of every other generation of the server key.
@@ -291,6 +317,19 @@ export const settingsSchema = z.strictObject({
         "Calls of the control function that run at once, taken out of the account's quota; changes wait for each other anyway. 0 reserves none: accounts keep at least 100 unreserved, so those with a new account's quota (10) need it.",
     },
     [0],
+  ),
+
+  // The trust policy names each of them, and IAM takes 2,048 characters there (IAM quotas).
+  operatorPrincipals: textList(
+    /^(account|arn:aws(-cn|-us-gov)?:iam::\d{12}:(root|user\/[\w+=,.@/-]{1,64}))$/,
+    "ARNs of IAM users like arn:aws:iam::123456789012:user/alice, or the word account",
+    {
+      default: "",
+      example: "account",
+      description:
+        "Who may take the operators' role, with MFA: IAM users by their ARNs, or account for all users of this account whose own policy allows it; empty makes no role. A role cannot be named: its sessions carry no MFA (decision 20).",
+    },
+    12,
   ),
 
   scaleOutCpuPercent: integer(1, 100, {

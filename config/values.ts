@@ -122,10 +122,13 @@ export function rangeList(most: number, info: Info) {
   return list(info, "IPv4 ranges", (item) => parseOneRange(item, 0, 32, each), most);
 }
 
-/** A list of texts of a fixed form. */
-export function textList(pattern: RegExp, each: string, info: Info) {
-  return list(info, each, (item) =>
-    pattern.test(item) ? { value: item } : { problem: `one of the ${each}` },
+/** A list of (at most so many) texts of a fixed form. */
+export function textList(pattern: RegExp, each: string, info: Info, most?: number) {
+  return list(
+    info,
+    each,
+    (item) => (pattern.test(item) ? { value: item } : { problem: `one of the ${each}` }),
+    most,
   );
 }
 

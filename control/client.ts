@@ -92,6 +92,7 @@ function notUnderstood(why: string): ControlError {
     message: `the control function's answer is not understood: ${why}`,
     issues: [],
     remedy: "use the command line of the version that is deployed, or deploy this one with `pulumi up`",
+    unsettled: true,
   };
 }
 

@@ -1,4 +1,4 @@
-import { errorCode, RegistryError, type RegistryErrorKind } from "../registry/errors";
+import { errorCode, RegistryError, type RegistryErrorKind, unsettledBy } from "../registry/errors";
 import type { ControlError, ControlErrorCode, Operation } from "./protocol";
 
 const CODES = {
@@ -30,38 +30,55 @@ interface StorageTrouble {
   readonly remedy: string;
 }
 
-const AGAIN = "then repeat the command (with the same request key nothing is done twice)";
+/** What follows where nothing was changed, and where nobody knows. */
+const AGAIN = "then repeat the command";
+const SETTLE = "then repeat the command: it first completes or undoes what was begun";
 
-/** Errors of the file system (errno(3)) as an operator meets them. */
+/** Errors of the file system (errno(3)) as an operator meets them; the remedies are what comes before the command is repeated. */
 const STORAGE: Readonly<Record<string, StorageTrouble>> = {
-  ENOSPC: { problem: "no space is left", remedy: `make room on the registry's file system, ${AGAIN}` },
-  EDQUOT: { problem: "the quota is used up", remedy: `raise the quota or make room, ${AGAIN}` },
-  EROFS: { problem: "the file system is mounted read-only", remedy: `mount it writable, ${AGAIN}` },
+  ENOSPC: { problem: "no space is left", remedy: "make room on the registry's file system" },
+  EDQUOT: { problem: "the quota is used up", remedy: "raise the quota or make room" },
+  EROFS: { problem: "the file system is mounted read-only", remedy: "mount it writable" },
   EACCES: {
     problem: "access is denied",
-    remedy: `run as the user who owns the registry; on AWS the function's role needs elasticfilesystem:ClientWrite through the registry's access point, ${AGAIN}`,
+    remedy:
+      "run as the user who owns the registry; on AWS the function's role needs elasticfilesystem:ClientWrite through the registry's access point",
   },
-  EPERM: { problem: "access is denied", remedy: `run as the user who owns the registry, ${AGAIN}` },
+  EPERM: { problem: "access is denied", remedy: "run as the user who owns the registry" },
   EIO: {
     problem: "the file system reports an input/output error",
-    remedy: `look at the file system's health, ${AGAIN}`,
+    remedy: "look at the file system's health",
   },
   ESTALE: {
     problem: "the file was replaced on the server meanwhile (stale NFS handle)",
-    remedy: "repeat the command (with the same request key nothing is done twice)",
+    remedy: "wait a moment",
   },
   ETIMEDOUT: {
     problem: "the file system does not answer",
-    remedy: `look at the file system's mount targets, ${AGAIN}`,
+    remedy: "look at the file system's mount targets",
   },
 };
 
 /**
  * Any error as one that a caller understands. What the registry says it has checked to be free of secrets; of anything else
- * only the kind is told, because messages of Node.js can repeat a piece of a file.
+ * only the kind is told, because messages of Node.js can repeat a piece of a file. Where the change may have been made all the same,
+ * the message says so.
  */
 export function explain(error: unknown, root: string, operation: Operation): ControlError {
-  if (error instanceof RegistryError) return explainRegistry(error, root);
+  const open = unsettledBy(error);
+  const told = explainAs(error, root, operation, open === undefined ? AGAIN : SETTLE);
+  if (open === undefined) return told;
+  const what = open.client === undefined ? open.operation : `${open.operation} of ${open.client}`;
+  return {
+    ...told,
+    message: `${told.message}; whether the change (${what}) was made is not known yet`,
+    remedy: told.remedy?.endsWith(SETTLE) === true ? told.remedy : SETTLE.replace("then ", ""),
+    unsettled: true,
+  };
+}
+
+function explainAs(error: unknown, root: string, operation: Operation, then: string): ControlError {
+  if (error instanceof RegistryError) return explainRegistry(error, root, then);
   const code = errorCode(error);
   const trouble = code === undefined ? undefined : STORAGE[code];
   if (trouble !== undefined) {
@@ -70,7 +87,7 @@ export function explain(error: unknown, root: string, operation: Operation): Con
       code: "storage",
       message: `${where}: ${trouble.problem} (${code})`,
       issues: [],
-      remedy: trouble.remedy,
+      remedy: `${trouble.remedy}, ${then}`,
     };
   }
   const kind = error instanceof Error ? error.name : typeof error;
@@ -82,10 +99,12 @@ export function explain(error: unknown, root: string, operation: Operation): Con
   };
 }
 
-function explainRegistry(error: RegistryError, root: string): ControlError {
+function explainRegistry(error: RegistryError, root: string, then: string): ControlError {
   // What the registry tells of the storage ends in the code, which knows a better way out than its kind.
   const code = error.kind === "storage" ? /\((E[A-Z]+)\)$/.exec(error.problem)?.[1] : undefined;
-  const remedy = error.remedy ?? STORAGE[code ?? ""]?.remedy ?? REMEDIES[error.kind];
+  const trouble = STORAGE[code ?? ""];
+  const remedy =
+    error.remedy ?? (trouble === undefined ? REMEDIES[error.kind] : `${trouble.remedy}, ${then}`);
   if (error.field === undefined) {
     const place =
       error.kind === "unknown-client" || error.kind === "full" ? "" : `${short(error.path, root)}: `;

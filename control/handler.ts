@@ -33,7 +33,7 @@ export interface RequestMeta {
 
 /** A control function. */
 export interface Control {
-  /** Answers a request. It never throws, and an answer that says no has changed nothing that it acknowledged. */
+  /** Answers a request. It never throws, and an answer that says no has changed nothing, unless it says itself that this is not known. */
   handle(request: unknown, meta?: RequestMeta): Promise<Response>;
 }
 

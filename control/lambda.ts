@@ -1,7 +1,9 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
+import { headText } from "../registry/audit";
 import { errorCode } from "../registry/errors";
 import { isClientName } from "../registry/layout";
+import { readChanges } from "../registry/reader";
 import { ControlFailure } from "./client";
 import { explain } from "./failures";
 import { createControl } from "./handler";
@@ -47,6 +49,7 @@ export function createLambdaHandler(surroundings: LambdaSurroundings) {
       ...aboutRequest(event),
       invocation: awsRequestId,
       ...aboutResponse(response),
+      ...(response.ok ? await auditHead(root) : {}),
       milliseconds: clock() - begin,
     });
     // Only a deployment calls `init`, and Pulumi keeps the answer of a call that ended well, whatever it says, and does not call again. A
@@ -123,6 +126,12 @@ function aboutResponse(response: Response): object {
   if (response.ok) return { outcome: "ok", revision: response.revision };
   const { code, issues } = response.error;
   return { outcome: code, ...(issues.length === 0 ? {} : { fields: issues.map(({ path }) => path) }) };
+}
+
+/** Where the audit log ends: whoever can write the registry's files can make up another history, but not in this log group too. */
+async function auditHead(root: string | undefined): Promise<object> {
+  const feed = root === undefined ? undefined : await readChanges(root).catch(() => undefined);
+  return feed?.audit === undefined ? {} : { auditHead: headText(feed.audit) };
 }
 
 /** Where an error arose. Its message stays out: messages of Node.js can repeat a piece of a file. */

@@ -4,7 +4,14 @@
  */
 // Not `{ z }`: that object has all of zod's languages in it, which are half of a bundle.
 import * as z from "zod";
-import { clientNameSchema, clusterFileSchema, presharedKeySchema, publicKeySchema } from "../registry/schema";
+import { MOST_TAGS } from "../registry/rules";
+import {
+  clientNameSchema,
+  clusterFileSchema,
+  dnsEntrySchema,
+  presharedKeySchema,
+  publicKeySchema,
+} from "../registry/schema";
 import { isCidr, isHostCidr } from "../wireguard/addresses";
 
 /** The version of this protocol; a request with another one is refused. */
@@ -15,21 +22,24 @@ export const REQUEST_LIMIT_BYTES = 5_000_000;
 
 const cidr = z.string().max(64).refine(isCidr, "is not an address range in CIDR form like 10.0.0.0/16");
 const host = z.string().max(64).refine(isHostCidr, "is not one address in CIDR form like 10.100.0.7/32");
-const dns = z
-  .string()
-  .max(253)
-  .regex(/^[A-Za-z0-9.:-]+$/, "is not an address or a search domain");
 const time = z.iso.datetime({ error: "is not an ISO 8601 time in UTC like 2027-01-31T00:00:00Z" });
 const tagKey = z
   .string()
   .regex(/^[A-Za-z0-9_./:-]{1,64}$/, "is not a tag name (letters, digits, _ . / : -, at most 64)");
-const tagValue = z.string().max(256);
+/** Nothing that a terminal would act on: line breaks, escape sequences, marks that turn the direction of writing. */
+const tagValue = z
+  .string()
+  .max(256)
+  .regex(
+    /^[^\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]*$/u,
+    "has control characters in it (line breaks, tabs, escape sequences)",
+  );
 const name = clientNameSchema;
 const routes = z.array(cidr).min(1).max(64);
-const dnsList = z.array(dns).max(8);
+const dnsList = z.array(dnsEntrySchema).max(8);
 const tags = z
   .record(tagKey, tagValue)
-  .refine((all) => Object.keys(all).length <= 32, "has more than 32 tags");
+  .refine((all) => Object.keys(all).length <= MOST_TAGS, `has more than ${MOST_TAGS} tags`);
 
 /** The states a client can be in; an expired client that was also revoked is `revoked`. */
 export const clientStates = ["active", "revoked", "expired"] as const;
@@ -111,10 +121,15 @@ export const inputs = {
     /** Begin after this entry. */
     after: z.int().min(0).default(0),
     limit: z.int().min(1).max(1000).default(100),
+    /** A head that was kept (`number:hash`): the entry of that number must still have that hash. */
+    head: z
+      .string()
+      .regex(/^[1-9]\d{0,14}:[0-9a-f]{64}$/, "is not the head of an audit log (number:hash)")
+      .optional(),
   }),
   serverKey: z.strictObject({
     action: z.enum(["status", "begin", "finish", "abort"]),
-    /** `finish`: also when clients have not moved yet. */
+    /** `finish`: also when clients have not moved yet, or servers have not got the next key. */
     force: z.boolean().default(false),
   }),
 } as const;
@@ -184,6 +199,11 @@ export interface NodeView {
   readonly ageSeconds: number;
   /** Whether it has everything: its revision is the registry's. */
   readonly current: boolean;
+  /** What it last said is not well there: why it is unhealthy, or cannot follow the registry. */
+  readonly problems: readonly string[];
+  /** The public key of the servers that it has, and the next one while it has that too; missing where it has not said. */
+  readonly serverKey?: string;
+  readonly nextServerKey?: string;
 }
 
 /** What happened to one entry of an import, or would. */
@@ -237,13 +257,23 @@ export interface ServerKeyStatus {
   readonly waiting: number;
   /** Names of clients that have not, at most 1,000. */
   readonly waitingFor: readonly string[];
+  /** Servers that are there and have not said that they have the next key, or the only one while there is no next one. */
+  readonly serversWithout: readonly string[];
+  /** Servers that are silent, since less than a day, and had not said so before. */
+  readonly serversSilent: readonly string[];
 }
 
 /** What each operation answers. */
 export interface Results {
   init: { readonly publicKey: string; readonly created: boolean };
   add: { readonly client: ClientView };
-  list: { readonly clients: readonly ClientView[]; readonly next?: string; readonly total: number };
+  list: {
+    readonly clients: readonly ClientView[];
+    readonly next?: string;
+    readonly total: number;
+    /** Clients that are left out because their file cannot be read: of all, or of this page where only names are asked for. */
+    readonly broken?: readonly string[];
+  };
   show: { readonly client: ClientView };
   update: { readonly client: ClientView };
   revoke: { readonly client: ClientView };
@@ -261,14 +291,24 @@ export interface Results {
     };
     readonly clients: readonly ClientView[];
     readonly next?: string;
+    /** As with `list`. */
+    readonly broken?: readonly string[];
   };
-  check: { readonly findings: readonly CheckFinding[]; readonly clients: number };
+  check: {
+    readonly findings: readonly CheckFinding[];
+    readonly clients: number;
+    /** Where the audit log ends (`number:hash`), to be kept elsewhere; missing where it has no entry. */
+    readonly head?: string;
+  };
   status: { readonly cluster: string; readonly endpoint: string; readonly nodes: readonly NodeView[] };
   audit: {
     readonly entries: readonly AuditEntry[];
     readonly next?: number;
+    /** The chain holds from its first entry to its head, which is as much as the registry's own files can prove. */
     readonly intact: boolean;
     readonly problem?: string;
+    /** The last entry that holds (`number:hash`). */
+    readonly head?: string;
   };
   serverKey: ServerKeyStatus;
 }
@@ -290,7 +330,7 @@ export type ControlErrorCode =
   | "unreachable"
   | "internal";
 
-/** Why a request failed: nothing was changed then. */
+/** Why a request failed. Nothing was changed then, unless `unsettled` says that nobody knows. */
 export interface ControlError {
   readonly code: ControlErrorCode;
   /** What is wrong, with what is allowed; never a secret. */
@@ -301,6 +341,11 @@ export interface ControlError {
   readonly remedy?: string;
   /** The client that was probably meant. */
   readonly suggestion?: string;
+  /**
+   * The change may have been made, or be completed by the next writer. The same request again settles it: with the same request key, or
+   * for `add` and `rotate` with the same public key, it is answered as if nothing had failed.
+   */
+  readonly unsettled?: true;
 }
 
 /** The answer; `revision` is the registry's after the operation, so that a caller can wait until every server has it. */

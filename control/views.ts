@@ -45,6 +45,14 @@ export function fitPage<T extends { readonly name: string }>(
   return { items, ...optional("next", page.next) };
 }
 
+/** Names of broken clients that an answer has at most. */
+const MOST_BROKEN = 1000;
+
+/** Clients that an answer leaves out because their file cannot be read; nothing where there is none. */
+export function leftOut(broken: readonly string[]): { readonly broken?: readonly string[] } {
+  return broken.length === 0 ? {} : { broken: broken.slice(0, MOST_BROKEN) };
+}
+
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
 }

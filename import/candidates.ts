@@ -1,7 +1,7 @@
 import { Address4, Address6 } from "ip-address";
 import { type ImportEntry, importEntrySchema } from "../control/protocol";
 import { mayHoldKey } from "../control/redact";
-import { isUsablePublicKey } from "../wireguard/keys";
+import { isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { giveNames } from "./names";
 import type { Candidate, Refusal } from "./types";
 
@@ -49,7 +49,7 @@ function withUsableKeys(candidates: readonly Candidate[], refused: Refusal[]): C
   const seen = new Map<string, string>();
   return candidates.filter(({ where, publicKey }) => {
     const reason = !isUsablePublicKey(publicKey)
-      ? "its public key is missing or not usable (32 bytes in base64, not a low-order point)"
+      ? `its public key is missing or not usable (${UNUSABLE_PUBLIC_KEY})`
       : seen.has(publicKey)
         ? `it has the same public key as ${seen.get(publicKey)}`
         : undefined;
@@ -70,7 +70,8 @@ function entryOf(candidate: Candidate, name: string, now: Date, said: string[]):
     name,
     publicKey,
     addresses: hosts(candidate.addresses, said),
-    ...(presharedKey === undefined ? {} : { presharedKey }),
+    // Zeros are what WireGuard says for "none" (wg(8)).
+    ...(presharedKey === undefined || presharedKey === ZERO_KEY ? {} : { presharedKey }),
     ...(routes.length === 0 ? {} : { routes }),
     ...(dns.length === 0 ? {} : { dns: [...dns] }),
     ...(candidate.expiresAt === undefined || past ? {} : { expiresAt: candidate.expiresAt }),

@@ -151,10 +151,7 @@ export class Group {
       publicAddress: serverPublicAddress(index),
     };
     const id = interfaceId(place.instance);
-    const machine = new Machine(place.name, this.site, {
-      ...AWS_ENVIRONMENT,
-      ...this.cloud.environment,
-    });
+    const machine = new Machine(place.name, this.site, { ...AWS_ENVIRONMENT, ...this.cloud.environment });
     const keys = this.cloud.keysOf(place.instance);
     const server = new Server({ ...place, interface: id }, machine, this.network, this.model.userData, keys);
     this.servers.set(server.name, server); // before anything is waited for: its address and name are taken

@@ -231,8 +231,8 @@ export class Lab {
   close(): void {
     this.balancer.close();
     this.metadata?.close();
-    this.cloud.close();
     this.hooks.close();
+    this.cloud.close();
   }
 }
 

@@ -197,6 +197,7 @@ function usageItems(plan: Plan, { usage }: PriceTable): string[] {
   if (networkBalancers(plan).length > 0)
     lines.push(`load balancer traffic: ${usage.networkLoadBalancer}`, `data out: ${usage.dataOut}`);
   if (has(types.natGateway)) lines.push(`NAT traffic: ${usage.natGateway}`);
+  if (interfaceEndpoints(plan) > 0) lines.push(`endpoint traffic: ${usage.interfaceEndpoint}`);
   if (has(types.fileSystem)) lines.push(`EFS: ${usage.efs}`);
   if (has(types.flowLog)) lines.push(`flow logs: ${usage.logs} (+ traffic)`);
   else if (has(types.logGroup)) lines.push(`logs: ${usage.logs}`);

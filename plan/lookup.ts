@@ -103,10 +103,16 @@ export function serverGroups(plan: Plan): ServerGroup[] {
       spot: spotServers(group, desired),
       warm: warmServers(group),
       subnets,
-      zones: [...new Set(subnets.map((subnet) => String(subnet.inputs["availabilityZone"])))].sort(),
+      zones: zonesOf(group, subnets),
       publicAddresses: asked === undefined ? bySubnet : String(asked) === "true",
     };
   });
+}
+
+/** Subnets of a VPC that exists already are not in the plan; there is one a zone, and which one it is nobody asks. */
+function zonesOf(group: PlannedResource, subnets: readonly PlannedResource[]): string[] {
+  if (subnets.length === 0) return strings(group.inputs["vpcZoneIdentifiers"]);
+  return [...new Set(subnets.map((subnet) => String(subnet.inputs["availabilityZone"])))].sort();
 }
 
 /**

@@ -10,8 +10,9 @@ import {
 import type { Project } from "./project";
 import type { ResourceSchema, SchemaSource } from "./sdk-schema";
 import { standinContext, standinFor } from "./standins";
-import { invokes, zonesOf } from "./standins/invokes";
+import { invokes } from "./standins/invokes";
 import type { StandinContext } from "./standins/standin";
+import { zonesOf } from "./standins/standin";
 import type { Diagnostic, Json, JsonObject, PlanMode, PlannedResource } from "./types";
 import { label, makeUrn, STACK_TYPE } from "./urn";
 import { bareObject, holdsSecret, presentObject, resourceReference, secretValue, UNKNOWN } from "./values";
@@ -108,7 +109,8 @@ export class Monitor {
     if (token === "pulumi:pulumi:getResource") return this.lookUp(String(args["urn"] ?? ""));
     const answer = invokes[token];
     const plainArgs = bareObject(args);
-    if (answer !== undefined) return answer(plainArgs, this.regionFor(provider, plainArgs));
+    if (answer !== undefined)
+      return answer(plainArgs, this.regionFor(provider, plainArgs), this.project.config);
     const asker = origin.parent === "" ? "the program" : label(origin.parent);
     const place = origin.position === "" ? "" : ` at ${origin.position}`;
     const message = `${asker} calls ${token}${place}, and the plan has no stand-in for it; add one to plan/standins/invokes.ts`;

@@ -43,6 +43,7 @@ export interface PriceTable {
   readonly usage: {
     readonly networkLoadBalancer: string;
     readonly natGateway: string;
+    readonly interfaceEndpoint: string;
     readonly efs: string;
     readonly logs: string;
     readonly s3: string;
@@ -99,6 +100,7 @@ export const prices: Readonly<Record<string, PriceTable>> = {
     usage: {
       networkLoadBalancer: "$0.006 per NLCU-hour (1 GB/h, 400 new flows/s or 50,000 flows)",
       natGateway: "$0.045 per GB through NAT",
+      interfaceEndpoint: "$0.01 per GB through interface endpoints",
       efs: "$0.30 per GB-month stored (kilobytes here); bursting throughput costs nothing more",
       logs: "$0.50 per GB of logs",
       s3: "pennies for the stored agent bundle",

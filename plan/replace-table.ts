@@ -269,6 +269,11 @@ export const replaceTable: Readonly<Record<string, ReplaceEntry>> = {
     replace: ["bucket", "expectedBucketOwner"],
     source: "s3/bucket_versioning.go",
   },
+  "aws:ssm/document:Document": {
+    replace: ["documentType", "name"],
+    source: "ssm/document.go",
+    cloudFormation: "AWS::SSM::Document",
+  },
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": {
     replace: ["securityGroupId"],
     source: "ec2/vpc_security_group_egress_rule.go",

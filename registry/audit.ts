@@ -80,30 +80,55 @@ async function* linesFrom(
   }
 }
 
+/** Where a chain ended when somebody looked: kept elsewhere, it shows later whether everything up to there is still the same. */
+export interface KnownHead {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+/** A head as one word, and back: `12:9f86…`. */
+export const headText = ({ sequence, hash }: KnownHead): string => `${sequence}:${hash}`;
+export const parseHead = (text: string): KnownHead => {
+  const [sequence, hash = ""] = text.split(":");
+  return { sequence: Number(sequence), hash };
+};
+
 /** Whether the whole chain holds. */
 export interface AuditVerdict {
   readonly entries: number;
   readonly intact: boolean;
   /** The first thing that is wrong. */
   readonly problem?: string;
+  /** The last entry that holds; missing where there is none. */
+  readonly head?: KnownHead;
 }
 
 /**
  * Checks the chain from its first entry to the head that the feed names: an entry that was edited, taken out, put elsewhere or cut
  * off at the end shows. Entries after the head belong to a change that is going on or was interrupted.
+ *
+ * The log and the feed are two files in one folder: who may write both can make up another history that holds in itself, or cut the
+ * log and set the head back. A head that was kept elsewhere (`known`; the deployed function logs one with each change) shows that.
  */
-export async function verifyAudit(root: string): Promise<AuditVerdict> {
+export async function verifyAudit(root: string, known?: KnownHead): Promise<AuditVerdict> {
   // The head is read first: entries that are written meanwhile come after it.
-  const { audit: head } = await readChanges(root);
+  const { audit: head, revision, changes } = await readChanges(root);
   const path = registryPaths(root).audit;
   const handle = await fs.open(path, "r").catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   });
-  let end = { sequence: 0, hash: "" };
-  const broken = (problem: string): AuditVerdict => ({ entries: end.sequence, intact: false, problem });
+  let end = { sequence: 0, hash: "", after: 0 };
+  const upTo = () => (end.sequence === 0 ? {} : { head: { sequence: end.sequence, hash: end.hash } });
+  const broken = (problem: string): AuditVerdict => ({
+    entries: end.sequence,
+    intact: false,
+    problem,
+    ...upTo(),
+  });
   if (handle === undefined) {
-    return head === undefined ? { entries: 0, intact: true } : broken("the log is missing");
+    const expected = head !== undefined || known !== undefined || revision > 0;
+    return expected ? broken("the log is missing") : { entries: 0, intact: true };
   }
   let met = head === undefined;
   let odd: string | undefined;
@@ -117,17 +142,26 @@ export async function verifyAudit(root: string): Promise<AuditVerdict> {
       else if (entry.sequence !== end.sequence + 1) {
         odd = `${where}: entry ${entry.sequence} follows; something was taken out or moved`;
       } else if (!follows(entry, end)) odd = `entry ${entry.sequence} or the one before was changed`;
-      else end = { sequence: entry.sequence, hash: entry.hash };
+      else end = { sequence: entry.sequence, hash: entry.hash, after: entry.after };
       // A torn line at the very end, after the head, is a crash's; anything else that is odd was made.
       if (odd !== undefined && !met) return broken(odd);
       if (head !== undefined && end.sequence === head.sequence) {
         if (end.hash !== head.hash) return broken(`entry ${end.sequence} is not the one that was announced`);
         met = true;
       }
+      if (end.sequence === known?.sequence && end.hash !== known.hash)
+        return broken(`entry ${end.sequence} is not the one whose hash was kept: the log was written anew`);
     }
   } finally {
     await handle.close();
   }
   if (!met) return broken(`entries ${end.sequence + 1} to ${head?.sequence} are missing at the end`);
-  return { entries: end.sequence, intact: true };
+  if (known !== undefined && end.sequence < known.sequence)
+    return broken(`entries ${end.sequence + 1} to ${known.sequence}, which was kept, are missing at the end`);
+  // A feed that a repair made anew is one ahead until the repair is recorded.
+  if (end.after < revision - (changes.length === 0 ? 1 : 0))
+    return broken(
+      `the last entry leads to revision ${end.after}, but the registry is at ${revision}: entries are missing`,
+    );
+  return { entries: end.sequence, intact: true, ...upTo() };
 }

@@ -28,7 +28,8 @@ export async function repairFeed(root: string, options: LockOptions): Promise<Fo
     const feed = { schema: 1, revision: last.after + 1, changes: [], audit };
     await lock.assertHeld();
     await replaceFile(paths.changes, `${JSON.stringify(feed)}\n`, { mode: 0o644 });
-    return [found(paths.changes, problem.problem, async () => {})];
+    const lost = `${problem.problem}; with it the audit log's head was lost, by which entries that were cut off at the end show: compare with a head that was kept (registry audit --head)`;
+    return [found(paths.changes, lost, async () => {})];
   } finally {
     await lock.release();
   }

@@ -20,10 +20,15 @@ import { readNodes } from "./nodes";
 import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
 import { oldRequests } from "./requests";
 import { isSettled, withoutPrevious } from "./rotate";
-import { readRotation } from "./rotation-files";
+import { readFormerKeys, readRotation } from "./rotation-files";
 import { addressProblem } from "./rules";
 import { type ClientFile, clientFileSchema } from "./schema";
 import type { Session, Step } from "./session";
+
+/** A server writes its record at least every ten seconds; one that has not for so long says nothing any more. */
+const SILENT_MS = 60_000;
+/** More changes than there are between a backup and the loss of the registry. */
+const UNHEARD_STEP = 1_000_000;
 
 /** One look at everything in a registry. */
 export class Scan {
@@ -50,7 +55,7 @@ export class Scan {
   async run(session?: Session): Promise<Found[]> {
     await this.strays.look(session !== undefined);
     await this.settings();
-    await this.restored();
+    await this.restored(session !== undefined);
     await this.readClients();
     await this.checkClients();
     await this.claims(this.paths.addresses, (file) => (isIp(file) ? `${file}/32` : undefined));
@@ -102,6 +107,7 @@ export class Scan {
         "restore the pair from the backup; where clients already use the private key's, remove public.key and check again",
       );
     }
+    await this.told(() => readFormerKeys(this.root));
     const rotation = await this.told(() => readRotation(this.root));
     const next = await readText(nextKey);
     if (rotation?.phase === "rotating" && next === undefined)
@@ -110,18 +116,28 @@ export class Scan {
 
   /**
    * Servers never have more than the registry, unless it was put back to an older state. Then a revision that comes again would be
-   * taken for the one that they know, so the feed goes on above all of theirs. The nodes are read first: they follow the feed.
+   * taken for the one that they know, so the feed goes on above all of theirs. The nodes are read first: they follow the feed. Where no
+   * server says now what it has (the records came from the backup, or none did; the servers still hold the folder that was
+   * replaced), nobody can tell whether the registry was put back, so a repair takes it for granted.
    */
-  private async restored(): Promise<void> {
+  private async restored(repairing: boolean): Promise<void> {
     const nodes = await readNodes(this.runtimeRoot);
     const feed = await readChanges(this.root).catch(() => undefined); // told already
+    if (feed === undefined) return;
     const ahead = nodes.reduce((most, node) => (node.revision > most.revision ? node : most), {
       instance: "",
-      revision: feed?.revision ?? Number.POSITIVE_INFINITY,
+      revision: feed.revision,
     });
-    if (ahead.instance === "" || feed === undefined) return;
-    const problem = `is at revision ${feed.revision}, but server ${ahead.instance} has applied ${ahead.revision}: the registry was put back to an older state`;
-    this.all.push(found(this.paths.changes, problem, (session) => session.beginAbove(ahead.revision)));
+    const heard = nodes.some(({ time }) => this.now.getTime() - Date.parse(time) < SILENT_MS);
+    const above = heard ? ahead.revision : ahead.revision + UNHEARD_STEP;
+    const begin = async (session: Session) => session.beginAbove(above);
+    if (ahead.instance !== "") {
+      const problem = `is at revision ${feed.revision}, but server ${ahead.instance} has applied ${ahead.revision}: the registry was put back to an older state`;
+      this.all.push(found(this.paths.changes, problem, begin));
+    } else if (repairing && !heard && feed.revision > 0) {
+      const problem = `is at revision ${feed.revision}, and no server says now what it has applied: the registry may have been put back to an older state, so it goes on at revision ${above + 1}`;
+      this.all.push(found(this.paths.changes, problem, begin));
+    }
   }
 
   private async finishing(): Promise<boolean> {
@@ -142,13 +158,15 @@ export class Scan {
       if (text === undefined) return;
       this.clients++;
       try {
+        if (typeof text !== "string") throw text;
         const client = parseJson(path, text, clientFileSchema);
         if (client.name !== name) throw new RegistryError(path, `is about ${client.name}`);
         this.files.push(client);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         this.broken.add(name);
-        const remedy = `restore it from the backup, or remove client ${name}, which ends its access`;
+        const remedy =
+          error.remedy ?? `restore it from the backup, or remove client ${name}, which ends its access`;
         this.wrong(path, error.problem, remedy);
       }
     });
@@ -203,6 +221,11 @@ export class Scan {
     await readMany(paths, (text, index) => {
       const [claim, path] = [claims[index] ?? "", paths[index] ?? ""];
       if (text === undefined) return;
+      if (typeof text !== "string") {
+        this.claimed.add(claim);
+        this.wrong(path, text.problem, text.remedy ?? "move it away");
+        return;
+      }
       const name = text.trim();
       const [owner] = owners.get(claim) ?? [];
       this.claimed.add(claim);
@@ -256,7 +279,11 @@ export class Scan {
   }
 
   private async audit(): Promise<void> {
-    const verdict = await this.told(() => verifyAudit(this.root)).catch(() => undefined);
+    // Where the feed cannot be read, that has been told.
+    const verdict = await verifyAudit(this.root).catch((error: unknown) => {
+      if (error instanceof RegistryError) return undefined;
+      throw error;
+    });
     if (verdict?.problem === undefined) return;
     const remedy =
       "find out who changed the log (CloudTrail has the invocations) and keep a copy of it; changes go on being recorded behind it";

@@ -44,7 +44,7 @@ export class Strays {
     const known = ["cluster.json", "server", "clients", "addresses", "keys", "requests", "changes.json"];
     const beside = ["audit.log", "lock", "lock.clear", "runtime", "lost+found"];
     await this.folder(root, new Set([...known, ...beside]), false);
-    const ofServer = ["private.key", "public.key", "next.key", "rotation.json"];
+    const ofServer = ["private.key", "public.key", "next.key", "rotation.json", "former.json"];
     await this.folder(serverFolder, new Set(ofServer), false);
     for (const folder of [clients, addresses, keys, requests]) await this.folder(folder, undefined, locked);
     for (const folder of [keys, requests]) {

@@ -87,8 +87,10 @@ async function lookOnce(
   const before = await state();
   const unfinished = await lookAtUnfinished(root, options);
   const scan = new Scan(root, runtimeRoot, options.now?.() ?? new Date(), options.temporaryMs);
-  const all = [...unfinished.found, ...(await scan.run())];
-  const held = await isHeldByTheDead(paths.lock);
+  const scanned = await scan.run();
+  const held = await isHeldByTheDead(paths.lock, options.staleMs);
+  // What a living writer is about is unfinished as well, for as long as it takes: several looks on a busy machine.
+  const all = held === false ? scanned : [...unfinished.found, ...scanned];
   const steady = (held ?? true) && before === (await state());
   return { found: all, clients: scan.clients, steady };
 }
@@ -129,7 +131,8 @@ const mendsItself = async (): Promise<void> => {};
 
 async function repair(root: string, runtimeRoot: string, options: CheckOptions): Promise<CheckReport> {
   const { context = { who: "local" } } = options;
-  const before = [...(await repairFeed(root, options)), ...(await lookAtUnfinished(root, options)).found];
+  const feed = await repairFeed(root, options);
+  const before = [...feed, ...(await lookAtUnfinished(root, options)).found];
   const ledger = new Ledger(root, options);
   return ledger.locked({ operation: "check" }, async (session) => {
     const scan = new Scan(root, runtimeRoot, session.now, options.temporaryMs);
@@ -138,7 +141,7 @@ async function repair(root: string, runtimeRoot: string, options: CheckOptions):
       await one.repair?.(session);
       findings.push(reported(one, true));
     }
-    const mended: string[] = [];
+    const mended = feed.map(({ path }) => path);
     for (const one of await scan.run(session)) {
       const repaired = one.repair !== undefined;
       await one.repair?.(session);

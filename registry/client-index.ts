@@ -30,6 +30,8 @@ export interface ClientPage {
   readonly next?: string;
   /** How many clients meet the query, on all pages. */
   readonly total: number;
+  /** Clients that are left out because their file cannot be read; what the query asks for cannot be told of them. */
+  readonly broken: readonly string[];
 }
 
 /** The state of a client. */
@@ -49,6 +51,8 @@ export class ClientIndex {
   /** In order of their names; both lists have the same places. */
   private clients: ClientFile[] = [];
   private names: string[] = [];
+  /** Clients whose file cannot be read, as far as that is known. */
+  private readonly broken = new Set<string>();
   private revision: number | undefined;
   private updating: Promise<void> | undefined;
 
@@ -72,7 +76,7 @@ export class ClientIndex {
       if (page.length < limit) page.push(client);
       else more = true;
     }
-    return pageOf(page, more, total);
+    return pageOf(page, more, total, [...this.broken].sort());
   }
 
   /** All clients. */
@@ -91,8 +95,8 @@ export class ClientIndex {
     const names = search === undefined ? all : all.filter((name) => name.includes(search));
     const begin = after === undefined ? 0 : placeOf(names, after, true);
     const chosen = names.slice(begin, begin + limit);
-    const { clients } = await readClients(this.root, chosen);
-    const page = pageOf(clients, begin + limit < names.length, names.length);
+    const { clients, unreadable } = await readClients(this.root, chosen);
+    const page = pageOf(clients, begin + limit < names.length, names.length, unreadable);
     // The page goes on after the last name that was looked at, also where that one could not be read.
     const last = chosen.at(-1);
     return page.next === undefined || last === undefined ? page : { ...page, next: last };
@@ -111,9 +115,13 @@ export class ClientIndex {
     const since = this.revision === undefined ? undefined : changesSince(feed, this.revision);
     if (since?.kind === "none") return;
     if (since?.kind === "clients") {
-      const { clients } = await readClients(this.root, since.names);
+      const { clients, unreadable } = await readClients(this.root, since.names);
       const found = new Map(clients.map((client) => [client.name, client]));
-      for (const name of since.names) this.put(name, found.get(name));
+      for (const name of since.names) {
+        this.put(name, found.get(name));
+        this.broken.delete(name);
+      }
+      for (const name of unreadable) this.broken.add(name);
     } else {
       await this.readAll();
     }
@@ -124,14 +132,21 @@ export class ClientIndex {
     const paths = registryPaths(this.root);
     const names = await clientNames(this.root);
     const read: ClientFile[] = [];
+    this.broken.clear();
     const files = names.map((name) => paths.client(name));
     await readMany(files, (text, place) => {
       if (text === undefined) return;
+      if (typeof text !== "string") {
+        this.broken.add(names[place] ?? "");
+        return;
+      }
       try {
         const client = parseJson(files[place] ?? "", text, clientFileSchema);
         if (client.name === names[place]) read.push(client);
+        else this.broken.add(names[place] ?? "");
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
+        this.broken.add(names[place] ?? "");
       }
     });
     this.clients = read;
@@ -159,9 +174,14 @@ function matcher(
     pairs.every(([key, value]) => client.tags[key] === value);
 }
 
-function pageOf(clients: readonly ClientFile[], more: boolean, total: number): ClientPage {
+function pageOf(
+  clients: readonly ClientFile[],
+  more: boolean,
+  total: number,
+  broken: readonly string[],
+): ClientPage {
   const last = clients.at(-1)?.name;
-  return more && last !== undefined ? { clients, next: last, total } : { clients, total };
+  return more && last !== undefined ? { clients, next: last, total, broken } : { clients, total, broken };
 }
 
 /** Where a name is in the ordered list, or would be; `behind` it. */

@@ -28,6 +28,25 @@ export class RegistryError extends Error {
   }
 }
 
+/** A change of which nobody knows after an error whether it was made: it was begun, and the next writer completes or undoes it. */
+export interface Unsettled {
+  readonly operation: string;
+  readonly client?: string | undefined;
+}
+
+const unsettled = new WeakMap<object, Unsettled>();
+
+/** Notes with an error, of whatever kind, that the change is open; the same error comes back. */
+export function withUnsettled(error: unknown, change: Unsettled): unknown {
+  if (typeof error === "object" && error !== null) unsettled.set(error, change);
+  return error;
+}
+
+/** The change that is open after this error. Undefined: nothing was changed. */
+export function unsettledBy(error: unknown): Unsettled | undefined {
+  return typeof error === "object" && error !== null ? unsettled.get(error) : undefined;
+}
+
 /** The way out for errors that do not bring their own. */
 const REMEDIES: Readonly<Record<RegistryErrorKind, string>> = {
   missing: "check that the registry is mounted there; if it is, restore the file from the backup",
@@ -36,8 +55,7 @@ const REMEDIES: Readonly<Record<RegistryErrorKind, string>> = {
   conflict: "remove what is in the way first, or choose another value",
   full: "remove clients that are no longer needed",
   locked: "run the command again in a moment (the lock of a dead writer is cleared by itself)",
-  storage:
-    "make room, or mount the folder writable, then run the command again (with the same request key, if it had one)",
+  storage: "make room, or mount the folder writable, then run the command again",
   "unknown-client": "check the name; the clients that exist are the files in this folder",
 };
 
@@ -59,15 +77,14 @@ const STORAGE_PROBLEMS: Readonly<Record<string, string>> = {
   ENOSPC: "no space is left on the storage",
   EDQUOT: "the storage's quota is used up",
   EROFS: "the storage is mounted read-only",
-  EACCES: "this user may not write there",
+  EACCES: "this user has no access to it",
   EPERM: "this user may not do that there",
   EIO: "the storage reports an input/output error",
   ESTALE: "the storage has forgotten the file (a stale NFS handle)",
 };
 
 /**
- * A system error of the storage as a registry error that says what happened to which file; anything else as it is. Whether the
- * change was made is open then: the next writer completes or undoes it, and the audit log says which.
+ * A system error of the storage as a registry error that says what happened to which file; anything else as it is.
  */
 export function storageError(error: unknown, root: string): unknown {
   const code = errorCode(error);

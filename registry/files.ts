@@ -102,6 +102,25 @@ async function openedAnew(folder: string): Promise<boolean> {
   }
 }
 
+/** What to do with a folder in a file's place: nobody knows whose it is, so nothing here removes it. */
+export const MOVE_AWAY = "move it away";
+
+/**
+ * What is wrong with one file that cannot be read, where its storage works: a folder in its place, or rights that somebody took away.
+ * Undefined for other errors: they may be about every file.
+ */
+export function unreadable(path: string, error: unknown): RegistryError | undefined {
+  const code = errorCode(error);
+  if (code === "EISDIR") return new RegistryError(path, "is a folder, not a file", "corrupt", MOVE_AWAY);
+  if (code !== "EACCES" && code !== "EPERM") return undefined;
+  return new RegistryError(
+    path,
+    `this user may not read it (${code})`,
+    "storage",
+    "give it back to the user who owns the registry, mode 0600",
+  );
+}
+
 /** Reads a JSON file of a known shape; undefined when there is none, RegistryError when it is not what it should be. */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await readText(path);

@@ -10,6 +10,8 @@ export interface RegistryPaths {
   /** The private key that follows this one, and the state of that rotation. */
   readonly nextKey: string;
   readonly rotation: string;
+  /** The public keys that the servers had before this one. */
+  readonly formerKeys: string;
   readonly clients: string;
   readonly addresses: string;
   readonly keys: string;
@@ -37,6 +39,7 @@ export function registryPaths(root: string): RegistryPaths {
     publicKey: join(serverFolder, "public.key"),
     nextKey: join(serverFolder, "next.key"),
     rotation: join(serverFolder, "rotation.json"),
+    formerKeys: join(serverFolder, "former.json"),
     clients,
     addresses,
     keys,

@@ -1,5 +1,5 @@
 import { type AuditEntry, cutTorn, readTail } from "./audit-log";
-import { RegistryError, storageError } from "./errors";
+import { RegistryError, storageError, withUnsettled } from "./errors";
 import { type RegistryPaths, registryPaths } from "./layout";
 import { type HeldLock, type LockIntent, takeLock } from "./lock";
 import { mend } from "./mend";
@@ -28,12 +28,27 @@ export class Ledger {
     try {
       const { lock } = await takeLock(this.paths.lock, intent, this.options);
       try {
-        return await work(await this.open(lock, mark));
+        return await this.tried(await this.open(lock, mark), intent, work);
       } finally {
         await lock.release();
       }
     } catch (error) {
       throw storageError(error, this.root);
+    }
+  }
+
+  /** Until the log has an entry of it, a change that fails was not made; from then on the next writer decides. */
+  private async tried<T>(
+    session: Session,
+    { operation, client }: LockIntent,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const before = session.sequence;
+    try {
+      return await work(session);
+    } catch (error) {
+      if (session.sequence === before) throw error;
+      throw withUnsettled(storageError(error, this.root), { operation, client });
     }
   }
 

@@ -48,7 +48,8 @@ type LockFile = z.infer<typeof lockSchema>;
  * INVARIANTS: the lock appears with all of its content (link). Only the holder of `<lock>.clear` replaces somebody else's
  * lock, after it read once more that it is the stale one, and in one rename, so that what the dead holder was doing is
  * never forgotten. A holder touches its lock every quarter of the stale time and stops writing when its last touch is
- * older than half of it, so nobody writes after being replaced.
+ * older than half of it, so nobody writes after being replaced. Releasing never fails: a change that was made stays made, and a lock
+ * that the storage would not remove is nobody's, for this process at once, for others when it is no longer touched.
  */
 export async function takeLock(
   path: string,
@@ -59,6 +60,24 @@ export async function takeLock(
   const deadline = performance.now() + (options.waitMs ?? 15_000);
   const self: LockFile = { ...identity(), token: newToken(), operation: intent.operation };
   if (intent.client !== undefined) self.client = intent.client;
+  inUse.add(self.token);
+  try {
+    return await takeAs(path, self, staleMs, deadline);
+  } catch (error) {
+    inUse.delete(self.token);
+    throw error;
+  }
+}
+
+/** Tokens of this process that somebody in it holds, or is about to take. */
+const inUse = new Set<string>();
+
+async function takeAs(
+  path: string,
+  self: LockFile,
+  staleMs: number,
+  deadline: number,
+): Promise<{ lock: HeldLock; interrupted: readonly LockIntent[] }> {
   const seen: Touches = new Map();
   for (let pause = 2; ; pause = Math.min(pause * 1.5, 50)) {
     if (await createFile(path, toJson(self), { mode: 0o600 })) {
@@ -114,18 +133,23 @@ const DEAD_FOR = 10;
 export async function isHeldByTheDead(path: string, staleMs = STALE_MS): Promise<boolean | undefined> {
   const holder = await observe(path);
   if (holder === undefined) return undefined;
-  const { host, pid, start } = holder.file;
-  if (host === identity().host) return processStart(pid) !== start;
+  if (isLeftBehind(holder.file)) return true;
   return Date.now() - holder.touched > DEAD_FOR * staleMs;
 }
 
+/** Whether this machine knows that the holder is gone: its process has ended, or it is this one and has let go of the lock. */
+function isLeftBehind({ token, host, pid, start }: LockFile): boolean {
+  if (host !== identity().host) return false;
+  return processStart(pid) !== start || (pid === process.pid && !inUse.has(token));
+}
+
 /**
- * On the holder's own machine its process tells; elsewhere a touch that has not moved for the stale time, measured on our own
- * monotonic clock, since the file server's clock and ours need not agree.
+ * What this machine does not know, a touch tells that has not moved for the stale time, measured on our own monotonic clock, since
+ * the file server's clock and ours need not agree.
  */
 function isStale(holder: Observed, seen: Touches, staleMs: number): boolean {
-  const { token, host, pid, start } = holder.file;
-  if (host === identity().host) return processStart(pid) !== start;
+  if (isLeftBehind(holder.file)) return true;
+  const { token } = holder.file;
   const earlier = seen.get(token);
   if (earlier === undefined || earlier.touched !== holder.touched) {
     seen.set(token, { touched: holder.touched, since: performance.now() });
@@ -143,26 +167,32 @@ async function replaceStale(
   seen: Touches,
 ): Promise<readonly LockIntent[] | undefined> {
   const guard = `${path}.clear`;
-  if (
-    !(await createFile(guard, toJson({ ...identity(), token: newToken(), operation: "clear" }), {
-      mode: 0o600,
-    }))
-  ) {
+  const guarding = { ...identity(), token: newToken(), operation: "clear" };
+  inUse.add(guarding.token);
+  try {
+    if (await createFile(guard, toJson(guarding), { mode: 0o600 })) {
+      return await replaceGuarded(path, token, self).finally(() => removeFile(guard).catch(() => {}));
+    }
     const other = await observe(guard);
     // Whoever clears needs milliseconds; a guard that outlives the stale time, or its process, was left by a crash.
     if (other !== undefined && isStale(other, seen, staleMs)) await removeFile(guard);
     return undefined;
-  }
-  try {
-    const stale = await observe(path);
-    if (stale?.file.token !== token) return undefined;
-    const { operation, client, interrupted = [] } = stale.file;
-    const unfinished = [...interrupted, { operation, ...(client === undefined ? {} : { client }) }];
-    await replaceFile(path, toJson({ ...self, interrupted: unfinished }), { mode: 0o600 });
-    return unfinished;
   } finally {
-    await removeFile(guard);
+    inUse.delete(guarding.token);
   }
+}
+
+async function replaceGuarded(
+  path: string,
+  token: string,
+  self: LockFile,
+): Promise<readonly LockIntent[] | undefined> {
+  const stale = await observe(path);
+  if (stale?.file.token !== token) return undefined;
+  const { operation, client, interrupted = [] } = stale.file;
+  const unfinished = [...interrupted, { operation, ...(client === undefined ? {} : { client }) }];
+  await replaceFile(path, toJson({ ...self, interrupted: unfinished }), { mode: 0o600 });
+  return unfinished;
 }
 
 function newToken(): string {
@@ -196,7 +226,13 @@ function hold(path: string, token: string, staleMs: number): HeldLock {
     },
     async release() {
       clearInterval(timer);
-      if (await isOurs()) await removeFile(path);
+      try {
+        if (await isOurs()) await removeFile(path);
+      } catch {
+        // See the invariants of takeLock.
+      } finally {
+        inUse.delete(token);
+      }
     },
   };
 }

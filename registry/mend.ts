@@ -23,8 +23,10 @@ export async function mend(session: Session, pending: readonly AuditEntry[]): Pr
   const own = pending.filter(({ mends }) => mends === undefined);
   const drafts: AuditDraft[] = [];
   const names: string[] = [];
+  const done: AuditEntry[] = [];
   for (const entry of own) {
     const completed = await mendOne(session, entry);
+    if (completed) done.push(entry);
     if (entry.client !== undefined) names.push(entry.client);
     drafts.push({
       time: session.now.toISOString(),
@@ -39,6 +41,7 @@ export async function mend(session: Session, pending: readonly AuditEntry[]): Pr
   }
   await session.record(drafts);
   await session.announce(names);
+  session.completed = done;
 }
 
 async function mendOne(session: Session, entry: AuditEntry): Promise<boolean> {
@@ -64,7 +67,7 @@ async function mendOne(session: Session, entry: AuditEntry): Promise<boolean> {
 async function keepAnswer(session: Session, entry: AuditEntry, value: unknown): Promise<void> {
   const { operation, after: revision, request } = entry;
   if (request === undefined) return;
-  await storeRequest(session.root, request, { operation, revision, value, now: session.now });
+  await storeRequest(session.root, request, { operation, revision, value, now: session.answeredAt });
 }
 
 async function look(session: Session, name: string): Promise<Found> {

@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import { isKey, publicKeyOf } from "../wireguard/keys";
 import { errorCode, RegistryError } from "./errors";
-import { readJson, readText } from "./files";
+import { readJson, readText, unreadable } from "./files";
 import { clientNameOfFile, registryPaths } from "./layout";
 import {
   type ChangeFeed,
@@ -112,7 +112,9 @@ export function changesSince(feed: ChangeFeed, revision: number): ChangesSince {
 /** Reads one client; undefined when there is none of this name. */
 export async function readClient(root: string, name: string): Promise<ClientFile | undefined> {
   const path = registryPaths(root).client(name);
-  const client = await readJson(path, clientFileSchema);
+  const client = await readJson(path, clientFileSchema).catch((error: unknown) => {
+    throw unreadable(path, error) ?? error;
+  });
   if (client !== undefined && client.name !== name) {
     throw new RegistryError(path, `is about ${JSON.stringify(client.name)}, not ${JSON.stringify(name)}`);
   }

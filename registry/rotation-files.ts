@@ -5,8 +5,8 @@ import type { AuditEntry } from "./audit-log";
 import { RegistryError } from "./errors";
 import { readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
 import { movedFolder, type RegistryPaths, registryPaths, runtimeOf } from "./layout";
-import { readCluster, readServerKeys } from "./reader";
-import { type ClusterFile, type RotationFile, rotationFileSchema } from "./schema";
+import { inspectServerKeys, readCluster, readServerKeys } from "./reader";
+import { type ClusterFile, formerKeysSchema, type RotationFile, rotationFileSchema } from "./schema";
 import type { Session } from "./session";
 
 const PUBLIC = { mode: 0o644 } as const;
@@ -19,6 +19,11 @@ export function readRotation(root: string): Promise<RotationFile | undefined> {
 /** The next private key, while there is one. */
 export async function readNextKey(root: string): Promise<string | undefined> {
   return (await readText(registryPaths(root).nextKey))?.trim();
+}
+
+/** The public keys that the servers had before the current one; none where no rotation has finished. */
+export async function readFormerKeys(root: string): Promise<readonly string[]> {
+  return (await readJson(registryPaths(root).formerKeys, formerKeysSchema))?.publicKeys ?? [];
 }
 
 /** An endpoint with another port: `vpn.example.org:51820`. */
@@ -43,7 +48,8 @@ export function portsOf(cluster: ClusterFile): [number, number] {
  *
  * INVARIANTS: the phase in rotation.json decides, and it goes last. While it says `rotating` both keys exist; `finishing` may only
  * go on to the next key being the only one, `aborting` to it being gone. The private key is replaced by a rename, so there is
- * never a moment without one.
+ * never a moment without one. The key that goes is listed as a former one before it goes: a server that has it still, and no
+ * next one, then knows that it was left behind and is not looking at another cluster's registry.
  */
 export async function settleRotation(session: Session): Promise<void> {
   const { root, paths, lock } = session;
@@ -68,6 +74,7 @@ async function finish(root: string, paths: RegistryPaths, { next }: RotationFile
   if (waiting !== undefined) {
     if (publicKeyOf(waiting) !== next.publicKey)
       throw new RegistryError(paths.nextKey, "is not the key that rotation.json names", "conflict");
+    await listAsFormer(root, paths);
     await fs.rename(paths.nextKey, paths.privateKey);
     await syncFolder(dirname(paths.privateKey));
   }
@@ -84,6 +91,14 @@ async function finish(root: string, paths: RegistryPaths, { next }: RotationFile
   const cluster = await readCluster(root);
   const moved = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
   await replaceFile(paths.cluster, toJson(moved), PUBLIC);
+}
+
+async function listAsFormer(root: string, { formerKeys }: RegistryPaths): Promise<void> {
+  const { publicKey } = await inspectServerKeys(root);
+  // `finish` begins only with a list that can be read; one that breaks in between must not hold up every later change.
+  const known: readonly string[] = await readFormerKeys(root).catch(() => []);
+  if (publicKey === undefined || known.includes(publicKey)) return;
+  await replaceFile(formerKeys, toJson({ schema: 1, publicKeys: [...known, publicKey] }), PUBLIC);
 }
 
 /** Whether an interrupted step of the rotation was taken; asked after {@link settleRotation}. */

@@ -51,6 +51,9 @@ export function addressProblem(address: string, tunnel: string): string | undefi
   return isClientAddress(tunnel, ip) ? undefined : `${ip} is outside of the clients' range in ${tunnel}`;
 }
 
+/** Tags that a client has at most. */
+export const MOST_TAGS = 32;
+
 /** Whether a time is over. */
 export function isPast(time: string, now: Date): boolean {
   return Date.parse(time) <= now.getTime();

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { isCidr, isHostCidr } from "../wireguard/addresses";
-import { isKey, isUsablePublicKey } from "../wireguard/keys";
+import { isDnsEntry, isEndpoint } from "../wireguard/hosts";
+import { isKey, isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { isClientName } from "./layout";
 
 // Objects are loose: a newer version may add a field, and an older server that rewrites the file must not lose it.
@@ -22,18 +23,26 @@ export const clientNameSchema = z
 /** A public key that can complete a handshake. */
 export const publicKeySchema = z
   .string()
-  .refine(isUsablePublicKey, "is not a usable public key (32 bytes in base64, not a low-order point)");
+  .refine(isUsablePublicKey, `is not a usable public key (${UNUSABLE_PUBLIC_KEY})`);
 
-/** A preshared key. */
-export const presharedKeySchema = z.string().refine(isKey, "is not a preshared key (32 bytes in base64)");
+/** A preshared key; WireGuard reads zeros as none (wg(8)), so they would only look like one. */
+export const presharedKeySchema = z
+  .string()
+  .refine(
+    (text) => isKey(text) && text !== ZERO_KEY,
+    "is not a preshared key (32 bytes in base64, not all zero)",
+  );
+
+/** A client's DNS server or search domain. */
+export const dnsEntrySchema = z.string().refine(isDnsEntry, "is not an address or a search domain");
 
 /** `cluster.json`: what every server and every client's config have in common. */
 export const clusterFileSchema = z.looseObject({
   schema: z.literal(1),
   cluster: z.string().min(1),
-  endpoint: z.string().min(1),
+  endpoint: z.string().refine(isEndpoint, "is not a host and a port like vpn.example.org:51820"),
   tunnelIpv4: cidr,
-  dns: z.array(z.string()),
+  dns: z.array(dnsEntrySchema),
   routes: z.array(cidr),
   mtu: z.int().min(576).max(65535),
   persistentKeepalive: z.int().min(0).max(65535),
@@ -53,7 +62,7 @@ export const clientFileSchema = z.looseObject({
   addresses: z.array(hostCidr).min(1),
   /** What this client reaches through the tunnel, and its DNS servers; where they are missing, the cluster's count. */
   routes: z.array(cidr).optional(),
-  dns: z.array(z.string()).optional(),
+  dns: z.array(dnsEntrySchema).optional(),
   presharedKey: presharedKeySchema.optional(),
   /** The former keys: they go on working until the new ones have been used, at most until that time. */
   previous: z
@@ -84,6 +93,8 @@ export const changeFeedSchema = z.looseObject({
   revision,
   changes: z.array(z.object({ revision, name: clientNameSchema })),
   audit: auditHeadSchema.optional(),
+  /** The latest time of any change: the time does not go back with a writer's clock. */
+  time: time.optional(),
   /** A hint for the next client's address: the search begins there. */
   nextAddress: z.string().optional(),
 });
@@ -101,6 +112,11 @@ export const nodeFileSchema = z.looseObject({
   time,
   /** Where the other servers reach it. */
   address: z.ipv4().optional(),
+  /** The public key that it serves, and the next one once it has that too. */
+  serverKey: publicKeySchema.optional(),
+  nextServerKey: publicKeySchema.optional(),
+  /** What is not well there, as readable lines. */
+  problems: z.array(z.string()).optional(),
 });
 /** The content of `runtime/nodes/<instance>.json`. */
 export type NodeFile = z.infer<typeof nodeFileSchema>;
@@ -114,6 +130,9 @@ export const rotationFileSchema = z.looseObject({
 });
 /** The content of `server/rotation.json`. */
 export type RotationFile = z.infer<typeof rotationFileSchema>;
+
+/** `server/former.json`: the public keys that the servers had before the current one, oldest first. */
+export const formerKeysSchema = z.looseObject({ schema: z.literal(1), publicKeys: z.array(publicKeySchema) });
 
 /** How many changes `changes.json` keeps; a reader that is further behind reads all clients again. */
 export const CHANGE_FEED_LIMIT = 1000;

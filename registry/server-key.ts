@@ -2,15 +2,16 @@ import { generateKeyPair } from "../wireguard/keys";
 import { listMoved } from "./confirmed";
 import { RegistryError } from "./errors";
 import { createFile, replaceFile, toJson } from "./files";
+import { type KeyHolders, keyHolders } from "./key-holders";
 import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
-import { portOf, portsOf, readRotation, settleRotation, withPort } from "./rotation-files";
-import { isPast, refusal } from "./rules";
+import { portOf, portsOf, readFormerKeys, readRotation, settleRotation, withPort } from "./rotation-files";
+import { isPast } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
 import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
 
-export { portsOf, readNextKey, readRotation } from "./rotation-files";
+export { portsOf, readFormerKeys, readNextKey, readRotation } from "./rotation-files";
 
 /** A server key and where it is served. */
 export interface ServedKey {
@@ -18,8 +19,8 @@ export interface ServedKey {
   readonly endpoint: string;
 }
 
-/** Where the rotation of the server key stands. */
-export interface RotationState {
+/** Where the rotation of the server key stands; which servers are without a key means the next one, or the only one there is. */
+export interface RotationState extends KeyHolders {
   readonly phase: "steady" | "rotating";
   readonly current: ServedKey;
   readonly next?: ServedKey;
@@ -55,7 +56,10 @@ export async function rotationState(
   ];
   const current = { publicKey: keys.publicKey, endpoint: cluster.endpoint };
   if (rotation?.phase !== "rotating") {
-    return { phase: "steady", current, moved: 0, waiting: 0, waitingFor: [] };
+    // A rotation that is being finished has replaced the key as soon as the servers have followed.
+    const wanted = rotation?.phase === "finishing" ? rotation.next.publicKey : keys.publicKey;
+    const holders = await keyHolders(runtimeOf(root), wanted, now);
+    return { phase: "steady", current, moved: 0, waiting: 0, waitingFor: [], ...holders };
   }
   const { next, startedAt } = rotation;
   const done = await listMoved(runtimeOf(root), next.publicKey);
@@ -73,6 +77,7 @@ export async function rotationState(
     moved: active.length - waiting.length,
     waiting: waiting.length,
     waitingFor: waiting.slice(0, NAMES),
+    ...(await keyHolders(runtimeOf(root), next.publicKey, now)),
   };
 }
 
@@ -87,8 +92,9 @@ export async function beginRotation(
     const cluster = await readCluster(root);
     const [first, second] = portsOf(cluster);
     if (cluster.bothPorts === false) {
-      const problem = `cannot be rotated: the load balancer does not listen on UDP port ${second}, where the next key would be served; set wgc:serverKeyRotation to true and deploy first`;
-      throw refusal(session.paths.cluster, "the server key", problem, "conflict");
+      const problem = `the server key cannot be rotated: the load balancer does not listen on UDP port ${second}, where the next key would be served`;
+      const remedy = "set wgc:serverKeyRotation to true and deploy, then begin";
+      throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
     }
     const port = portOf(cluster.endpoint) === first ? second : first;
     const { privateKey, publicKey } = generateKeyPair();
@@ -102,8 +108,9 @@ export async function beginRotation(
 }
 
 /**
- * Makes the next key the only one. Refused while active clients have not used it, unless `force`: they would be cut off until they
- * get a new configuration.
+ * Makes the next key the only one. Refused, unless `force`, while active clients have not used it: they would be cut off until they
+ * get a new configuration; and while a server that is there has not got it: it would be left behind with the former key and have
+ * to be replaced.
  */
 export async function finishRotation(
   root: string,
@@ -111,22 +118,38 @@ export async function finishRotation(
   { force = false, ...options }: WriterOptions & { readonly force?: boolean } = {},
 ): Promise<Changed<RotationState>> {
   return step(root, options, "server-key finish", context, async (session) => {
+    if (wasCompleted(session, "server-key finish")) return;
     const rotation = await current(session);
-    const { waiting, waitingFor } = await rotationState(root, session.now);
-    if (waiting > 0 && !force) {
-      const some = waitingFor.slice(0, 5).join(", ") + (waiting > 5 ? ", ..." : "");
-      throw new RegistryError(
-        session.paths.rotation,
-        `${waiting} active ${waiting === 1 ? "client has" : "clients have"} not used the next key: ${some}`,
-        "conflict",
-        "hand out their new configurations, revoke them, or finish with force, which cuts them off",
-        "force",
-      );
-    }
+    await readFormerKeys(root); // a list that cannot be read is mended before the key is put on it
+    if (!force) assertReady(session, await rotationState(root, session.now));
     await record(session, "server-key finish", context, rotation.next.publicKey);
     await writeRotation(session, { ...rotation, phase: "finishing" });
     await settleRotation(session);
   });
+}
+
+function assertReady({ paths }: Session, state: RotationState): void {
+  const { waiting, waitingFor, serversWithout } = state;
+  const some = (names: readonly string[], count = names.length): string =>
+    names.slice(0, 5).join(", ") + (count > 5 ? ", ..." : "");
+  if (waiting > 0) {
+    throw new RegistryError(
+      paths.rotation,
+      `${waiting} active ${waiting === 1 ? "client has" : "clients have"} not used the next key: ${some(waitingFor, waiting)}`,
+      "conflict",
+      "hand out their new configurations, revoke them, or finish with force, which cuts them off",
+      "force",
+    );
+  }
+  if (serversWithout.length === 0) return;
+  const servers = serversWithout.length === 1 ? "1 server has" : `${serversWithout.length} servers have`;
+  throw new RegistryError(
+    paths.rotation,
+    `${servers} not said that the next key is served there: ${some(serversWithout)}`,
+    "conflict",
+    "wait a moment and look at ./wgc status, or finish with force: such a server goes out of service and has to be replaced",
+    "force",
+  );
 }
 
 /** Takes the next key back; clients that have moved to it need their former configuration again. */
@@ -136,11 +159,17 @@ export async function abortRotation(
   options: WriterOptions = {},
 ): Promise<Changed<RotationState>> {
   return step(root, options, "server-key abort", context, async (session) => {
+    if (wasCompleted(session, "server-key abort")) return;
     const rotation = await current(session);
     await record(session, "server-key abort", context, rotation.next.publicKey);
     await writeRotation(session, { ...rotation, phase: "aborting" });
     await settleRotation(session);
   });
+}
+
+/** Whether taking the lock completed this step, which had been interrupted: then it is not begun once more. */
+function wasCompleted({ completed }: Session, operation: string): boolean {
+  return completed.some((entry) => entry.operation === operation);
 }
 
 async function current({ root, paths }: Session): Promise<RotationFile> {

@@ -79,6 +79,8 @@ export class Session {
   readonly claims: Claims;
   /** The answer to the request has been kept. */
   answered = false;
+  /** Interrupted changes that were completed when the lock was taken: whoever asks for one of them again has it. */
+  completed: readonly AuditEntry[] = [];
 
   constructor(
     readonly root: string,
@@ -101,6 +103,14 @@ export class Session {
     return this.feed.nextAddress;
   }
 
+  /**
+   * When an answer is kept: never before a change that was made earlier, so that one which a slow clock wrote is not taken for an old
+   * one as soon as the clock is right again.
+   */
+  get answeredAt(): Date {
+    return new Date(Math.max(this.now.getTime(), Date.parse(this.feed.time ?? "") || 0));
+  }
+
   /** Appends to the audit log. */
   async record(drafts: readonly AuditDraft[]): Promise<AuditEntry[]> {
     await this.lock.assertHeld();
@@ -109,9 +119,9 @@ export class Session {
     return entries;
   }
 
-  /** Whether the audit log has any entry. */
-  get recorded(): boolean {
-    return this.end.sequence > 0;
+  /** The number of the audit log's last entry; 0 where there is none. */
+  get sequence(): number {
+    return this.end.sequence;
   }
 
   /** Records a change that is about no client. */
@@ -139,10 +149,9 @@ export class Session {
     await this.announce([]);
   }
 
-  /** Makes the feed begin anew above a revision, so that every server reads all clients again. */
-  async beginAbove(revision: number): Promise<void> {
+  /** The next announcement makes the feed begin anew above a revision, so that every server reads all clients again. */
+  beginAbove(revision: number): void {
     this.feed = { ...this.feed, revision: revision + 1, changes: [] };
-    await this.announce([]);
   }
 
   /** Announces clients, with the audit log as far as it is now. */
@@ -154,6 +163,7 @@ export class Session {
       ...this.feed,
       revision,
       changes: [...this.feed.changes, ...fresh].slice(-CHANGE_FEED_LIMIT),
+      time: this.answeredAt.toISOString(),
       ...(sequence === 0 ? {} : { audit: { sequence, hash, size } }),
       ...(nextAddress === undefined ? {} : { nextAddress }),
     };
@@ -190,7 +200,12 @@ export class Session {
   /** Keeps the answer to a request. */
   async answer(mark: string, operation: string, revision: number, value: unknown): Promise<void> {
     await this.lock.assertHeld();
-    await storeRequest(this.root, mark, { operation, revision, value: answerOf(value), now: this.now });
+    await storeRequest(this.root, mark, {
+      operation,
+      revision,
+      value: answerOf(value),
+      now: this.answeredAt,
+    });
   }
 
   private draftOf(

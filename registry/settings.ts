@@ -10,7 +10,7 @@ import { type ChangeContext, type Changed, changedFields } from "./session";
 /** Records that the registry was made, unless something has been recorded before. */
 export function recordInit(ledger: Ledger, publicKey: string, context: ChangeContext): Promise<void> {
   return ledger.locked({ operation: "init" }, async (session) => {
-    if (session.recorded) return;
+    if (session.sequence > 0) return;
     await session.recordOther("init", context, { subject: "registry", changed: [], claims: [publicKey] });
     await session.announce([]);
   });

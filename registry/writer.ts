@@ -1,14 +1,14 @@
 import { promises as fs } from "node:fs";
 import { confirmedPath } from "./confirmed";
 import { RegistryError } from "./errors";
-import { checkValue } from "./files";
+import { checkValue, MOVE_AWAY } from "./files";
 import { type ImportEntry, type ImportOutcome, importAll } from "./import";
 import { initRegistry } from "./init";
 import { runtimeOf } from "./layout";
 import { Ledger, unknownClient } from "./ledger";
 import { readClient, readClients, readCluster } from "./reader";
 import { type NewKeys, settled, withNewKeys } from "./rotate";
-import { addressProblem, assertAllowed, assertName, refusal, serverKeyProblem } from "./rules";
+import { addressProblem, assertAllowed, assertName, MOST_TAGS, refusal, serverKeyProblem } from "./rules";
 import { type ClientFile, type ClusterFile, clientFileSchema } from "./schema";
 import {
   type ChangeContext,
@@ -123,6 +123,9 @@ export class RegistryWriter {
     return this.edit("update", name, change, context, async (client, now) => {
       const path = this.ledger.paths.client(name);
       const after = checkValue(path, clientFileSchema, applyChange(client, change));
+      const [had, has] = [client, after].map(({ tags }) => Object.keys(tags).length) as [number, number];
+      if (has > MOST_TAGS && has > had)
+        throw refusal(path, "tags", `would be ${has}, at most ${MOST_TAGS} are allowed`);
       const { routes = undefined, expiresAt = undefined } = change;
       const said = { name, routes: routes ?? undefined, expiresAt: expiresAt ?? undefined };
       assertAllowed(this.root, await readCluster(this.root), said, now);
@@ -145,14 +148,27 @@ export class RegistryWriter {
     });
   }
 
-  /** See {@link removeClient}. */
-  remove(name: string, context: ChangeContext): Promise<Changed<{ name: string }>> {
+  /**
+   * See {@link removeClient}. An operator who misspelt the name wants to hear that there is none (`mustExist`); that is judged under
+   * the lock, after an interrupted removal of this client has been completed: its repetition is no error.
+   */
+  remove(
+    name: string,
+    context: ChangeContext,
+    { mustExist = false }: { readonly mustExist?: boolean } = {},
+  ): Promise<Changed<{ name: string }>> {
     return this.change("remove", name, { name }, context, async (session) => {
-      const { clients, unreadable } = await readClients(this.root, [name]);
+      const { clients, unreadable, problems } = await readClients(this.root, [name]);
       const [before] = clients;
+      const folder = problems.find(({ remedy }) => remedy === MOVE_AWAY);
+      if (folder !== undefined) throw folder;
       const answer = () => ({ name });
       if (before !== undefined) return { answer, steps: [{ name, before, after: undefined }] };
-      if (unreadable.length === 0) return { answer, steps: [] };
+      if (unreadable.length === 0) {
+        const justRemoved = session.completed.some((entry) => entry.removes && entry.client === name);
+        if (mustExist && !justRemoved) throw unknownClient(this.ledger.paths, name);
+        return { answer, steps: [] };
+      }
       const claimed = await session.claims.findAll(name);
       return { answer, steps: [{ name, before, after: undefined, claimed }] };
     });

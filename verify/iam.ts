@@ -72,6 +72,8 @@ const STATEMENT_KEYS = new Set([
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html */
 const OPERATOR =
   /^(For(Any|All)Values?:)?(String(Not)?(Equals|Like)(IgnoreCase)?|Numeric(Not)?Equals|(Numeric|Date)(Less|Greater)Than(Equals)?|Date(Not)?Equals|Bool|BinaryEquals|(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?$|^Null$/;
+/** A service's key, the tag that it is about, or what a caller of KMS says that it encrypts, which may hold colons. */
+const CONDITION_KEY = /^(kms:EncryptionContext:[\w:/.-]+|[a-z0-9.-]+:[\w${}.-]+(\/[\w:/${}.-]+)?)$/i;
 const ARN = /^arn:(aws|aws-cn|aws-us-gov|\*):[a-z0-9*-]+:[a-z0-9*-]*:(\d{12}|\*|aws)?:.+$/;
 
 /** Faults of the policy document that a resource carries, if it carries one. */
@@ -137,7 +139,7 @@ function conditionFaults(condition: Json | undefined): string[] {
   return Object.entries(condition).flatMap(([operator, keys]) => [
     ...(OPERATOR.test(operator) ? [] : [`there is no condition operator ${operator}`]),
     ...(isObject(keys) ? Object.keys(keys) : [])
-      .filter((key) => !/^[a-z0-9-]+:[\w${}.-]+(\/[\w:/${}.-]+)?$/i.test(key))
+      .filter((key) => !CONDITION_KEY.test(key))
       .map((key) => `${key} is no condition key`),
   ]);
 }

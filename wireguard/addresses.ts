@@ -14,14 +14,15 @@ const CANONICAL_HOST =
 
 /** Whether the text is an IPv4 or IPv6 range in CIDR form; an address without a length is refused. */
 export function isCidr(text: string): boolean {
-  return text.includes("/") && (Address4.isValid(text) || Address6.isValid(text));
+  // A zone (fe80::1%eth0) names an interface of one machine, and WireGuard's allowed IPs have none (wg(8)).
+  return text.includes("/") && !text.includes("%") && (Address4.isValid(text) || Address6.isValid(text));
 }
 
 /** Whether the text is one host in CIDR form: `/32` for IPv4, `/128` for IPv6. */
 export function isHostCidr(text: string): boolean {
   if (CANONICAL_HOST.test(text)) return true; // as canonicalCidr: each client that is read has one
   if (Address4.isValid(text)) return text.endsWith("/32");
-  return Address6.isValid(text) && text.endsWith("/128");
+  return Address6.isValid(text) && text.endsWith("/128") && !text.includes("%");
 }
 
 /** A range as `wg` prints it: host bits cleared, IPv6 compressed, always with a length. Throws on anything else. */

@@ -23,9 +23,8 @@ export function isKey(text: string): boolean {
 }
 
 /**
- * The points of small order on Curve25519 and its twist (orders 1, 2, 4 and 8), and their second spellings: RFC 7748 reads
- * numbers from p on modulo p. A table, because this is asked for every client that is read, and the test lets node:crypto
- * confirm each of them.
+ * The points of small order on Curve25519 and its twist (orders 1, 2, 4 and 8). A table, because this is asked for every client that
+ * is read, and the test lets node:crypto confirm each of them.
  */
 const LOW_ORDER_POINTS: ReadonlySet<string> = new Set([
   `00${"00".repeat(31)}`,
@@ -33,19 +32,29 @@ const LOW_ORDER_POINTS: ReadonlySet<string> = new Set([
   "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
   "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
   `ec${"ff".repeat(30)}7f`,
-  `ed${"ff".repeat(30)}7f`,
-  `ee${"ff".repeat(30)}7f`,
 ]);
+
+/** What a key that a peer can be known by is, for messages. */
+export const UNUSABLE_PUBLIC_KEY =
+  "32 bytes in base64, not a low-order point, in the one spelling that `wg pubkey` prints";
 
 /**
  * Whether the text is a key that a peer can be known by. Low-order points (all zero among them) make every shared secret
- * zero (RFC 7748 section 6.1), so nobody who uses one can complete a handshake, and accepting one hides a mistake.
+ * zero (RFC 7748 section 6.1), so nobody who uses one can complete a handshake, and accepting one hides a mistake. Other
+ * spellings of a point (RFC 7748 section 5 ignores the highest bit and reads numbers from p on modulo p) would let one key be two
+ * clients, or a client the servers; no tool prints them.
  */
 export function isUsablePublicKey(text: string): boolean {
   if (!isKey(text)) return false;
   const bytes = Buffer.from(text, "base64");
-  bytes.writeUInt8(bytes.readUInt8(31) & 0x7f, 31); // the highest bit does not count (RFC 7748 section 5)
-  return !LOW_ORDER_POINTS.has(bytes.toString("hex"));
+  return isReduced(bytes) && !LOW_ORDER_POINTS.has(bytes.toString("hex"));
+}
+
+/** Whether 32 bytes, the lowest first, are a number below p = 2^255 - 19. */
+function isReduced(bytes: Buffer): boolean {
+  const highest = bytes.readUInt8(31);
+  if (highest !== 0x7f) return highest < 0x7f;
+  return bytes.readUInt8(0) < 0xed || bytes.subarray(1, 31).some((byte) => byte !== 0xff);
 }
 
 /** The public key of a private key: what `wg pubkey` prints. Throws a TypeError that does not repeat the key. */

@@ -10,6 +10,8 @@ export type RotationStep =
   | { readonly kind: "abort" }
   /** Serve the next key alone. */
   | { readonly kind: "finish"; readonly next: NextKey }
+  /** The registry lists this server's key as a former one, and it has no copy of the one that counts now. */
+  | { readonly kind: "left" }
   /** The registry's key is none that this server has ever heard of. */
   | { readonly kind: "foreign" };
 
@@ -17,7 +19,9 @@ export type RotationStep =
  * Compares what this server has with what the registry says. Pure.
  *
  * INVARIANTS: a server goes over to another key only when it had it as the next one before, or the registry's rotation file names it
- * as the one that is being finished: a registry that merely has another key is another cluster's.
+ * as the one that is being finished: a registry that merely has another key is another cluster's. That a server was left behind is
+ * only concluded from its own key among the former ones, which nobody but a finished rotation writes: a wrong registry, which all
+ * servers would see alike, never looks so.
  */
 export function decideRotation(
   publicKey: string,
@@ -26,7 +30,7 @@ export function decideRotation(
 ): RotationStep {
   if (registry.publicKey !== publicKey) {
     if (next?.publicKey === registry.publicKey) return { kind: "finish", next };
-    return { kind: "foreign" };
+    return { kind: registry.former.includes(publicKey) ? "left" : "foreign" };
   }
   const wanted = registry.next;
   if (wanted === undefined || wanted.phase === "aborting")

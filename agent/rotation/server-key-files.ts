@@ -1,8 +1,9 @@
 // How the storage worker reads the state of the server key.
 import { promises as fs } from "node:fs";
+import { RegistryError } from "../../registry/errors";
 import { registryPaths } from "../../registry/layout";
 import { inspectServerKeys, readCluster, readServerKeys } from "../../registry/reader";
-import { portOf, readRotation } from "../../registry/rotation-files";
+import { portOf, readFormerKeys, readRotation } from "../../registry/rotation-files";
 import type { RegistryIdentity, ServerKeyState } from "../storage-protocol";
 
 /**
@@ -17,7 +18,7 @@ export async function readIdentity(root: string): Promise<RegistryIdentity> {
     if ((await readServerKeys(root)).publicKey !== keys.publicKey) continue;
     // The key goes first and cluster.json follows, so in between its port is said by the rotation alone.
     const port = rotation?.next.publicKey === keys.publicKey ? rotation.next.port : portOf(cluster.endpoint);
-    return { keys, cluster, port };
+    return { keys, cluster, port, former: await formerKeys(root) };
   }
 }
 
@@ -50,6 +51,14 @@ async function versionOf(folder: string): Promise<string> {
   }
 }
 
+/** A list that cannot be read tells nothing: then a server that was left behind cannot be told from one at a wrong registry. */
+function formerKeys(root: string): Promise<readonly string[]> {
+  return readFormerKeys(root).catch((error: unknown) => {
+    if (error instanceof RegistryError) return [];
+    throw error;
+  });
+}
+
 async function readState(root: string): Promise<ServerKeyState> {
   const rotation = await readRotation(root);
   const next =
@@ -59,5 +68,5 @@ async function readState(root: string): Promise<ServerKeyState> {
   const { publicKey, problem } = await inspectServerKeys(root);
   if (publicKey === undefined) throw new Error(problem ?? "the registry has no server key");
   const port = next?.publicKey === publicKey ? next.port : portOf((await readCluster(root)).endpoint);
-  return { publicKey, port, next };
+  return { publicKey, port, next, former: await formerKeys(root) };
 }

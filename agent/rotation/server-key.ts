@@ -26,6 +26,8 @@ export interface ServerKeyOptions {
   readonly lane: (next: NextKey) => NextLane;
   /** The current key is another one now. */
   readonly onChanged: () => void;
+  /** The rotation went on without this server: whoever it serves it must let go. */
+  readonly onLeft: () => void;
 }
 
 const POLL_MS = 500;
@@ -57,6 +59,7 @@ export class ServerKey {
   private next: NextKey | undefined;
   private stepProblem: string | undefined;
   private isForeign = false;
+  private isLeft = false;
   /** Whether the kernel may differ from the local copy. */
   private unsettled = false;
   /** The interface of the next key, while there is one. */
@@ -74,10 +77,24 @@ export class ServerKey {
     return this.next === undefined ? [this.publicKey] : [this.publicKey, this.next.publicKey];
   }
 
+  /**
+   * Why this server must not serve anybody: a rotation was finished while it was cut off, so it can neither talk with clients that
+   * have the new key nor let go those that were revoked. Undefined while that is not known for sure.
+   */
+  get leftBehind(): string | undefined {
+    if (!this.isLeft) return undefined;
+    return "the server key was replaced while this server was cut off, and it does not have the new one; replace this server";
+  }
+
+  /** The next key, once it is served here beside the current one. */
+  get nextPublicKey(): string | undefined {
+    return this.lane === undefined || this.unsettled ? undefined : this.next?.publicKey;
+  }
+
   /** What is wrong with the rotation here; none of it keeps the current key from being served. */
   get problem(): string | undefined {
     if (this.isForeign)
-      return "the registry has a server key that this server does not know; replace this server if the key was rotated while it was cut off";
+      return "the registry has a server key that this server has never had, and does not list this server's as a former one: is it another cluster's registry?";
     return this.stepProblem ?? this.lane?.problem;
   }
 
@@ -132,6 +149,7 @@ export class ServerKey {
     const { local, log } = this.options;
     const step = decideRotation(this.publicKey, this.next, registry);
     this.isForeign = step.kind === "foreign";
+    this.leave(step.kind === "left");
     if (step.kind === "begin" && (await this.fetch(step.next))) {
       this.next = step.next;
       log.info({ next: step.next }, "the next server key is served beside the current one");
@@ -148,6 +166,15 @@ export class ServerKey {
     this.unsettled = true;
     await this.settle();
     if (step.kind === "finish") this.options.onChanged();
+  }
+
+  private leave(isLeft: boolean): void {
+    const { log, onLeft } = this.options;
+    const was = this.isLeft;
+    this.isLeft = isLeft;
+    if (!isLeft || was) return;
+    log.error({ problem: this.leftBehind }, "this server was left behind; it serves nobody any more");
+    onLeft();
   }
 
   /** Keeps the next private key; false when it is not there (any more). */

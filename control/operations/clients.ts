@@ -1,7 +1,5 @@
 import { RegistryError } from "../../registry/errors";
 import { registryPaths } from "../../registry/layout";
-import { readClient } from "../../registry/reader";
-import { markOf, readRequest } from "../../registry/requests";
 import type { ClientFile } from "../../registry/schema";
 import type { Changed } from "../../registry/writer";
 import type { ClientView } from "../protocol";
@@ -28,14 +26,9 @@ export const restore: Perform<"restore"> = async ({ name }, context) =>
 export const rotate: Perform<"rotate"> = async ({ name, ...keys }, context) =>
   shown(await context.writer.rotate(name, keys, context.change), context);
 
-/**
- * Forgets a client. The registry does not mind when there is none; an operator who misspelt the name does, unless this is the
- * repetition of a request that removed it.
- */
+/** Forgets a client. The registry does not mind when there is none; an operator who misspelt the name does. */
 export const remove: Perform<"remove"> = async ({ name }, context) => {
-  if (!(await exists(name, context)) && !(await wasRemovedBefore(name, context)))
-    throw unknownClient(context.root, name);
-  const { value, revision } = await context.writer.remove(name, context.change);
+  const { value, revision } = await context.writer.remove(name, context.change, { mustExist: true });
   return { revision, result: { name: value.name } };
 };
 
@@ -49,19 +42,4 @@ function shown(
   { now }: OperationContext,
 ): { revision: number; result: { client: ClientView } } {
   return { revision, result: { client: viewOf(value, now) } };
-}
-
-async function exists(name: string, { root }: OperationContext): Promise<boolean> {
-  try {
-    return (await readClient(root, name)) !== undefined;
-  } catch (error) {
-    if (error instanceof RegistryError && error.kind === "corrupt") return true; // it can be removed all the same
-    throw error;
-  }
-}
-
-async function wasRemovedBefore(name: string, { root, now, change }: OperationContext): Promise<boolean> {
-  const { requestKey } = change;
-  if (requestKey === undefined) return false;
-  return (await readRequest(root, markOf(requestKey, "remove", { name }), now)) !== undefined;
 }

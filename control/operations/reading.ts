@@ -1,7 +1,7 @@
 import { readChanges, readClient, readCluster, readServerKeys } from "../../registry/reader";
 import { readRotation, withPort } from "../../registry/rotation-files";
 import type { ClientFile } from "../../registry/schema";
-import { fitPage, viewOf } from "../views";
+import { fitPage, leftOut, viewOf } from "../views";
 import { unknownClient } from "./clients";
 import type { OperationContext, Perform } from "./context";
 
@@ -14,7 +14,7 @@ export const list: Perform<"list"> = async (input, { root, index, now }) => {
     items: page.clients.map((client) => viewOf(client, now)),
     next: page.next,
   });
-  return { revision, result: { clients: items, ...next, total: page.total } };
+  return { revision, result: { clients: items, ...next, total: page.total, ...leftOut(page.broken) } };
 };
 
 /** One client. */

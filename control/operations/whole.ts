@@ -1,10 +1,11 @@
-import { readAudit, verifyAudit } from "../../registry/audit";
+import { headText, parseHead, readAudit, verifyAudit } from "../../registry/audit";
 import { checkRegistry } from "../../registry/check";
+import { RegistryError } from "../../registry/errors";
 import { readNodes } from "../../registry/nodes";
 import { readChanges, readCluster, readServerKeys } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
 import type { AuditEntry, CheckFinding, NodeView } from "../protocol";
-import { fitPage, PAGE_BYTES, viewOf } from "../views";
+import { fitPage, leftOut, PAGE_BYTES, viewOf } from "../views";
 import type { Perform } from "./context";
 
 /** Makes the registry where there is none; takes changed settings over where there is one. */
@@ -39,6 +40,7 @@ export const exportClients: Perform<"export"> = async (input, { root, index, now
       },
       clients: items,
       ...next,
+      ...leftOut(page.broken),
     },
   };
 };
@@ -50,8 +52,13 @@ export const check: Perform<"check"> = async ({ repair }, { root, runtime, write
     repair,
     context: change,
   });
-  const { revision } = await readChanges(root);
-  return { revision, result: { findings: fitFindings(findings), clients } };
+  // A feed that is broken or missing is among the findings; then there is no revision to tell.
+  const { revision, audit: end } = await readChanges(root).catch((error: unknown) => {
+    if (error instanceof RegistryError) return { revision: 0, audit: undefined };
+    throw error;
+  });
+  const head = end === undefined ? {} : { head: headText(end) };
+  return { revision, result: { findings: fitFindings(findings), clients, ...head } };
 };
 
 /** What each server last applied. */
@@ -70,10 +77,10 @@ export const status: Perform<"status"> = async (_, { root, runtime, now }) => {
 };
 
 /** A page of the audit log, and whether all of it still holds. */
-export const audit: Perform<"audit"> = async (page, { root }) => {
+export const audit: Perform<"audit"> = async ({ head: kept, ...page }, { root }) => {
   const { revision } = await readChanges(root);
   const { entries, next } = await readAudit(root, page);
-  const { intact, problem } = await verifyAudit(root);
+  const { intact, problem, head } = await verifyAudit(root, kept === undefined ? undefined : parseHead(kept));
   return {
     revision,
     result: {
@@ -81,6 +88,7 @@ export const audit: Perform<"audit"> = async (page, { root }) => {
       ...(next === undefined ? {} : { next }),
       intact,
       ...(problem === undefined ? {} : { problem }),
+      ...(head === undefined ? {} : { head: headText(head) }),
     },
   };
 };
@@ -103,11 +111,15 @@ function auditView(entry: Awaited<ReturnType<typeof readAudit>>["entries"][numbe
 }
 
 function nodeView(node: NodeFile, revision: number, now: Date): NodeView {
-  const { instance, peers, healthy, version, time } = node;
+  const { instance, peers, healthy, version, time, problems = [], serverKey, nextServerKey } = node;
   // A server's clock may be a little ahead of this one.
   const ageSeconds = Math.max(0, Math.round((now.getTime() - Date.parse(time)) / 1000));
   const current = node.revision === revision;
-  return { instance, revision: node.revision, peers, healthy, version, time, ageSeconds, current };
+  return {
+    ...{ instance, revision: node.revision, peers, healthy, version, time, ageSeconds, current, problems },
+    ...(serverKey === undefined ? {} : { serverKey }),
+    ...(nextServerKey === undefined ? {} : { nextServerKey }),
+  };
 }
 
 /** As many findings as an answer holds; the last one says how many there are beyond. */

@@ -19,6 +19,8 @@ interface Explanation {
   readonly message: string;
   readonly remedy: string;
   readonly passing?: boolean;
+  /** The function may have been called, and have made the change. */
+  readonly unsettled?: boolean;
 }
 
 const CREDENTIALS =
@@ -35,13 +37,17 @@ export function explainAwsError(error: unknown, target: Target): AwsTrouble {
     credentialTrouble(name, message) ??
     serviceTrouble(name, message, target) ??
     networkTrouble(name, message, target);
-  const told = found ?? {
-    code: "unreachable" as const,
+  const told: Explanation = found ?? {
+    code: "unreachable",
+    unsettled: true,
     message: `the control function ${target.functionName} could not be called: ${name}: ${firstLine(message)}`,
     remedy: "repeat the command; if it stays so, look at the function in the AWS console",
   };
-  const { code, remedy } = told;
-  return { error: { code, message: told.message, issues: [], remedy }, passing: told.passing === true };
+  const { code, message: text, remedy, unsettled = false, passing = false } = told;
+  return {
+    error: { code, message: text, issues: [], remedy, ...(unsettled ? { unsettled: true } : {}) },
+    passing,
+  };
 }
 
 /** A call that reached the function, which then died or ran out of time: its answer is lost, its work may be done. */
@@ -54,8 +60,8 @@ export function explainFunctionError(payload: string, target: Target): AwsTroubl
       code: timedOut ? "unreachable" : "internal",
       message: `the control function ${target.functionName} ${what}; whether the change was made is not known`,
       issues: [],
-      remedy:
-        "repeat the command with the same request key: nothing is done twice; the function's log says more",
+      remedy: "repeat the command: it first completes or undoes what was begun; the function's log says more",
+      unsettled: true,
     },
     // One that ran out of time would do so again.
     passing: !timedOut,
@@ -164,7 +170,8 @@ function networkTrouble(name: string, message: string, { region }: Target): Expl
     return {
       code: "unreachable",
       message: "the control function did not answer in time; whether the change was made is not known",
-      remedy: "repeat the command with the same request key: nothing is done twice",
+      remedy: "repeat the command: it first completes or undoes what was begun",
+      unsettled: true,
     };
   if (found !== undefined || name === "TimeoutError")
     return {
@@ -172,6 +179,8 @@ function networkTrouble(name: string, message: string, { region }: Target): Expl
       message: `AWS Lambda in ${region} is not reached (${found ?? name})`,
       remedy: "check this machine's network, its proxy and the region",
       passing: true,
+      // The line may have broken after the call had gone out.
+      unsettled: found === "ECONNRESET" || found === "EPIPE" || found === "ETIMEDOUT",
     };
   if (
     /^(ServiceException|InternalFailure|ServiceUnavailable|ServiceUnavailableException|InternalError)$/.test(
@@ -183,6 +192,7 @@ function networkTrouble(name: string, message: string, { region }: Target): Expl
       message: "AWS Lambda has an internal error",
       remedy: "repeat the command in a moment",
       passing: true,
+      unsettled: true,
     };
   return undefined;
 }

@@ -69,6 +69,12 @@ export const governance: Readonly<Record<string, Standin>> = {
     arn: `${text(inputs, "topic")}:${context.hex(12)}`,
   })),
   "aws:sns/topicPolicy:TopicPolicy": named("arn"),
+  "aws:ssm/document:Document": named("name", (id, _inputs, context) => ({
+    arn: context.arn("ssm", `document/${id}`),
+    latestVersion: "1",
+    defaultVersion: "1",
+    status: "Active",
+  })),
   "aws:ssm/parameter:Parameter": named("name", (id, _inputs, context) => ({
     arn: context.arn("ssm", `parameter/${id.replace(/^\//, "")}`),
     version: 1,

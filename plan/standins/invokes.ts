@@ -1,18 +1,11 @@
 import type { Json, JsonObject } from "../types";
 import { isObject, sha256 } from "../values";
+import { existingVpc } from "./existing-vpc";
 import { partitionOf } from "./index";
-import { ACCOUNT, list, text } from "./standin";
-
-type Invoke = (args: JsonObject, region: string) => JsonObject;
+import { ACCOUNT, type Invoke, list, text, zonesOf } from "./standin";
 
 /** The image that every `getAmi` and AMI parameter gives. */
 const AMI = "ami-0123456789abcdef0";
-const ZONE_LETTERS = ["a", "b", "c", "d"];
-
-/** Zone names of a stand-in region; every region has four of them, so that every allowed zone count works. */
-export function zonesOf(region: string): string[] {
-  return ZONE_LETTERS.map((letter) => `${region}${letter}`);
-}
 
 function parameter(args: JsonObject, region: string): JsonObject {
   const name = text(args, "name");
@@ -121,6 +114,7 @@ export const invokes: Readonly<Record<string, Invoke>> = {
     ),
     groupNames: [region],
   }),
+  ...existingVpc,
   "aws:ssm/getParameter:getParameter": parameter,
   "aws:ec2/getAmi:getAmi": (args, region) => ({
     id: AMI,

@@ -87,3 +87,17 @@ export function named(
 export function list(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
 }
+
+/** Answers a question of the program; `config` are the stack's settings. */
+export type Invoke = (
+  args: JsonObject,
+  region: string,
+  config: Readonly<Record<string, string>>,
+) => JsonObject;
+
+const ZONE_LETTERS = ["a", "b", "c", "d"];
+
+/** Zone names of a stand-in region; every region has four of them, so that every allowed zone count works. */
+export function zonesOf(region: string): string[] {
+  return ZONE_LETTERS.map((letter) => `${region}${letter}`);
+}

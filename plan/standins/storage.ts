@@ -1,4 +1,6 @@
-import { ec2Id, handle, named, type Standin, text } from "./standin";
+import type { JsonObject } from "../types";
+import { ordinalOf } from "./network";
+import { ec2Id, handle, named, type Standin, type StandinContext, text, zonesOf } from "./standin";
 
 const fileSystem: Standin = (_inputs, context) => {
   const id = ec2Id("fs", context);
@@ -13,6 +15,14 @@ const fileSystem: Standin = (_inputs, context) => {
   };
 };
 
+/** The subnet's; of a VPC that is not in the plan, the zones in the order of the mount targets. */
+function zoneOf(inputs: JsonObject, context: StandinContext): string {
+  const known = text(context.outputsOf(text(inputs, "subnetId")), "availabilityZone");
+  if (known !== "") return known;
+  const ordinal = context.claim(`zones of ${text(inputs, "fileSystemId")}`, ordinalOf(context.name) || 1);
+  return zonesOf(context.region)[ordinal - 1] ?? "";
+}
+
 const mountTarget: Standin = (inputs, context) => {
   const fileSystemId = text(inputs, "fileSystemId");
   return {
@@ -20,7 +30,7 @@ const mountTarget: Standin = (inputs, context) => {
     outputs: {
       dnsName: `${fileSystemId}.efs.${context.region}.amazonaws.com`,
       networkInterfaceId: `eni-${context.hex(17, "eni")}`,
-      availabilityZoneName: text(context.outputsOf(text(inputs, "subnetId")), "availabilityZone"),
+      availabilityZoneName: zoneOf(inputs, context),
       fileSystemArn: context.arn("elasticfilesystem", `file-system/${fileSystemId}`),
     },
   };

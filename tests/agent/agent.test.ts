@@ -4,15 +4,22 @@ import { Agent } from "../../agent/agent";
 import type { Device } from "../../agent/device";
 import { LocalCopy } from "../../agent/local-copy";
 import type { StorageClient } from "../../agent/storage-client";
-import type { ClientFile } from "../../registry/schema";
+import type { ServerKeyState } from "../../agent/storage-protocol";
+import type { ClientFile, NodeFile } from "../../registry/schema";
+import type { PeerSpec } from "../../wireguard/diff";
 import { FakeClock, settle } from "./fake-clock";
 import { CONFIG, client, device, key, silent } from "./fixtures";
 import { temporaryFolder } from "./namespace";
 
 const folder = temporaryFolder();
+/** Stopped after a failure too: their timers would keep the process. */
+const running: Agent[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((agent) => agent.stop()));
+});
 
 /** An agent with a local copy, an empty interface and a registry that answers when it is told to. */
-async function setup(name: string, copyOf: string) {
+async function setup(name: string, copyOf: string, probeWorks = false) {
   const local = new LocalCopy(join(folder, name));
   await local.saveSnapshot({
     schema: 1,
@@ -23,24 +30,36 @@ async function setup(name: string, copyOf: string) {
     usedKeys: [],
   });
   const applied: string[] = [];
+  /** Peers that the interface is found with. */
+  const kernel: PeerSpec[] = [];
   const fake: Device = {
-    observe: async () => device([]),
-    dump: async () => device([]).dump,
+    observe: async () => device(kernel),
+    dump: async () => device(kernel).dump,
     apply: async (commands) => {
-      applied.push(...commands.map(({ stdin }) => stdin ?? ""));
+      applied.push(...commands.map(({ args, stdin = "" }) => `${args.join(" ")} ${stdin}`));
     },
   };
   let answer: (clients: readonly ClientFile[]) => void = () => {};
+  const registry: { serverKey: ServerKeyState | undefined } = { serverKey: undefined };
+  const records: NodeFile[] = [];
   const storage = {
     state: "starting",
     restarts: 0,
     stop: () => {},
     request: (
       operation: string,
-      _args: unknown,
+      args: { readonly record?: NodeFile },
       more?: { onPart?: (clients: readonly ClientFile[]) => void },
     ) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
+        if (operation === "serverKey") {
+          if (registry.serverKey === undefined) reject(new Error("away"));
+          else resolve(registry.serverKey);
+        }
+        if (operation === "writeNode" && args.record !== undefined) {
+          records.push(args.record);
+          resolve(null);
+        }
         if (operation !== "readAll") return;
         answer = (clients) => {
           more?.onPart?.(clients);
@@ -73,7 +92,12 @@ async function setup(name: string, copyOf: string) {
     exec: () => Promise.reject(new Error("no tools here")),
     local,
     probeKey: key(99),
-    probeLine: { problem: undefined, send: () => {}, renew: () => {}, close: () => {} },
+    probeLine: {
+      problem: undefined,
+      send: (_, answer) => void (probeWorks && answer()),
+      renew: () => {},
+      close: () => {},
+    },
     lifecycle: {
       heartbeatSeconds: 90,
       settled: { read: async () => undefined, save: async () => {} },
@@ -86,12 +110,16 @@ async function setup(name: string, copyOf: string) {
       },
     },
   });
+  running.push(agent);
   await agent.start();
   await settle();
   return {
     agent,
     clock,
     applied,
+    kernel,
+    registry,
+    records,
     warnings,
     completed,
     registryAnswers: (clients: readonly ClientFile[]) => answer(clients),
@@ -120,6 +148,71 @@ test("what the registry said is not undone by the copy a moment later", async ()
   expect(warnings.filter((text) => text.includes("own copy"))).toEqual([]);
   await agent.stop();
   await fs.access(join(folder, "late", "clients.json"));
+});
+
+/** Lets time pass until something is so: what waits for the disk takes as long as it takes. */
+async function until(clock: FakeClock, what: () => void): Promise<void> {
+  for (let round = 0; round < 200; round++) {
+    try {
+      what();
+      return;
+    } catch {
+      await clock.advance(500);
+    }
+  }
+  what();
+}
+
+const LEFT = { publicKey: key(3), port: 51821, former: [key(1)] };
+const WHY =
+  "the server key was replaced while this server was cut off, and it does not have the new one; replace this server";
+
+test("a server that a finished rotation left behind is out of service, serves nobody, and does not come back with its copy", async () => {
+  const { agent, clock, applied, kernel, registry, records, registryAnswers } = await setup(
+    "left",
+    key(1),
+    true,
+  );
+  registryAnswers([client("alice", 5)]);
+  await until(clock, () =>
+    expect(records.at(-1)).toMatchObject({ healthy: true, peers: 1, serverKey: key(1) }),
+  );
+  kernel.push({ publicKey: key(5), presharedKey: undefined, allowedIps: ["10.100.0.5/32"] });
+  registry.serverKey = LEFT;
+  await until(clock, () => expect(applied.join()).toContain(`peer ${key(5)} remove`));
+  kernel.length = 0;
+  await until(clock, () =>
+    expect(records.at(-1)).toMatchObject({ healthy: false, revision: 0, peers: 0, problems: [WHY] }),
+  );
+  await agent.stop();
+  await expect(fs.access(join(folder, "left", "clients.json"))).rejects.toThrow("ENOENT");
+});
+
+test("what was being read when a server learned that it was left behind is not served", async () => {
+  const { agent, clock, applied, registry, records, registryAnswers } = await setup("read", key(1), true);
+  registry.serverKey = LEFT;
+  await until(clock, () => expect(records.at(-1)?.problems).toContain(WHY));
+  registryAnswers([client("bob", 6)]);
+  await clock.advance(10_000);
+  expect(applied.join()).not.toContain(key(6));
+  await agent.stop();
+});
+
+test("a registry with a key that is foreign without saying why degrades a server, which goes on with its clients", async () => {
+  const { agent, clock, applied, registry, records, registryAnswers } = await setup("wrong", key(1), true);
+  registryAnswers([client("alice", 5)]);
+  registry.serverKey = { publicKey: key(3), port: 51820, former: [key(4)] };
+  await until(clock, () =>
+    expect(records.at(-1)).toMatchObject({
+      healthy: true,
+      peers: 1,
+      problems: [expect.stringContaining("a server key that this server has never had")],
+    }),
+  );
+  await clock.advance(5000);
+  expect(records.at(-1)).toMatchObject({ healthy: true, peers: 1 });
+  expect(applied.join()).not.toContain("remove");
+  await agent.stop();
 });
 
 test("a server that is not healthy completes no launch; one that goes completes its end when the drain is over", async () => {

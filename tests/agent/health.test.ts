@@ -22,6 +22,7 @@ const good: HealthInput = {
   localCopyError: undefined,
   takeoverProblem: undefined,
   serverKeyProblem: undefined,
+  leftBehind: undefined,
   clusterProblem: undefined,
   clock: { behindMs: 0 },
 };
@@ -61,6 +62,7 @@ test("the list of checks is what it is on purpose", () => {
     ["firewall", 3],
     ["forwarding", 3],
     ["probe", 3],
+    ["leftBehind", 1],
   ]);
   expect(degradedChecks.map((check) => check.name)).toEqual([
     "storage",

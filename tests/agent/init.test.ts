@@ -157,8 +157,8 @@ test("what is wrong is told apart: a damaged registry is an error, an unreachabl
     log,
   );
   expect(told).toEqual([
-    "error: the registry is damaged; going on with this server's own copy",
-    "error: the registry is damaged; going on with this server's own copy",
+    "error: the registry is not to be followed; going on with this server's own copy",
+    "error: the registry is not to be followed; going on with this server's own copy",
     "warn: the registry cannot be reached; going on with this server's own copy",
   ]);
 });

@@ -192,6 +192,7 @@ describe("a server in time", () => {
         localCopyError: undefined,
         takeoverProblem: undefined,
         serverKeyProblem: undefined,
+        leftBehind: undefined,
         clusterProblem: undefined,
         clock: { behindMs: 0 },
       }),

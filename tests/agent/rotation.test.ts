@@ -22,7 +22,9 @@ describe("what a server does about the server key", () => {
     publicKey,
     port: 51820,
     next: phase === undefined ? undefined : { publicKey: named, port: 51821, phase },
+    former: [] as readonly string[],
   });
+  const replaced = (...former: string[]) => ({ ...registry(other), former });
 
   test.each([
     ["nothing while nothing goes on", undefined, registry(current), { kind: "none" }],
@@ -43,6 +45,17 @@ describe("what a server does about the server key", () => {
     ],
     ["refuses a key it never heard of", undefined, registry(other), { kind: "foreign" }],
     ["refuses one that is not the next one", known, registry(other), { kind: "foreign" }],
+    ["knows that it was left behind", undefined, replaced(current), { kind: "left" }],
+    ["knows it with a next one that was given up", known, replaced(current), { kind: "left" }],
+    ["knows it after several rotations", known, replaced(key(7), current, next), { kind: "left" }],
+    [
+      "still goes over to the next one it has",
+      known,
+      { ...registry(next), former: [current] },
+      { kind: "finish", next: known },
+    ],
+    ["is told nothing by other servers' former keys", undefined, replaced(next), { kind: "foreign" }],
+    ["has a key that came back", undefined, { ...registry(current), former: [current] }, { kind: "none" }],
   ] as const)("%s", (_, has, state, step) => {
     expect(decideRotation(current, has, state)).toEqual(step);
   });
@@ -100,7 +113,13 @@ describe("the registry's server key", () => {
     await write(paths.publicKey, keys.publicKey);
     await write(paths.cluster, cluster(51820));
     const reader = new ServerKeyReader();
-    expect(await reader.read(root)).toEqual({ publicKey: keys.publicKey, port: 51820, next: undefined });
+    const former: string[] = [];
+    expect(await reader.read(root)).toEqual({
+      publicKey: keys.publicKey,
+      port: 51820,
+      next: undefined,
+      former,
+    });
 
     await write(paths.nextKey, next.privateKey);
     await write(paths.rotation, rotation("rotating"));
@@ -109,17 +128,22 @@ describe("the registry's server key", () => {
       publicKey: keys.publicKey,
       port: 51820,
       next: { ...asked, phase: "rotating" },
+      former,
     });
 
     await fs.rename(paths.nextKey, paths.privateKey);
-    expect(await reader.read(root)).toEqual({ ...asked, next: { ...asked, phase: "rotating" } });
+    expect(await reader.read(root)).toEqual({ ...asked, next: { ...asked, phase: "rotating" }, former });
     expect((await readIdentity(root)).port).toBe(51821);
 
     await write(paths.cluster, cluster(51821));
     await fs.rm(paths.rotation);
-    expect(await reader.read(root)).toEqual({ ...asked, next: undefined });
-    const { keys: now, port } = await readIdentity(root);
-    expect([now.publicKey, port]).toEqual([next.publicKey, 51821]);
+    expect(await reader.read(root)).toEqual({ ...asked, next: undefined, former });
+    await write(paths.formerKeys, { schema: 1, publicKeys: [keys.publicKey] });
+    expect(await reader.read(root)).toEqual({ ...asked, next: undefined, former: [keys.publicKey] });
+    const { keys: now, port, former: listed } = await readIdentity(root);
+    expect([now.publicKey, port, listed]).toEqual([next.publicKey, 51821, [keys.publicKey]]);
+    await write(paths.formerKeys, "garbage"); // tells nothing, and keeps nothing else back
+    expect((await readIdentity(root)).former).toEqual([]);
   });
 });
 

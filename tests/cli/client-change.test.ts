@@ -16,7 +16,7 @@ const add = (name: string, ...more: string[]) =>
 function server(
   instance: string,
   revision: number,
-  options: { secondsAgo?: number; healthy?: boolean } = {},
+  options: { secondsAgo?: number; healthy?: boolean; problems?: string[] } = {},
 ): void {
   const folder = join(registryPaths(desk.root).root, "runtime", "nodes");
   mkdirSync(folder, { recursive: true });
@@ -29,6 +29,7 @@ function server(
     healthy: options.healthy ?? true,
     version: "1.0",
     time,
+    problems: options.problems ?? [],
   };
   writeFileSync(join(folder, `${instance}.json`), JSON.stringify(record));
 }
@@ -191,7 +192,7 @@ test("status: one line a server, and one sentence about all", async () => {
   server("s2", 2);
   expect((await desk.run("status")).out).toContain("all 2 servers have everything\n");
   server("s3", 1, { secondsAgo: 4 });
-  server("s4", 2, { healthy: false });
+  server("s4", 2, { healthy: false, problems: ["the server key was replaced", "and more"] });
   server("s5", 0, { secondsAgo: 600 });
   const lines = (await desk.run("status")).out.split("\n").map((line) => line.trimEnd());
   expect(lines.slice(2)).toEqual([
@@ -201,6 +202,9 @@ test("status: one line a server, and one sentence about all", async () => {
     "s3      1         1       1      healthy    1.0      4 s",
     "s4      2         -       2      unhealthy  1.0      1 s",
     "s5      0         2       0      silent     1.0      10 min",
+    "",
+    "s4: the server key was replaced",
+    "s4: and more",
     "",
     "1 behind: s3; 1 unhealthy: s4; 1 silent: s5",
     "",
@@ -216,6 +220,9 @@ test("status: one line a server, and one sentence about all", async () => {
     time: "2026-11-21T11:50:00.000Z",
     ageSeconds: 600,
     current: false,
+    problems: [],
+    serverKey: null,
+    nextServerKey: null,
     behind: 2,
     silent: true,
   });

@@ -20,6 +20,14 @@ test.each<[string[], string]>([
   [add("--expires", "soon"), `--expires soon: ${WHEN}`],
   [add("--expires", "2027-02-31"), `--expires 2027-02-31: ${WHEN}`],
   [add("--expires", "2027-13-01T00:00:00Z"), `--expires 2027-13-01T00:00:00Z: ${WHEN}`],
+  [add("--expires", "2027-02-31T00:00:00Z"), `--expires 2027-02-31T00:00:00Z: ${WHEN}`],
+  [add("--expires", "2027-02-29T12:00:00+01:00"), `--expires 2027-02-29T12:00:00+01:00: ${WHEN}`],
+  [add("--expires", "2027-01-01T24:00:00Z"), `--expires 2027-01-01T24:00:00Z: ${WHEN}`],
+  [
+    add("--expires", "9999-12-31"),
+    "--expires 9999-12-31: the last day there is is 9999-12-30; for no end at all: never",
+  ],
+  [add("--routes", "fe80::1%eth0/64"), "--routes fe80::1%eth0/64: expected ranges in CIDR form"],
   [add("--expires", "-3d"), `--expires -3d: ${WHEN}`],
   [
     add("--expires", "2026-11-20"),

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs";
 import { CSV_COLUMNS } from "../../cli/client-list";
 import type { ClientView } from "../../control/protocol";
+import { registryPaths } from "../../registry/layout";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Desk } from "./desk";
 
@@ -124,4 +126,33 @@ test("CSV quotes what has to be quoted (RFC 4180)", async () => {
   expect(rows[2]).toMatch(
     /^bob,active,[A-Za-z0-9+/]{43}=,false,10\.100\.0\.3\/32,,,2026-11-21T12:00:00\.000Z,,,"\{""team"":""dev"",""site"":""vienna, at""\}"$/,
   );
+});
+
+test("whatever a tag, a route or a server's word has in it is shown and not obeyed", async () => {
+  await desk.run("client", "add", "mallory", "--out", "FILE:mallory.conf");
+  const client = {
+    ...desk.stored("mallory"),
+    tags: { a: "\u001b[31mred\u001b[2K\nfake", b: "\u202eoof\u0085" },
+  };
+  writeFileSync(registryPaths(desk.root).client("mallory"), JSON.stringify(client));
+  const shown = "a=\\x1b[31mred\\x1b[2K\\x0afake b=\\u202eoof\\x85";
+  expect((await desk.run("client", "list", "--search", "mallory")).out).toContain(shown);
+  expect((await desk.run("client", "show", "mallory")).out).toContain(shown);
+});
+
+test("routes that the tunnel does not carry are taken with a word about it", async () => {
+  const { err } = await desk.run(
+    "client",
+    "add",
+    "six",
+    "--routes",
+    "::/0,192.168.0.0/16,fd00::/8",
+    "--out",
+    "FILE:six.conf",
+  );
+  expect(err).toContain(
+    "note: the tunnel carries IPv4 only: what the client sends to ::/0, fd00::/8 goes into it and no further\n",
+  );
+  expect((await desk.run("client", "update", "six", "--routes", "fd00::/8")).err).toContain("IPv4 only");
+  expect((await desk.run("client", "update", "six", "--full-tunnel")).err).toBe("");
 });

@@ -30,6 +30,7 @@ const COMMANDS = [
   "node",
   "node drain",
   "node undrain",
+  "verify",
   "client",
   ...[
     "add",
@@ -47,6 +48,7 @@ const COMMANDS = [
   ].map((name) => `client ${name}`),
   "status",
   "registry",
+  "registry init",
   "registry check",
   "registry audit",
   "server-key",
@@ -133,7 +135,10 @@ test.each([
   ],
   [["soak", "--minutes", "-1"], "--minutes must be a whole number from 1 to 1440, not '-1'"],
   [["soak", "--seed", "a b"], "--seed must be 1 to 64 letters, digits, '.', '_' or '-', not 'a b'"],
-  [["plan", "--stack", "mars"], 'there is no stack "mars" (no Pulumi.mars.yaml); this project has dev, prod'],
+  [
+    ["plan", "--stack", "mars"],
+    'there is no stack "mars" (no Pulumi.mars.yaml); this project has dev, private, prod',
+  ],
 ])("%j ends with one clear message", async (args, message) => {
   const { code, stdout, stderr } = await wgc(args);
   expect(code).toBe(1);

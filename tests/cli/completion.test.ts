@@ -34,7 +34,7 @@ testWith(BASH, "bash: commands, options, choices, stacks, files", () => {
   expect(offered("client", "re")).toEqual(["revoke", "restore", "remove"]);
   expect(offered("client", "add", "--ex")).toEqual(["--expires"]);
   expect(offered("client", "add", "bob", "--format", "net")).toEqual(["networkd", "networkmanager"]);
-  expect(offered("client", "add", "bob", "--stack", "")).toEqual(["dev", "prod"]);
+  expect(offered("client", "add", "bob", "--stack", "")).toEqual(["dev", "private", "prod"]);
   expect(offered("client", "import", "READ")).toEqual(["README.md"]);
   expect(offered("client", "add", "bob", "--out", "READ")).toEqual(["README.md"]);
   expect(offered("client", "add", "bob", "--routes", "")).toEqual([]);

@@ -29,6 +29,8 @@ export class Desk {
   interactive = false;
   columns: number | undefined;
   colours = false;
+  /** Why standard output takes nothing, if so. */
+  outputFails: Error | undefined;
   /** What is answered to questions, in order. */
   answers: string[] = [];
   readonly questions: string[] = [];
@@ -84,6 +86,10 @@ export class Desk {
     const operator: Operator = {
       terminal: {
         out: (text) => {
+          out += text;
+        },
+        written: async (text) => {
+          if (this.outputFails !== undefined) throw this.outputFails;
           out += text;
         },
         err: (text) => {

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { shellLine } from "../../cli/node-command";
+import { sessionArguments, shellLine } from "../../cli/session";
+import { documentName, SESSIONS } from "../../components/session-documents";
 import { wgc } from "./support";
 
 jest.setTimeout(60_000);
@@ -33,6 +34,22 @@ test("a server of a stack is drained through a session of the AWS CLI, in the st
     ...["ssm", "start-session", "--region", "us-east-1", "--target", ID],
     ...["--document-name", "AWS-StartNonInteractiveCommand", "--parameters", PARAMETERS],
   ]);
+});
+
+test("where there is an operators' role, its own session documents are used", () => {
+  const place = { region: "eu-west-1", documents: "wgc-prod", healthPort: 8080 };
+  for (const command of ["health", "drain", "undrain"] as const) {
+    expect(SESSIONS).toContain(command);
+    expect(sessionArguments(place, ID, command)).toEqual([
+      ...["ssm", "start-session", "--region", "eu-west-1", "--target", ID],
+      ...["--document-name", documentName(command, "wgc-prod")],
+    ]);
+  }
+});
+
+test("prod has such a role, and dev has none", async () => {
+  await wgc(["node", "undrain", ID, "--stack", "prod"], undefined, { PATH: pathWith(0) });
+  expect(readFileSync(join(folder, "called"), "utf8")).toMatch(/--document-name\nundrain-wgc-prod\n$/);
 });
 
 test("without the AWS CLI the command to run is printed", async () => {

@@ -1,10 +1,13 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { registryPaths } from "../../registry/layout";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { Desk, shape } from "./desk";
 
 let desk: Desk;
 beforeEach(async () => {
   desk = await new Desk().open();
+  await hearServer(desk.root, 0);
   await desk.run("client", "add", "alice", "--out", "FILE:alice.conf");
 });
 afterEach(() => desk.close());
@@ -13,13 +16,15 @@ test("a registry in order", async () => {
   expect(await desk.run("registry", "check")).toEqual({
     code: 0,
     out: "1 client checked, all is well\n",
-    err: "",
+    err: expect.stringMatching(/^audit log's head: 1:[0-9a-f]{64}\n$/),
   });
-  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0 });
+  const head = expect.stringMatching(/^1:[0-9a-f]{64}$/);
+  expect(await desk.json("registry", "check")).toEqual({ clients: 1, findings: [], left: 0, head });
 });
 
 test("what is left over is found with exit code 3, repaired, and then gone", async () => {
   writeFileSync(registryPaths(desk.root).address("10.100.0.77"), "nobody\n");
+  await hearServer(desk.root, 0);
   const found = await desk.run("registry", "check");
   expect(found.code).toBe(3);
   expect(found.out).toMatch(/^repairable {2}\S*addresses\/10\.100\.0\.77\n {2}\S/);
@@ -31,6 +36,7 @@ test("what is left over is found with exit code 3, repaired, and then gone", asy
       { path: "string", problem: "string", remedy: "string", repairable: "boolean", repaired: "boolean" },
     ],
     left: "number",
+    head: "string",
   });
   const repaired = await desk.run("registry", "check", "--repair");
   expect([repaired.code, repaired.out.split("\n").at(-2)]).toEqual([0, "1 client checked: 1 repaired"]);
@@ -45,11 +51,27 @@ test("the audit log: who, what, when, and that it is whole", async () => {
   expect(rows[0]).toMatch(/^no\. +time \(UTC\) +operation +client +revision +who +changed$/);
   expect(rows[1]).toMatch(/^1 +2026-11-21 12:00:00 +add +alice +0 → 1 +\S+@\S+ +/);
   expect(rows[2]).toMatch(/^2 +2026-11-21 12:00:00 +revoke +alice +1 → 2 +\S+@\S+ +revokedAt$/);
-  expect(out).toContain("\nthe chain is intact: nobody has changed or removed an entry\n");
+  const chain =
+    /\nthe chain is intact: each entry follows from the one before it, .*\nhead: (2:[0-9a-f]{64})\n$/;
+  const [, head = ""] = chain.exec(out) ?? [];
+  expect((await desk.run("registry", "check")).err).toContain(`audit log's head: ${head}\n`);
+  await desk.run("client", "restore", "alice");
+  expect((await desk.run("registry", "audit", "--head", head)).code).toBe(0);
+  const other = await desk.run(
+    "registry",
+    "audit",
+    "--head",
+    head.replace(/.$/, (c) => (c === "0" ? "1" : "0")),
+  );
+  expect([other.code, other.out.includes("entry 2 is not the one whose hash was kept")]).toEqual([3, true]);
+  expect((await desk.run("registry", "audit", "--head", "2")).err).toContain(
+    "--head is not the head of an audit log",
+  );
   expect((await desk.run("registry", "audit", "--after", "1")).out).not.toMatch(/^1 /m);
   expect(shape(await desk.json("registry", "audit"))).toEqual({
     intact: "boolean",
     problem: null,
+    head: "string",
     entries: [
       {
         sequence: "number",
@@ -77,6 +99,7 @@ test("an audit log that somebody changed is called broken, with exit code 3", as
 });
 
 test("server-key: where it stands, in its steps", async () => {
+  await hearServer(desk.root, 0, "2026-01-01T00:00:00Z"); // a server that is gone is not asked which key it has
   const steady = await desk.run("server-key", "status");
   expect(steady.out).toMatch(
     /^current {2}[A-Za-z0-9+/]{43}= {2}vpn\.example\.com:51820\nno rotation is under way\n$/,
@@ -110,6 +133,39 @@ test("server-key: where it stands, in its steps", async () => {
     moved: "number",
     waiting: "number",
     waitingFor: ["string"],
+    serversWithout: [],
+    serversSilent: [],
   });
+  const node = (instance: string, time: string) =>
+    writeFileSync(
+      nodeRecordPath(runtimeOf(desk.root), instance),
+      JSON.stringify({ schema: 1, instance, revision: 0, peers: 0, healthy: true, version: "1", time }),
+    );
+  mkdirSync(join(runtimeOf(desk.root), "nodes"), { recursive: true });
+  node("s1", "2026-11-21T11:59:59Z");
+  node("s2", "2026-11-21T11:59:00Z");
+  await desk.run("client", "remove", "alice", "--yes");
+  const early = await desk.run("server-key", "finish", "--yes");
+  expect([early.code, early.err.split("\n").slice(0, 2)]).toEqual([
+    1,
+    [
+      "servers without the next key: s1",
+      "silent, and not known to have the next key: s2 (one that comes back without it is out of service and has to be replaced)",
+    ],
+  ]);
+  expect(early.err).toContain("1 server has not said that the next key is served there: s1");
   expect((await desk.run("server-key", "abort", "--yes")).out).toContain("no rotation is under way");
+});
+
+test("init makes a registry that clients can be added to, and never touches one that is there", async () => {
+  const fresh = new Desk();
+  const made = await fresh.json("registry", "init", fresh.root, "--endpoint", "vpn.example.org:51820");
+  expect(made).toEqual({ folder: fresh.root, publicKey: expect.stringMatching(/^[A-Za-z0-9+/]{43}=$/) });
+  await fresh.run("client", "add", "alice", "--out", "FILE:alice.conf");
+  expect(fresh.read("alice.conf")).toMatch(
+    /Endpoint = vpn\.example\.org:51820\nAllowedIPs = 10\.100\.0\.0\/16\n/,
+  );
+  const again = await fresh.run("registry", "init", fresh.root, "--endpoint", "other.example.org:51820");
+  expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
+  fresh.close();
 });

@@ -122,7 +122,7 @@ test.each([
   [
     [],
     2,
-    "say which cluster: --stack NAME (this project has dev, prod), --lab (none is running now) or --registry DIR",
+    "say which cluster: --stack NAME (this project has dev, private, prod), --lab (none is running now) or --registry DIR",
   ],
   [["--lab", "--stack", "dev"], 2, "give only one of --stack, --lab and --registry"],
   [["--registry", "/nowhere/at/all"], 1, "--registry /nowhere/at/all: there is no such folder"],

@@ -54,6 +54,11 @@ const CALLS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "aws:route53/getZone:getZone": { zoneId: "ZEXAMPLE" },
 };
 
+/** Answers to look-ups by their token: the answer, or what makes it from the question. */
+// biome-ignore lint/suspicious/noExplicitAny: the arguments of any look-up
+type Answer = Readonly<Record<string, unknown>> | ((inputs: any) => Record<string, unknown>);
+type Calls = Readonly<Record<string, Answer>>;
+
 /** A resource's ARN in a test. */
 export const arn = (name: string): string => `arn:test:${name}`;
 
@@ -61,7 +66,7 @@ export const arn = (name: string): string => `arn:test:${name}`;
  * Runs a program with a stand-in for every resource and returns what it made, sorted by name. Rejects when the program
  * fails, when one name is used twice for a type, or when it looks up something that has no stand-in.
  */
-export async function make(program: () => void, preview = false): Promise<Made[]> {
+export async function make(program: () => void, preview = false, calls: Calls = {}): Promise<Made[]> {
   const made: Made[] = [];
   // Parents, protection and dependencies are part of the registration, which mocks are not shown.
   const register = MockMonitor.prototype.registerResource;
@@ -83,7 +88,12 @@ export async function make(program: () => void, preview = false): Promise<Made[]
     return register.call(this, request, callback);
   });
   try {
-    await pulumi.runtime.setMocks({ newResource: standIn, call: answer }, "wgc", "test", preview);
+    await pulumi.runtime.setMocks(
+      { newResource: standIn, call: (asked) => answer(asked, calls) },
+      "wgc",
+      "test",
+      preview,
+    );
     program();
     await pulumi.runtime.disconnect();
   } finally {
@@ -99,8 +109,9 @@ function standIn({ type, name, inputs }: pulumi.runtime.MockResourceArgs): pulum
   return { id: `${name}-id`, state: { name, ...inputs, arn: arn(name), ...PROVIDED[type] } };
 }
 
-function answer({ token }: pulumi.runtime.MockCallArgs): Record<string, unknown> {
-  const known = CALLS[token];
+function answer({ token, inputs }: pulumi.runtime.MockCallArgs, calls: Calls): Record<string, unknown> {
+  const given = calls[token] ?? CALLS[token];
+  const known = typeof given === "function" ? given(inputs) : given;
   if (known === undefined) throw new Error(`the test has no answer for ${token}`);
   return { ...known };
 }

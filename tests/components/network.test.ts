@@ -1,3 +1,4 @@
+import { fitVpc } from "../../components/existing-vpc";
 import { Network, type NetworkArgs } from "../../components/network";
 import { census, document, make, only } from "./harness";
 
@@ -8,6 +9,12 @@ const ARGS: NetworkArgs = {
   availabilityZoneCount: 2,
   availabilityZones: [],
   natGateways: "none",
+  vpcId: "",
+  publicSubnetIds: [],
+  privateSubnetIds: [],
+  interfaceEndpoints: [],
+  tunnelCidr: "10.100.0.0/16",
+  nodeSubnets: "public",
   flowLogRetentionDays: 30,
   tags: { Owner: "net" },
 };
@@ -100,4 +107,105 @@ test("flow logs of the whole VPC, kept as long as asked, written by a role that 
       },
     },
   ]);
+});
+
+test("interface endpoints stand in the private subnets, under the services' own names, open to the VPC only", async () => {
+  const made = await build({ interfaceEndpoints: ["ssm", "kms"] });
+  const endpoint = (name: string) => only(made, "aws:ec2/vpcEndpoint:VpcEndpoint", name).inputs;
+  for (const service of ["ssm", "kms"])
+    expect(endpoint(`n-${service}`)).toEqual({
+      vpcId: "vpc-1",
+      serviceName: `com.amazonaws.eu-central-1.${service}`,
+      vpcEndpointType: "Interface",
+      privateDnsEnabled: true,
+      subnetIds: ["priv-1", "priv-2"],
+      securityGroupIds: ["n-endpoints-sg-id"],
+      tags: { Owner: "net", Name: `wgc-test-${service}` },
+    });
+  expect(only(made, "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule").inputs).toMatchObject({
+    securityGroupId: "n-endpoints-sg-id",
+    cidrIpv4: "10.0.0.0/16",
+    ipProtocol: "tcp",
+    fromPort: 443,
+    toPort: 443,
+  });
+});
+
+describe("a VPC that exists already", () => {
+  const EXISTING = {
+    vpcId: "vpc-0a",
+    publicSubnetIds: ["subnet-0a", "subnet-0b"],
+    privateSubnetIds: ["subnet-1a", "subnet-1b"],
+    // Servers there need a way to the internet, so a table that is not found is a fault.
+    nodeSubnets: "private",
+  } as const;
+  const CALLS = {
+    "aws:ec2/getVpc:getVpc": {
+      id: "vpc-0a",
+      cidrBlock: "10.0.0.0/16",
+      cidrBlockAssociations: [{ cidrBlock: "10.0.0.0/16" }, { cidrBlock: "10.1.0.0/16" }],
+      enableDnsSupport: true,
+      enableDnsHostnames: true,
+    },
+    "aws:ec2/getSubnet:getSubnet": ({ id }: { id: string }) => ({
+      id,
+      vpcId: "vpc-0a",
+      availabilityZone: `eu-central-1${id.slice(-1)}`,
+      availableIpAddressCount: 100,
+    }),
+    // subnet-1b has no table of its own.
+    "aws:ec2/getRouteTables:getRouteTables": ({ filters }: { filters: { values: string[] }[] }) => ({
+      ids: (filters[0]?.values ?? [])
+        .filter((id) => id !== "subnet-1b")
+        .map((id) => id.replace("subnet", "rtb")),
+    }),
+    "aws:ec2/getRouteTable:getRouteTable": (asked: {
+      routeTableId?: string;
+      filters?: { name: string }[];
+    }) => {
+      const nat = { cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" };
+      if (asked.routeTableId?.startsWith("rtb-0"))
+        return { routes: [{ ...nat, gatewayId: "igw-1", natGatewayId: "" }] };
+      const found = asked.routeTableId === "rtb-1a" || asked.filters?.[0]?.name === "association.main";
+      return { routes: found ? [nat] : [] };
+    },
+  };
+  const within = (calls: object, args: Partial<NetworkArgs> = {}) =>
+    make(() => void new Network("n", { ...ARGS, ...EXISTING, ...args }), false, { ...CALLS, ...calls });
+
+  test("is used as it is: nothing but what was asked for is made in it", async () => {
+    expect(census(await within({}))).toEqual({});
+    const made = await within({}, { interfaceEndpoints: ["ssm"] });
+    expect(only(made, "aws:ec2/vpcEndpoint:VpcEndpoint").inputs).toMatchObject({
+      vpcId: "vpc-0a",
+      subnetIds: ["subnet-1a", "subnet-1b"],
+    });
+  });
+
+  test("is refused with everything that is wrong, and its ids are handed out only when nothing is", async () => {
+    const bad = {
+      ...CALLS,
+      "aws:ec2/getRouteTable:getRouteTable": () => ({
+        routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" }],
+      }),
+    };
+    const said: string[] = [];
+    const args = { ...ARGS, ...EXISTING, tunnelCidr: "10.1.0.0/24" };
+    const look = () =>
+      void fitVpc(args, {}).then(
+        () => said.push("fit"),
+        (error: unknown) => said.push(String(error)),
+      );
+    await make(look, false, bad);
+    expect(said).toEqual([
+      [
+        "UserError: the VPC vpc-0a cannot be used:",
+        "  - wgc:tunnelCidr 10.1.0.0/24 overlaps 10.1.0.0/16 of vpc-0a",
+        ...["subnet-0a", "subnet-0b"].map(
+          (id) =>
+            `  - ${id} is among the public subnets, and its route to the internet leads to nat-1 instead of an internet gateway`,
+        ),
+      ].join("\n"),
+    ]);
+  });
 });

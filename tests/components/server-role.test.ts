@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { ServerRole, type ServerRoleArgs } from "../../components/server-role";
 import { census, document, make, only } from "./harness";
 
@@ -121,5 +122,22 @@ test("with routed addressing a server may also move routes in the named tables, 
         },
       },
     },
+  ]);
+});
+
+test("where operators have sessions, it adds to their log and takes up their keys, and nothing more", async () => {
+  const sessionLog = { logGroupArn: pulumi.output("arn:log"), keyArn: pulumi.output("arn:key") };
+  const statements = async (args: Partial<ServerRoleArgs>) =>
+    document(only(await build(args), "aws:iam/rolePolicy:RolePolicy").inputs.policy).Statement;
+  const before = await statements({});
+  expect((await statements({ sessionLog })).slice(before.length)).toEqual([
+    {
+      Sid: "RecordSessions",
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      Resource: "arn:log:*",
+    },
+    { Sid: "FindSessionLog", Effect: "Allow", Action: "logs:DescribeLogGroups", Resource: "*" },
+    { Sid: "DecryptSessions", Effect: "Allow", Action: "kms:Decrypt", Resource: "arn:key" },
   ]);
 });

@@ -41,6 +41,11 @@ test("an empty stack gets a whole, sound configuration", () => {
       clientRoutes: ["10.0.0.0/16"],
       clientDns: [],
       mtu: 1420,
+      operatorPrincipals: [],
+      interfaceEndpoints: [],
+      vpcId: "",
+      publicSubnetIds: [],
+      privateSubnetIds: [],
       persistentKeepalive: 25,
       instanceType: "c7g.medium",
       amiId: "",
@@ -354,3 +359,15 @@ test("what is allowed but questionable is warned about", () => {
   expect(warned({ minServers: "2" })).toEqual(["wgc:minServers"]);
   expect(warned({ nodeSubnets: "private", natGateways: "onePerAz" })).toEqual([]);
 });
+
+test.each([
+  ["arn:aws:iam::123456789012:role/admin", "one of the ARNs of IAM users"],
+  ["arn:aws:iam::123456789012:user/*", "one of the ARNs of IAM users"],
+  ["*", "one of the ARNs of IAM users"],
+  ["alice", "one of the ARNs of IAM users"],
+])(
+  "operators cannot be %s: neither everybody nor a role, whose sessions carry no MFA",
+  (principal, message) => {
+    expect(() => load({ "wgc:operatorPrincipals": principal })).toThrow(message);
+  },
+);

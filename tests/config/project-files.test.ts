@@ -68,3 +68,16 @@ test("the prod stack has three zones, a server in each, and protects what cannot
   });
   expect(warnings).toEqual([]);
 });
+
+test("the private stack has no server with a public address, and operators reach servers without NAT", () => {
+  const { settings, warnings } = stack("private");
+  expect(settings).toMatchObject({
+    nodeSubnets: "private",
+    natGateways: "onePerAz",
+    interfaceEndpoints: ["ssm", "ssmmessages", "kms", "logs"],
+    availabilityZoneCount: 3,
+    protect: true,
+    operatorPrincipals: ["account"],
+  });
+  expect(warnings).toEqual([]);
+});

@@ -176,7 +176,7 @@ const TROUBLES: [string, Error, RegExp, string, number][] = [
     Object.assign(awsError("TimeoutError", "a request has exceeded the configured 905000 ms"), {
       code: "ETIMEDOUT",
     }),
-    /did not answer in time; whether the change was made is not known; .*same request key/,
+    /did not answer in time; whether the change was made is not known; .*first completes or undoes/,
     "unreachable",
     1,
   ],
@@ -235,7 +235,10 @@ test.each([
     lambda.on(InvokeCommand).resolves({ FunctionError: "Unhandled", Payload: payload(value) });
     const failure = await failureOf(change);
     expect(failure.message).toMatch(message);
-    expect(failure.message).toMatch(/same request key/);
+    expect(failure.error).toMatchObject({
+      unsettled: true,
+      remedy: expect.stringMatching(/^repeat the command/),
+    });
     expect(failure.message).not.toContain("secret");
     expect(lambda.calls()).toHaveLength(calls);
   },

@@ -8,6 +8,12 @@ const NOW = new Date("2030-01-01T00:00:00.000Z");
 const LOW_ORDER = Buffer.from(`01${"00".repeat(31)}`, "hex").toString("base64");
 const taken = newKey();
 const serverKey = newKey();
+/** The same point with the highest bit set, which Curve25519 ignores. */
+function secondSpelling(key: string): string {
+  const bytes = Buffer.from(key, "base64");
+  bytes.writeUInt8(bytes.readUInt8(31) | 0x80, 31);
+  return bytes.toString("base64");
+}
 const add = (more: object, name = "bob") => ({ name, publicKey: newKey(), ...more });
 
 /** One request that must be refused: what is wrong, the operation, its input, the code and the fields that are named. */
@@ -38,6 +44,8 @@ const KEYS: Case[] = (
     ["in hexadecimal", "ab".repeat(32)],
     ["of zeros", ZERO_KEY],
     ["of low order", LOW_ORDER],
+    ["that is another client's in another spelling", secondSpelling(taken)],
+    ["that is the server's own in another spelling", secondSpelling(serverKey)],
     ["that is missing", undefined],
   ] as const
 ).map(([what, publicKey]) => [
@@ -58,6 +66,48 @@ const REST: Case[] = [
     add({ presharedKey: "x" }),
     "invalid-request",
     ["input.presharedKey"],
+  ],
+  [
+    "a preshared key of zeros",
+    "add",
+    add({ presharedKey: ZERO_KEY }),
+    "invalid-request",
+    ["input.presharedKey"],
+  ],
+  [
+    "a new preshared key of zeros",
+    "rotate",
+    { name: "alice", presharedKey: ZERO_KEY },
+    "invalid-request",
+    ["input.presharedKey"],
+  ],
+  [
+    "a DNS server that is none",
+    "add",
+    add({ dns: ["1.1.1.1", "999.1.1.1"] }),
+    "invalid-request",
+    ["input.dns.1"],
+  ],
+  [
+    "a line break among the cluster's DNS servers",
+    "init",
+    { cluster: { ...CLUSTER, dns: ["1.1.1.1\nPostUp = id"] } },
+    "invalid-request",
+    ["input.cluster.dns.0"],
+  ],
+  [
+    "a line break in the endpoint",
+    "init",
+    { cluster: { ...CLUSTER, endpoint: "a.example\nPostUp = id\n:51820" } },
+    "invalid-request",
+    ["input.cluster.endpoint"],
+  ],
+  [
+    "an endpoint without a port",
+    "init",
+    { cluster: { ...CLUSTER, endpoint: "noport" } },
+    "invalid-request",
+    ["input.cluster.endpoint"],
   ],
   [
     "an address without a length",
@@ -105,6 +155,34 @@ const REST: Case[] = [
     "invalid-request",
     ["input.expiresAt"],
   ],
+  [
+    "an escape sequence in a tag",
+    "add",
+    add({ tags: { a: "\u001b[31mred" } }),
+    "invalid-request",
+    ["input.tags.a"],
+  ],
+  [
+    "a line break in a tag",
+    "add",
+    add({ tags: { a: "x\nfake  active" } }),
+    "invalid-request",
+    ["input.tags.a"],
+  ],
+  [
+    "a tag that turns the writing",
+    "add",
+    add({ tags: { a: "\u202eoof" } }),
+    "invalid-request",
+    ["input.tags.a"],
+  ],
+  [
+    "a line break in a changed tag",
+    "update",
+    { name: "alice", tags: { a: "x\ny" } },
+    "invalid-request",
+    ["input.tags.a"],
+  ],
   ["a tag without a name", "add", add({ tags: { "": "x" } }), "invalid-request", ['input.tags.""']],
   [
     "33 tags",
@@ -112,6 +190,20 @@ const REST: Case[] = [
     add({ tags: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`t${i}`, ""])) }),
     "invalid-request",
     ["input.tags"],
+  ],
+  [
+    "more than 32 tags, one by one",
+    "update",
+    { name: "alice", tags: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`t${i}`, ""])) },
+    "invalid-request",
+    ["input.tags"],
+  ],
+  [
+    "a tag that JSON has and an object has not",
+    "add",
+    add({ tags: JSON.parse('{"a":"b","__proto__":"x"}') }),
+    "invalid-request",
+    ["input.tags.__proto__"],
   ],
   [
     "a field that does not exist",

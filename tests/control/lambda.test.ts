@@ -32,6 +32,7 @@ test("each call is one line: what, whom, who, by which invocation, how long, wit
       invocation: "id-0",
       outcome: "ok",
       revision: 0,
+      auditHead: expect.stringMatching(/^1:[0-9a-f]{64}$/),
       milliseconds: 5,
     },
     {
@@ -43,6 +44,7 @@ test("each call is one line: what, whom, who, by which invocation, how long, wit
       invocation: "id-1",
       outcome: "ok",
       revision: 1,
+      auditHead: expect.stringMatching(/^2:[0-9a-f]{64}$/),
       milliseconds: 5,
     },
     {

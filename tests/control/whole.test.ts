@@ -1,14 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { keyFileName, movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
+import { hearServer } from "../registry/faults/world";
 import { CLUSTER, errorOf, makeControl, newKey } from "./support";
 
 const now = () => new Date("2030-01-01T00:00:00.000Z");
 
 test("check finds what is wrong and mends it on request", async () => {
   const { get, root } = await makeControl();
+  await hearServer(root, 0);
   await get("add", { name: "a", publicKey: newKey() });
-  expect(await get("check", {})).toEqual({ findings: [], clients: 1 });
+  expect(await get("check", {})).toEqual({ findings: [], clients: 1, head: expect.stringMatching(/^2:/) });
   writeFileSync(registryPaths(root).address("10.100.0.77"), "nobody\n");
   const { findings } = await get("check", {});
   expect(findings).toMatchObject([{ repairable: true, repaired: false }]);
@@ -21,13 +23,23 @@ test("status is what each server last applied", async () => {
   await get("add", { name: "a", publicKey: newKey() });
   const runtime = runtimeOf(root);
   mkdirSync(join(runtime, "nodes"), { recursive: true });
-  const node = (instance: string, revision: number, time: string) =>
+  const node = (instance: string, revision: number, time: string, more = {}) =>
     writeFileSync(
       nodeRecordPath(runtime, instance),
-      JSON.stringify({ schema: 1, instance, revision, peers: 1, healthy: true, version: "0.1.0", time }),
+      JSON.stringify({
+        schema: 1,
+        instance,
+        revision,
+        peers: 1,
+        healthy: true,
+        version: "0.1.0",
+        time,
+        ...more,
+      }),
     );
   node("i-2", 1, "2029-12-31T23:59:55.000Z");
-  node("i-1", 0, "2030-01-01T00:00:03.000Z");
+  const serverKey = newKey();
+  node("i-1", 0, "2030-01-01T00:00:03.000Z", { serverKey, problems: ["the registry has another key"] });
   expect(await get("status", {})).toEqual({
     cluster: "wgc-test",
     endpoint: "vpn.example.org:51820",
@@ -41,6 +53,8 @@ test("status is what each server last applied", async () => {
         time: "2030-01-01T00:00:03.000Z",
         ageSeconds: 0,
         current: false,
+        problems: ["the registry has another key"],
+        serverKey: serverKey,
       },
       expect.objectContaining({ instance: "i-2", ageSeconds: 5, current: true }),
     ],
@@ -136,6 +150,91 @@ test("the server key's rotation is finished without force when the servers have 
     moved: 1,
     waiting: 0,
     waitingFor: [],
+    serversWithout: [],
+    serversSilent: [],
   });
   expect(await get("serverKey", { action: "finish" })).toMatchObject({ phase: "steady", current: next });
+});
+
+test("a feed that is broken or missing is a finding, not an error, and a repair leaves a trace in the log", async () => {
+  const { get, root } = await makeControl();
+  await hearServer(root, 0);
+  await get("add", { name: "alice", publicKey: newKey() });
+  const feed = join(root, "changes.json");
+  for (const damage of [() => writeFileSync(feed, '{"schema":1,"rev'), () => rmSync(feed)]) {
+    damage();
+    const { findings, head } = await get("check", {});
+    expect([findings.map(({ path }) => path), head]).toEqual([[feed], undefined]);
+    expect((await get("check", { repair: true })).findings).toMatchObject([
+      { path: feed, repaired: true, problem: expect.stringContaining("compare with a head that was kept") },
+    ]);
+    expect((await get("audit", { after: 2 })).entries.at(-1)).toMatchObject({
+      operation: "repair",
+      changed: ["changes.json"],
+    });
+    expect(await get("check", {})).toMatchObject({ findings: [], head: expect.stringMatching(/^\d+:/) });
+  }
+});
+
+/** Root may read everything, so what the kernel answers to anybody else is put in its place. */
+function deny(path: string): () => void {
+  const core = jest.requireActual<typeof import("node:fs")>("node:fs");
+  const denied = Object.assign(new Error("no"), { code: "EACCES", path });
+  const readNow = core.readFileSync;
+  const readLater = core.promises.readFile.bind(core.promises);
+  const spies = [
+    jest.spyOn(core, "readFileSync").mockImplementation(((file: string, options: "utf8") => {
+      if (file === path) throw denied;
+      return readNow(file, options);
+    }) as typeof readNow),
+    jest
+      .spyOn(core.promises, "readFile")
+      .mockImplementation(((file: string, options: "utf8") =>
+        file === path ? Promise.reject(denied) : readLater(file, options)) as typeof readLater),
+  ];
+  return () => {
+    for (const spy of spies) spy.mockRestore();
+  };
+}
+
+test("a client whose file cannot be read is named by list and export, is a finding, and stops neither", async () => {
+  const { ask, get, root } = await makeControl();
+  for (const name of ["alice", "bob", "carol", "dave"]) await get("add", { name, publicKey: newKey() });
+  const { client } = registryPaths(root);
+  writeFileSync(client("alice"), "{");
+  rmSync(client("bob"));
+  mkdirSync(client("bob"));
+  const allow = deny(client("carol"));
+  try {
+    const broken = ["alice", "bob", "carol"];
+    const names = (clients: readonly { name: string }[]) => clients.map(({ name }) => name);
+    const byName = await get("list", {});
+    expect([names(byName.clients), byName.broken]).toEqual([["dave"], broken]);
+    const all = await get("list", { state: "active" });
+    expect([names(all.clients), all.total, all.broken]).toEqual([["dave"], 1, broken]);
+    const exported = await get("export", {});
+    expect([names(exported.clients), exported.broken]).toEqual([["dave"], broken]);
+    const { findings } = await get("check", {});
+    expect(findings).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          path: client("alice"),
+          problem: expect.stringContaining("is not JSON"),
+        }),
+        expect.objectContaining({ path: client("bob"), problem: "is a folder, not a file" }),
+        expect.objectContaining({ path: client("carol"), problem: "this user may not read it (EACCES)" }),
+      ]),
+    );
+    expect(errorOf(await ask("show", { name: "carol" }))).toMatchObject({
+      code: "storage",
+      message: "clients/carol.json: this user may not read it (EACCES)",
+    });
+    expect(errorOf(await ask("show", { name: "bob" }))).toMatchObject({
+      code: "corrupt",
+      remedy: "move it away",
+    });
+    expect(errorOf(await ask("remove", { name: "bob" }))).toMatchObject({ code: "corrupt" });
+  } finally {
+    allow();
+  }
 });

@@ -23,7 +23,11 @@ test("a row says type, default and what is allowed, with five cells whatever the
 test("what cannot follow a change by itself says so", () => {
   const saying = (text: string) =>
     page.split("\n").flatMap((line) => (line.includes(text) ? [/`wgc:(\w+)`/.exec(line)?.[1]] : []));
-  expect(saying("Not changeable after the first deployment.")).toEqual(["clusterName", "tunnelCidr"]);
+  expect(saying("Not changeable after the first deployment.")).toEqual([
+    "clusterName",
+    "vpcId",
+    "tunnelCidr",
+  ]);
   expect(saying("After a change give clients their new configuration files (operations.md).")).toEqual([
     "listenPort",
     "dnsName",

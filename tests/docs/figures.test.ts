@@ -9,9 +9,9 @@ const read = (file: string): string => readFileSync(join(projectDir, file), "utf
 const plans = new Map<string, Plan>();
 
 beforeAll(async () => {
-  for (const stack of ["dev", "prod"])
+  for (const stack of ["dev", "prod", "private"])
     plans.set(stack, await runPlan({ projectDir, stack, mode: "resolved" }));
-}, 120_000);
+}, 300_000);
 
 const planOf = (stack: string): Plan => {
   const plan = plans.get(stack);
@@ -22,6 +22,10 @@ const planOf = (stack: string): Plan => {
 test("the README's monthly sums are what the plans cost", () => {
   const [dev, prod] = ["dev", "prod"].map((stack) => estimateCost(planOf(stack)).monthly?.toFixed(2));
   expect(read("README.md")).toContain(`| **a month, before traffic** | **$${dev}** | **$${prod}** |`);
+  const hidden = estimateCost(planOf("private"));
+  const of = (what: string) => hidden.items.find((item) => item.what === what)?.quantity;
+  expect([of("NAT gateway"), of("interface endpoint, per zone")]).toEqual([3, 12]);
+  expect(read("README.md")).toContain(`\`private\` costs $${hidden.monthly?.toFixed(2)}: `);
 });
 
 test("the picture is up to date (mend: ./wgc plan --stack prod --graph docs/images/architecture.svg)", () => {

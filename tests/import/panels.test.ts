@@ -44,7 +44,7 @@ test("wg-easy: everything a client has but its private key", () => {
     refused: [
       {
         where: "client 3",
-        reason: "its public key is missing or not usable (32 bytes in base64, not a low-order point)",
+        reason: expect.stringContaining("its public key is missing or not usable"),
       },
     ],
     notes: [

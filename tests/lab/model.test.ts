@@ -60,15 +60,15 @@ test("the dev stack's cluster is read whole", () => {
       { protocol: "udp", from: 51820, to: 51820 },
     ],
   });
-  expect([vpc.cidr, role, rights.interfaceTags["wgc:cluster"]]).toEqual([
-    "10.0.0.0/16",
-    expect.stringMatching(/^wgc-server-role-/),
-    "wgc-dev",
-  ]);
   expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 180]);
   expect(group.hooks).toEqual([
     { name: "wgc-launch", transition: "launch", heartbeatSeconds: 600, defaultResult: "ABANDON" },
     { name: "wgc-terminate", transition: "terminate", heartbeatSeconds: 90, defaultResult: "CONTINUE" },
+  ]);
+  expect([vpc.cidr, role, rights.interfaceTags["wgc:cluster"]]).toEqual([
+    "10.0.0.0/16",
+    expect.stringMatching(/^wgc-server-role-/),
+    "wgc-dev",
   ]);
   expect(endpoint).toMatchObject({ port: 51820, crossZone: true });
   expect(endpoint.dnsName).toMatch(/\.elb\.us-east-1\.amazonaws\.com$/);

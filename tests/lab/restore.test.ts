@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Input, Operation, Response, Results } from "../../control/protocol";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Cluster } from "./cluster";
@@ -6,7 +8,16 @@ import { eventually } from "./support";
 /** The registry is lost and comes back from a backup, as docs/operations.md tells it, while servers and clients go on. */
 const cluster = new Cluster("restore", { alice: "strict", bob: "strict" });
 const REGISTRY = "$(echo /run/lab/efs/fs-*/registry)";
-const BACKUP = "/run/lab/backup";
+const ROOT = "$(echo /run/lab/efs/fs-*)";
+const BACKUP = `${ROOT}/aws-backup-restore_2026-11-22T00-00-00-000Z`;
+
+/** The commands of the runbook, with the lab's place of the file system. */
+function runbook(): string {
+  const text = readFileSync(join(__dirname, "..", "..", "docs", "operations.md"), "utf8");
+  const [, commands = ""] = /### Restore the registry[\s\S]*?```sh\n([\s\S]*?)```/.exec(text) ?? [];
+  expect(commands).toContain("cd /mnt/efs\n");
+  return `set -e\n${commands.replace("/mnt/efs", ROOT)}`;
+}
 
 async function call<O extends Operation>(
   operation: O,
@@ -40,7 +51,7 @@ cluster.test(
   async () => {
     await add("before-backup");
     // What EFS-to-EFS backup restores are: the files with their modes, without what came after.
-    await cluster.lab.router(`cp -a ${REGISTRY} ${BACKUP}`);
+    await cluster.lab.router(`mkdir ${BACKUP} && cp -a ${REGISTRY} ${BACKUP}/`);
     const after = await add("after-backup");
     await applied(after.revision);
     expect(await peersEverywhere()).toEqual([4, 4, 4]);
@@ -58,7 +69,7 @@ cluster.test(
     }, "every server to miss its registry");
     expect(await peersEverywhere()).toEqual([4, 4, 4]);
 
-    await cluster.lab.router(`cd ${BACKUP} && rm -rf runtime && cp -a . ${REGISTRY}/`);
+    await cluster.lab.router(runbook());
     const { findings } = (await call("check", { repair: true })).result;
     expect(findings.map(({ problem }) => problem)).toEqual([
       expect.stringMatching(/has applied .*: the registry was put back to an older state$/),

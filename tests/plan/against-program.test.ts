@@ -56,11 +56,23 @@ test.each([
     "routed",
     ["wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
     ["wgc-servers-overlay-in", "wgc-servers-overlay-out", "wgc-servers-routed-1"],
+    [],
   ],
-  ["one active server", "passive", ["wgc-servers-group", "wgc-servers-template"], []],
+  [
+    "one active server",
+    "passive",
+    [
+      "wgc-monitoring-dashboard",
+      "wgc-monitoring-servers-below-minimum",
+      "wgc-servers-group",
+      "wgc-servers-template",
+    ],
+    [],
+    [1, 2, 3].map((zone) => `wgc-monitoring-zone-${zone}-empty`),
+  ],
 ] as const)(
   "switching to %s and back updates in place: storage, endpoint and keys stay as they are",
-  async (_, to, updated, made) => {
+  async (_, to, updated, made, gone) => {
     const { base, [to]: other } = await plans;
     const named = (from: Plan, into: Plan, wanted: string) =>
       comparePlans(from, into)
@@ -75,15 +87,24 @@ test.each([
       expect(named(from, into, "replace")).toEqual([]);
       expect(comparePlans(from, into).changes.filter(({ danger }) => danger !== undefined)).toEqual([]);
     }
-    expect([named(base, other, "create"), named(base, other, "delete")]).toEqual([made, []]);
-    expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([[], made]);
+    expect([named(base, other, "create"), named(base, other, "delete")]).toEqual([made, gone]);
+    expect([named(other, base, "create"), named(other, base, "delete")]).toEqual([gone, made]);
   },
 );
 /** The project with one more line in the agent, as after an edit. */
 async function editedAgent(): Promise<Plan> {
   const copy = mkdtempSync(join(tmpdir(), "wgc-edited-"));
   try {
-    const sources = ["agent", "components", "config", "control", "registry", "userdata", "wireguard"];
+    const sources = [
+      "agent",
+      "components",
+      "config",
+      "control",
+      "monitoring",
+      "registry",
+      "userdata",
+      "wireguard",
+    ];
     const files = ["index.ts", "package.json", "tsconfig.json", "Pulumi.yaml", "Pulumi.prod.yaml"];
     for (const part of [...sources, ...files])
       cpSync(join(root, part), join(copy, part), { recursive: true });

@@ -4,7 +4,7 @@ import { countResources, runPlan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { countTypes, ofType, root } from "./support";
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let plan: Plan;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ test("how many of what", () => {
     "aws:cloudwatch/dashboard:Dashboard": 1,
     "aws:cloudwatch/eventRule:EventRule": 1,
     "aws:cloudwatch/eventTarget:EventTarget": 1,
-    "aws:cloudwatch/logGroup:LogGroup": 3,
+    "aws:cloudwatch/logGroup:LogGroup": 4,
     "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": 1,
     "aws:cloudwatch/metricAlarm:MetricAlarm": 20,
     "aws:ec2/eip:Eip": 3,
@@ -62,10 +62,10 @@ test("how many of what", () => {
     "aws:efs/fileSystemPolicy:FileSystemPolicy": 1,
     "aws:efs/mountTarget:MountTarget": 3,
     "aws:iam/instanceProfile:InstanceProfile": 1,
-    "aws:iam/role:Role": 3,
-    "aws:iam/rolePolicy:RolePolicy": 3,
+    "aws:iam/role:Role": 4,
+    "aws:iam/rolePolicy:RolePolicy": 4,
     "aws:kms/alias:Alias": 1,
-    "aws:kms/key:Key": 1,
+    "aws:kms/key:Key": 2,
     "aws:lambda/function:Function": 1,
     "aws:lambda/invocation:Invocation": 1,
     "aws:lb/listener:Listener": 1,
@@ -80,12 +80,13 @@ test("how many of what", () => {
     "aws:s3/bucketVersioning:BucketVersioning": 1,
     "aws:sns/topic:Topic": 1,
     "aws:sns/topicPolicy:TopicPolicy": 1,
+    "aws:ssm/document:Document": 4,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": 7,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": 7,
     "random:index/randomId:RandomId": 1,
   });
   const components = plan.resources.filter((resource) => !resource.custom).map((resource) => resource.type);
-  expect(countResources(plan).text).toBe("110 resources in 14 components");
+  expect(countResources(plan).text).toBe("118 resources in 16 components");
   const own = [
     "AgentBundle",
     "AlarmTopic",
@@ -95,9 +96,11 @@ test("how many of what", () => {
     "LaunchFailures",
     "Monitoring",
     "Network",
+    "OperatorAccess",
     "Scaling",
     "ServerRole",
     "Servers",
+    "SessionLog",
     "Storage",
     "VpnCluster",
   ];
@@ -223,6 +226,13 @@ test("servers: pinned image and template version, IMDSv2, encrypted disk, no key
       preferences: { autoRollback: true, minHealthyPercentage: 100, maxHealthyPercentage: 150 },
     },
   });
+  const refresh = group.inputs["instanceRefresh"] as {
+    preferences: { alarmSpecification: { alarms: string[] } };
+  };
+  const { alarms } = refresh.preferences.alarmSpecification;
+  const made = ofType(plan, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs["name"]);
+  expect(alarms.length).toBeGreaterThan(0);
+  expect(alarms.filter((name) => !made.includes(name))).toEqual([]);
   const publicSubnets = ofType(plan, "aws:ec2/subnet:Subnet").filter(
     (subnet) => subnet.inputs["mapPublicIpOnLaunch"] === true,
   );
@@ -345,6 +355,9 @@ test("permissions: exactly these statements", () => {
     "Allow WriteRecords",
     "Allow CompleteLifecycle",
     "Allow SendMetrics",
+    "Allow RecordSessions",
+    "Allow FindSessionLog",
+    "Allow DecryptSessions",
   ]);
   const points = ["registry", "runtime"].map(
     (part) => one("aws:efs/accessPoint:AccessPoint", `wgc-storage-${part}`).outputs["arn"],
@@ -399,7 +412,7 @@ test("permissions: exactly these statements", () => {
     { StringNotEquals: { "elasticfilesystem:AccessPointArn": points } },
     { Bool: { "elasticfilesystem:AccessedViaMountTarget": "false" } },
   ]);
-  expect(sids(statements(one("aws:kms/key:Key")))).toEqual([
+  expect(sids(statements(one("aws:kms/key:Key", "wgc-storage-key")))).toEqual([
     "Allow AdministerKey",
     "Allow UseThroughFileSystem",
     "Allow AlarmsPublishToTopic",
@@ -409,8 +422,11 @@ test("permissions: exactly these statements", () => {
 
 test("storage is encrypted, kept, and reached through one mount target a zone", () => {
   const files = one("aws:efs/fileSystem:FileSystem");
-  expect(files.inputs).toMatchObject({ encrypted: true, kmsKeyId: one("aws:kms/key:Key").outputs["arn"] });
-  expect(one("aws:kms/key:Key").inputs["enableKeyRotation"]).toBe(true);
+  expect(files.inputs).toMatchObject({
+    encrypted: true,
+    kmsKeyId: one("aws:kms/key:Key", "wgc-storage-key").outputs["arn"],
+  });
+  expect(one("aws:kms/key:Key", "wgc-storage-key").inputs["enableKeyRotation"]).toBe(true);
   expect(one("aws:efs/backupPolicy:BackupPolicy").inputs["backupPolicy"]).toEqual({ status: "ENABLED" });
   const zoneOf = new Map(
     ofType(plan, "aws:ec2/subnet:Subnet").map((subnet) => [subnet.id, subnet.inputs["availabilityZone"]]),
@@ -425,6 +441,7 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
     "wgc-endpoint-ip-2",
     "wgc-endpoint-ip-3",
     "wgc-endpoint-nlb",
+    "wgc-sessions-key",
     "wgc-storage-efs",
     "wgc-storage-key",
     "wgc-storage-mount-1",
@@ -436,5 +453,5 @@ test("storage is encrypted, kept, and reached through one mount target a zone", 
 });
 
 test("the monthly cost", () => {
-  expect(estimateCost(plan).monthly).toBe(141.06);
+  expect(estimateCost(plan).monthly).toBe(142.06);
 });

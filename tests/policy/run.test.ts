@@ -27,8 +27,9 @@ const withInput = (inputs: JsonObject) => (resource: PlannedResource) => ({
 const summary = ({ violations }: PolicyReport): string[] =>
   violations.map(({ rule, urn, what }) => `${rule} ${urn.split("::").at(-1)} ${what}`);
 
-test("prod keeps every rule, and every rule was asked", async () => {
-  const report = await checkPolicies(await plan, pack);
+test.each(["dev", "prod", "private"])("%s keeps every rule, and every rule was asked", async (stack) => {
+  const made = stack === "prod" ? await plan : await runPlan({ projectDir: root, stack, mode: "resolved" });
+  const report = await checkPolicies(made, pack);
   expect(report).toEqual({ pack: "wgc", version: "0.1.0", rules: 18, violations: [], notEvaluated: [] });
   expect(renderPolicyReport(report)).toMatch(
     /^policy {2}accepted {2}\(wgc 0\.1\.0: 18 rules, 0 violations, 0 not evaluated\)\n/,

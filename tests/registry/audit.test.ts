@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
 import { readAudit, verifyAudit } from "../../registry/audit";
-import { hashEntry, readTail } from "../../registry/audit-log";
+import { type AuditEntry, hashEntry, readTail } from "../../registry/audit-log";
 import { initRegistry } from "../../registry/init";
 import { readChanges } from "../../registry/reader";
 import { addClient, RegistryWriter } from "../../registry/writer";
@@ -142,7 +142,7 @@ test.each<[string, (text: string[]) => string[], string]>([
   ],
 ])("tampering shows: %s", async (_, tamper, problem) => {
   const root = await registry(6);
-  expect(await verifyAudit(root)).toEqual({ entries: 6, intact: true });
+  expect(await verifyAudit(root)).toMatchObject({ entries: 6, intact: true, head: { sequence: 6 } });
   await write(root, tamper(await lines(root)));
   expect(await verifyAudit(root)).toMatchObject({ intact: false, problem: expect.stringContaining(problem) });
   // Neither the next writer nor the one after it covers it up.
@@ -163,14 +163,87 @@ test("a log that is gone as a whole shows, and goes on with the next number", as
   });
 });
 
+/** A history that holds in itself, of the same entries as edited. */
+const chained = (entries: readonly AuditEntry[]): string[] => {
+  let hash = "";
+  return entries.map(({ hash: _, ...entry }, index) => {
+    const body = { ...entry, sequence: index + 1 };
+    hash = hashEntry(hash, JSON.stringify(body));
+    return JSON.stringify({ ...body, hash });
+  });
+};
+
+/** The log and the feed's head set to this. */
+async function forge(root: string, text: readonly string[], withHead: boolean): Promise<void> {
+  const path = join(root, "changes.json");
+  const { audit: _, ...feed } = JSON.parse(await fs.readFile(path, "utf8"));
+  const content = text.map((line) => `${line}\n`).join("");
+  const last = JSON.parse(text.at(-1) ?? "null");
+  const head = { sequence: last?.sequence, hash: last?.hash, size: content.length };
+  await fs.writeFile(log(root), content);
+  if (text.length === 0) await fs.rm(log(root));
+  await fs.writeFile(path, JSON.stringify(withHead ? { ...feed, audit: head } : feed));
+}
+
+test.each<[string, boolean, (entries: readonly AuditEntry[]) => readonly AuditEntry[], string, boolean]>([
+  [
+    "the end cut off, the head set back",
+    true,
+    (e) => e.slice(0, 5),
+    "the last entry leads to revision 5",
+    true,
+  ],
+  [
+    "the end cut off, the head removed",
+    false,
+    (e) => e.slice(0, 4),
+    "the last entry leads to revision 4",
+    true,
+  ],
+  ["the log and the head removed", false, () => [], "the log is missing", true],
+  [
+    "everything written anew",
+    true,
+    (e) => e.map((entry) => ({ ...entry, who: "somebody else" })),
+    "entry 6 is not the one whose hash was kept",
+    false,
+  ],
+  [
+    "an entry in the middle left out",
+    true,
+    (e) => e.toSpliced(2, 1),
+    "entries 6 to 6, which was kept, are missing at the end",
+    false,
+  ],
+])(
+  "tampering with both files shows against a head that was kept, where it can also without: %s",
+  async (_, withHead, edit, problem, shows) => {
+    const root = await registry(6);
+    const { head } = await verifyAudit(root);
+    const { entries } = await readAudit(root);
+    await forge(root, chained(edit(entries)), withHead);
+    expect((await verifyAudit(root)).intact).toBe(!shows);
+    expect(await verifyAudit(root, head)).toMatchObject({ intact: false });
+    const told = await verifyAudit(root, shows ? undefined : head);
+    expect(told.problem).toContain(problem);
+  },
+);
+
+test("a head that was kept holds while the log goes on", async () => {
+  const root = await registry(3);
+  const { head } = await verifyAudit(root);
+  await addClient(root, { name: "next", publicKey: newKey() });
+  expect(await verifyAudit(root, head)).toMatchObject({ intact: true, head: { sequence: 4 } });
+});
+
 test("a torn last line is no tampering, is not read, and the next writer takes it away", async () => {
   const root = await registry(3);
   await fs.appendFile(log(root), '{"sequence":4,"time":"20');
-  expect(await verifyAudit(root)).toEqual({ entries: 3, intact: true });
+  expect(await verifyAudit(root)).toMatchObject({ entries: 3, intact: true, head: { sequence: 3 } });
   expect((await readAudit(root)).entries).toHaveLength(3);
   await addClient(root, { name: "next", publicKey: newKey() });
   expect((await lines(root)).map((line) => JSON.parse(line).sequence)).toEqual([1, 2, 3, 4]);
-  expect(await verifyAudit(root)).toEqual({ entries: 4, intact: true });
+  expect(await verifyAudit(root)).toMatchObject({ entries: 4, intact: true, head: { sequence: 4 } });
 });
 
 test("an entry that chains but was never announced is an interrupted change, not a part of history", async () => {

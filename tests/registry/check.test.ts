@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
+import { verifyAudit } from "../../registry/audit";
 import { checkRegistry } from "../../registry/check";
 import { initRegistry } from "../../registry/init";
 import { keyFileName, runtimeOf } from "../../registry/layout";
@@ -9,6 +10,7 @@ import { addClient, RegistryWriter, revokeClient } from "../../registry/writer";
 import { generateKeyPair } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
 import { listing } from "./faults/trial";
+import { hearServer } from "./faults/world";
 import { folders } from "./support";
 
 // A disk that others use too may take its time to sync.
@@ -22,6 +24,7 @@ async function registry(): Promise<string> {
   await initRegistry(root, CLUSTER);
   await addClient(root, { name: "alice", publicKey: newKey() });
   await addClient(root, { name: "bob", publicKey: newKey() });
+  await hearServer(root, 0);
   return root;
 }
 const options = { temporaryMs: 0, staleMs: 200 };
@@ -70,6 +73,28 @@ test("a registry that was put back to an older state goes on above what servers 
     revision: 9,
     names: ["alice"],
   });
+});
+
+test("where no server says now what it has applied, a repair goes on far above all that a backup can miss", async () => {
+  const root = await registry();
+  const nodes = join(runtimeOf(root), "nodes");
+  await fs.rm(runtimeOf(root), { recursive: true });
+  expect((await look(root)).findings).toEqual([]); // a registry without servers is nothing wrong
+  expect((await repair(root)).findings).toMatchObject([
+    { problem: expect.stringMatching(/^is at revision 2, and no server says now .* at revision 1000003$/) },
+  ]);
+  expect(changesSince(await readChanges(root), 9)).toEqual({ kind: "everything", revision: 1_000_003 });
+  expect(await verifyAudit(root)).toMatchObject({ intact: true });
+  // The records of a backup: their servers may be further by now.
+  await hearServer(root, 1_000_009);
+  const record = join(nodes, "i-1.json");
+  await fs.writeFile(record, (await fs.readFile(record, "utf8")).replace("2999", "2001"));
+  expect((await repair(root)).findings).toMatchObject([
+    { problem: expect.stringContaining("server i-1 has applied 1000009") },
+  ]);
+  expect((await readChanges(root)).revision).toBe(2_000_010);
+  await hearServer(root, 2_000_010);
+  expect((await repair(root)).findings).toEqual([]);
 });
 
 test("a registry that is as it should be has no findings, and a check without repair writes nothing", async () => {
@@ -319,7 +344,9 @@ test("a client whose file is newer than the feed is announced by a repair", asyn
 
 test("what a living writer is about is no finding", async () => {
   const root = await registry();
-  const writer = new RegistryWriter(root);
+  // A busy machine may hold the writer up for seconds; nobody else writes here.
+  const staleMs = 60_000;
+  const writer = new RegistryWriter(root, { staleMs });
   let over = false;
   const busy = (async () => {
     for (let i = 0; i < 30; i++) {
@@ -330,7 +357,7 @@ test("what a living writer is about is no finding", async () => {
   })();
   let looks = 0;
   while (!over) {
-    expect((await checkRegistry(root, runtimeOf(root), { repair: false })).findings).toEqual([]);
+    expect((await checkRegistry(root, runtimeOf(root), { repair: false, staleMs })).findings).toEqual([]);
     looks++;
   }
   await busy;

@@ -77,3 +77,74 @@ test("a holder that lost its lock does not release the new holder's", async () =
   await mine.lock.release();
   expect(JSON.parse(await fs.readFile(path, "utf8"))).toEqual(FOREIGN);
 });
+
+test("a release that the storage refuses does not fail, and shuts nobody out of this process", async () => {
+  const path = join(folder(), "lock");
+  const { lock } = await takeLock(path, { operation: "add", client: "alice" });
+  const rm = jest.spyOn(fs, "rm").mockRejectedValueOnce(Object.assign(new Error("EIO"), { code: "EIO" }));
+  await lock.release();
+  rm.mockRestore();
+  expect(JSON.parse(await fs.readFile(path, "utf8"))).toMatchObject({ client: "alice" });
+  const next = await takeLock(path, { operation: "add" }, { waitMs: 0 });
+  expect(next.interrupted).toEqual([{ operation: "add", client: "alice" }]);
+  await next.lock.release();
+});
+
+test("taking the lock that failed half-way leaves none that this process takes for another's", async () => {
+  const path = join(folder(), "lock");
+  const link = fs.link.bind(fs);
+  const spy = jest.spyOn(fs, "link").mockImplementationOnce(async (from, to) => {
+    await link(from, to);
+    throw Object.assign(new Error("EIO"), { code: "EIO" });
+  });
+  await expect(takeLock(path, { operation: "add" })).rejects.toThrow("EIO");
+  spy.mockRestore();
+  await (await takeLock(path, { operation: "add" }, { waitMs: 0 })).lock.release();
+});
+
+test("another process's lock that nobody touches any more is stale also where that process lives", async () => {
+  const path = join(folder(), "lock");
+  const { lock } = await takeLock(path, { operation: "add" });
+  const file = JSON.parse(await fs.readFile(path, "utf8"));
+  await lock.release();
+  const stat = await fs.readFile(`/proc/${process.ppid}/stat`, "utf8");
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  await fs.writeFile(path, JSON.stringify({ ...file, token: "parent", pid: process.ppid, start }));
+  const touching = setInterval(() => void fs.utimes(path, new Date(), new Date()), 30);
+  await expect(takeLock(path, { operation: "add" }, { staleMs: 200, waitMs: 500 })).rejects.toThrow(
+    `is held by process ${process.ppid}`,
+  );
+  clearInterval(touching);
+  await (await takeLock(path, { operation: "add" }, { staleMs: 200, waitMs: 10_000 })).lock.release();
+});
+
+test("what several dead holders were doing is kept, in the lock too, until it is released", async () => {
+  const path = join(folder(), "lock");
+  const interrupted = [{ operation: "add", client: "alice" }, { operation: "import" }];
+  const { lock } = await takeLock(path, { operation: "add" });
+  const file = JSON.parse(await fs.readFile(path, "utf8"));
+  const dead = { ...file, start: "1", operation: "revoke", client: "bob", interrupted };
+  await fs.writeFile(path, JSON.stringify(dead));
+  const next = await takeLock(path, { operation: "check" });
+  const all = [...interrupted, { operation: "revoke", client: "bob" }];
+  expect(next.interrupted).toEqual(all);
+  expect(JSON.parse(await fs.readFile(path, "utf8"))).toMatchObject({ operation: "check", interrupted: all });
+  await next.lock.release();
+  await lock.release();
+});
+
+test("a holder whose touches fail stops writing after half of the stale time, although the lock still is its own", async () => {
+  const path = join(folder(), "lock");
+  const { lock } = await takeLock(path, { operation: "add" }, { staleMs: 60_000 });
+  const now = performance.now();
+  const clock = jest.spyOn(performance, "now");
+  try {
+    clock.mockReturnValue(now + 29_000);
+    await lock.assertHeld();
+    clock.mockReturnValue(now + 31_000);
+    await expect(lock.assertHeld()).rejects.toThrow("was lost while writing");
+  } finally {
+    clock.mockRestore();
+  }
+  await lock.release();
+});

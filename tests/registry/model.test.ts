@@ -13,7 +13,7 @@ import type { ClientFile } from "../../registry/schema";
 import { RegistryWriter } from "../../registry/writer";
 import { CLUSTER } from "./cluster";
 import { run } from "./faults/disk";
-import { bury, key, OPTIONS } from "./faults/world";
+import { bury, hearServer, key, OPTIONS } from "./faults/world";
 import { folders } from "./support";
 
 const folder = folders();
@@ -268,6 +268,7 @@ test("any history leaves what a plain map says, whatever writer is killed in it,
       const root = folder();
       const { outcome } = await run(async () => {
         await initRegistry(root, CLUSTER);
+        await hearServer(root, 0);
       });
       if (outcome?.error !== undefined) throw outcome.error;
       const history = new History(root);

@@ -118,6 +118,17 @@ test("answers are kept for a day, go a few at a time, and a clock that was set b
   expect(await fs.readdir(join(root, "requests"))).toHaveLength(1);
 });
 
+test("an answer that was written while the clock was a year behind is not old when the clock is right again", async () => {
+  const { root, writer, pass } = await registry();
+  await writer.add({ name: "alice", publicKey: newKey() }, as("request-0"));
+  pass(-400 * 24);
+  await writer.revoke("alice", as("request-1"));
+  pass(400 * 24);
+  await writer.restore("alice", as("request-2"));
+  expect((await writer.revoke("alice", as("request-1"))).repeated).toBe(true);
+  expect((await readClient(root, "alice"))?.revokedAt).toBeUndefined();
+});
+
 test("the server key's steps can be repeated too: a lost reply to finish is no error and no second rotation", async () => {
   const { root } = await registry();
   await beginRotation(root, as("begin-request"));

@@ -8,6 +8,7 @@ import { readChanges, readClient } from "../../registry/reader";
 import { RegistryWriter } from "../../registry/writer";
 import { generateKeyPair, generatePresharedKey } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
+import { hearServer } from "./faults/world";
 import { folders } from "./support";
 
 // A disk that others use too may take its time to sync.
@@ -21,6 +22,7 @@ const DAY = 86_400;
 async function registry() {
   const root = folder();
   await initRegistry(root, CLUSTER);
+  await hearServer(root, 0);
   let now = START;
   const options = { now: () => new Date(now) };
   const writer = new RegistryWriter(root, options);

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { checkRegistry } from "../../registry/check";
 import { listMoved, markMoved } from "../../registry/confirmed";
 import { initRegistry } from "../../registry/init";
-import { movedFolder, runtimeOf } from "../../registry/layout";
+import { movedFolder, nodeRecordPath, runtimeOf } from "../../registry/layout";
 import { readCluster, readServerKeys } from "../../registry/reader";
 import {
   abortRotation,
   beginRotation,
   finishRotation,
+  readFormerKeys,
   readRotation,
   rotationState,
 } from "../../registry/server-key";
@@ -52,7 +53,7 @@ test("begin makes the next key at the other port and leaves everything that is s
 });
 
 test("finish makes the next key the only one and moves the endpoint; the generation after that is back at the first port", async () => {
-  const { root, server } = await registry();
+  const { root, server, publicKey } = await registry();
   const { value } = await beginRotation(root, WHO);
   const second = value.next?.publicKey ?? "";
   await markMoved(runtimeOf(root), second, newKey());
@@ -63,13 +64,86 @@ test("finish makes the next key the only one and moves the endpoint; the generat
     moved: 0,
     waiting: 0,
     waitingFor: [],
+    serversWithout: [],
+    serversSilent: [],
   });
-  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+  expect(await fs.readdir(server)).toEqual(["former.json", "private.key", "public.key"]);
+  expect(await readFormerKeys(root)).toEqual([publicKey]);
   expect(await fs.readFile(join(server, "public.key"), "utf8")).toBe(`${second}\n`);
   expect((await readServerKeys(root)).publicKey).toBe(second);
   await expect(fs.access(movedFolder(runtimeOf(root), second))).rejects.toThrow("ENOENT");
   expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("vpn.example.org:51820");
   expect((await finishRotation(root, WHO)).value.current.endpoint).toBe("vpn.example.org:51820");
+  expect(await readFormerKeys(root)).toEqual([publicKey, second]);
+  expect((await checkRegistry(root, runtimeOf(root), { repair: false })).findings).toEqual([]);
+});
+
+test("a finish that was interrupted lists the former key before it goes, and once", async () => {
+  const { root, publicKey, writer, server } = await registry();
+  await beginRotation(root, WHO);
+  const rotation = await readRotation(root);
+  await fs.writeFile(join(server, "rotation.json"), JSON.stringify({ ...rotation, phase: "finishing" }));
+  const rename = fs.rename.bind(fs);
+  const killed = jest.spyOn(fs, "rename").mockImplementation((from, to) => {
+    if (String(from).endsWith("next.key")) throw new Error("killed");
+    return rename(from, to);
+  });
+  await expect(writer.add({ name: "a", publicKey: newKey() }, WHO)).rejects.toThrow("killed");
+  expect(await readFormerKeys(root)).toEqual([publicKey]);
+  killed.mockRestore();
+  await writer.add({ name: "a", publicKey: newKey() }, WHO);
+  expect((await readServerKeys(root)).publicKey).toBe(rotation?.next.publicKey);
+  expect(await readFormerKeys(root)).toEqual([publicKey]);
+});
+
+test("a list of former keys that cannot be read stops a finish before anything is done, and check names it", async () => {
+  const { root, server } = await registry();
+  await beginRotation(root, WHO);
+  await fs.writeFile(join(server, "former.json"), "garbage");
+  await expect(finishRotation(root, WHO)).rejects.toThrow("former.json");
+  expect((await readRotation(root))?.phase).toBe("rotating");
+  const { findings } = await checkRegistry(root, runtimeOf(root), { repair: false });
+  expect(findings.map(({ path }) => path)).toEqual([join(server, "former.json")]);
+});
+
+test("finish waits for the servers that are there, and tells of those that are silent, unless it is forced", async () => {
+  const { root, publicKey } = await registry();
+  const next = (await beginRotation(root, WHO)).value.next?.publicKey ?? "";
+  const now = new Date("2030-01-01T00:01:00Z");
+  const options = { now: () => now };
+  await fs.mkdir(join(runtimeOf(root), "nodes"), { recursive: true });
+  const says = (instance: string, secondsAgo: number, more: object) =>
+    fs.writeFile(
+      nodeRecordPath(runtimeOf(root), instance),
+      JSON.stringify({
+        ...{ schema: 1, instance, revision: 0, peers: 0, healthy: true, version: "1" },
+        time: new Date(now.getTime() - secondsAgo * 1000).toISOString(),
+        ...more,
+      }),
+    );
+  await says("i-both", 1, { serverKey: publicKey, nextServerKey: next });
+  await says("i-late", 35, { serverKey: publicKey });
+  await says("i-older", 1, {}); // an agent of before
+  await says("i-down", 36, { serverKey: publicKey });
+  await says("i-knew", 36, { serverKey: publicKey, nextServerKey: next });
+  await says("i-gone", 90_000, { serverKey: publicKey });
+  expect(await rotationState(root, now)).toMatchObject({
+    serversWithout: ["i-late", "i-older"],
+    serversSilent: ["i-down"],
+  });
+  await expect(finishRotation(root, WHO, options)).rejects.toMatchObject({
+    kind: "conflict",
+    field: "force",
+    problem: "2 servers have not said that the next key is served there: i-late, i-older",
+  });
+  expect((await readRotation(root))?.phase).toBe("rotating");
+  await says("i-late", 1, { serverKey: publicKey, nextServerKey: next });
+  await says("i-older", 1, { serverKey: next });
+  expect((await finishRotation(root, WHO, options)).value).toMatchObject({
+    phase: "steady",
+    serversWithout: [],
+    serversSilent: ["i-down"],
+  });
 });
 
 test("abort leaves the registry as it was before begin", async () => {
@@ -151,7 +225,7 @@ test("where the load balancer does not listen on the second port no rotation beg
   const { root, writer } = await registry();
   await writer.setCluster({ ...CLUSTER, bothPorts: false }, WHO);
   await expect(beginRotation(root, WHO)).rejects.toThrow(
-    /does not listen on UDP port 51821, where the next key would be served; set wgc:serverKeyRotation to true/,
+    /cluster\.json: the server key cannot be rotated: the load balancer does not listen on UDP port 51821, where the next key would be served; set wgc:serverKeyRotation to true and deploy, then begin$/,
   );
   expect(await readRotation(root)).toBeUndefined();
   await writer.setCluster({ ...CLUSTER, bothPorts: true }, WHO);

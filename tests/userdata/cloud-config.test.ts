@@ -92,6 +92,7 @@ test("the agent accepts its configuration and reads what was meant", () => {
     drainSeconds: 20,
     healthCheckSeconds: 5,
     takeover: true,
+    monitoring: "none",
     addressing: "masquerade",
     topology: "active-active",
     mesh: { port: 51830 },

@@ -10,7 +10,17 @@ jest.setTimeout(300_000);
 const variants = {
   dev: { stack: "dev", config: {} },
   prod: { stack: "prod", config: {} },
-  private: { stack: "prod", config: { "wgc:nodeSubnets": "private", "wgc:natGateways": "onePerAz" } },
+  private: { stack: "private", config: {} },
+  // A VPC that exists already, in which nothing is made but what the cluster needs.
+  existing: {
+    stack: "private",
+    config: {
+      "wgc:vpcId": "vpc-0123456789abcdef0",
+      "wgc:natGateways": "none",
+      "wgc:publicSubnetIds": "subnet-0000000000000000a,subnet-0000000000000000b,subnet-0000000000000000c",
+      "wgc:privateSubnetIds": "subnet-1000000000000000a,subnet-1000000000000000b,subnet-1000000000000000c",
+    },
+  },
   routed: {
     stack: "prod",
     config: {
@@ -84,6 +94,26 @@ function requiredOf(type: string): string[] {
 function capital(name: string): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }
+
+test("in a VPC that exists already no network is made, and servers stand in its private subnets", async () => {
+  const { resources } = await planOf("existing");
+  const types = new Set(resources.map(({ type }) => type));
+  for (const type of [
+    "vpc:Vpc",
+    "subnet:Subnet",
+    "routeTable:RouteTable",
+    "route:Route",
+    "natGateway:NatGateway",
+    "flowLog:FlowLog",
+  ])
+    expect([type, types.has(`aws:ec2/${type}`)]).toEqual([type, false]);
+  const group = resources.find(({ type }) => type === "aws:autoscaling/group:Group");
+  expect(group?.inputs["vpcZoneIdentifiers"]).toEqual([
+    "subnet-1000000000000000a",
+    "subnet-1000000000000000b",
+    "subnet-1000000000000000c",
+  ]);
+});
 
 describe("what is wrong is found", () => {
   const T = {

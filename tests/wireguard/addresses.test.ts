@@ -111,3 +111,9 @@ test("ranges and hosts are told apart", () => {
     isInside("fd00::1/128", "10.0.0.0/8"),
   ]).toEqual([true, false, false]);
 });
+
+test("a zone is no part of a range", () => {
+  for (const text of ["fe80::1%eth0/64", "fe80::/64%eth0", "fe80::1%eth0/128"])
+    expect([isCidr(text), isHostCidr(text)]).toEqual([false, false]);
+  expect([isCidr("fe80::1/64"), isHostCidr("fe80::1/128")]).toEqual([true, true]);
+});

@@ -81,8 +81,34 @@ function derives(key: string): boolean {
   }
 }
 
-test("any other key is usable, as node:crypto says too", () => {
-  fc.assert(fc.property(anyKey, (key) => isUsablePublicKey(key) === derives(key)));
+test("any other key below p is usable, as node:crypto says too", () => {
+  const below = anyKey.map((key) => {
+    const bytes = Buffer.from(key, "base64");
+    bytes.writeUInt8(bytes.readUInt8(31) & 0x7f, 31);
+    return bytes.toString("base64");
+  });
+  fc.assert(fc.property(below, (key) => isUsablePublicKey(key) === derives(key)));
+});
+
+const P = 2n ** 255n - 19n;
+const spelled = (number: bigint): string =>
+  Buffer.from(number.toString(16).padStart(64, "0"), "hex").reverse().toString("base64");
+
+test("a second spelling of a point is refused: it would be a second client with the same key", () => {
+  const { publicKey } = generateKeyPair();
+  const point = BigInt(`0x${Buffer.from(publicKey, "base64").reverse().toString("hex")}`);
+  expect([isUsablePublicKey(spelled(point)), isUsablePublicKey(spelled(point + 2n ** 255n))]).toEqual([
+    true,
+    false,
+  ]);
+  // node:crypto takes all of them for points.
+  for (const second of [P + 9n, P + 18n, P + 2n]) {
+    expect([derives(spelled(second)), isUsablePublicKey(spelled(second))]).toEqual([true, false]);
+    expect(isUsablePublicKey(spelled(second + 2n ** 255n))).toBe(false);
+  }
+  for (const first of [9n, 18n, 2n, P - 2n, 2n ** 248n - 1n])
+    expect(isUsablePublicKey(spelled(first))).toBe(true);
+  expect(isUsablePublicKey("9v///////////////////////////////////////38=")).toBe(false);
 });
 
 test("generated keys are usable and preshared keys are keys", () => {

@@ -82,10 +82,20 @@ export const storageCalls: Mappings = {
   "aws:cloudwatch/logGroup:LogGroup": (take) => {
     const logGroupName = take.value("name");
     return [
-      call("logs", "CreateLogGroup", { logGroupName, tags: take.value("tags") }),
+      call("logs", "CreateLogGroup", {
+        logGroupName,
+        kmsKeyId: take.value("kmsKeyId"),
+        tags: take.value("tags"),
+      }),
       call("logs", "PutRetentionPolicy", { logGroupName, retentionInDays: take.value("retentionInDays") }),
     ];
   },
+  "aws:ssm/document:Document": (take) => [
+    call("ssm", "CreateDocument", {
+      ...take.pascal("content", "documentFormat", "documentType", "name"),
+      Tags: take.tags(),
+    }),
+  ],
   "aws:iam/role:Role": (take) => [
     call("iam", "CreateRole", {
       RoleName: take.value("name"),

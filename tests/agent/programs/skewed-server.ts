@@ -4,8 +4,8 @@
 import { randomInt } from "node:crypto";
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { readFileSync } from "node:fs";
-import { blake2sMac } from "./blake2s";
-import { begin } from "./noise";
+import { blake2sMac } from "../../../wireguard/blake2s";
+import { begin } from "../../../wireguard/handshake";
 
 const [keyFile = "", clientKey = "", ...times] = process.argv.slice(2);
 /** A client that accepts answers in milliseconds. */

@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { confirm } from "../../../registry/confirmed";
-import { registryPaths, runtimeOf } from "../../../registry/layout";
+import { nodeRecordPath, registryPaths, runtimeOf } from "../../../registry/layout";
 import { scanClients } from "../../../registry/reader";
 import type { ClientFile } from "../../../registry/schema";
 import { abortRotation, beginRotation, finishRotation, rotationState } from "../../../registry/server-key";
@@ -30,6 +30,19 @@ export async function fill(root: string): Promise<void> {
   await writer.add({ name: "erin", publicKey: key(6) }, WHO);
   await writer.rotate("erin", { publicKey: key(7), overlapSeconds: 86_400 }, WHO);
   await confirm(runtimeOf(root), key(7));
+  await hearServer(root, 1);
+}
+
+/** The record of a server that goes on saying that it has a revision. */
+export async function hearServer(
+  root: string,
+  revision: number,
+  time = "2999-01-01T00:00:00Z",
+): Promise<void> {
+  const record = { schema: 1, instance: "i-1", revision, peers: 0, healthy: true, version: "1", time };
+  const path = nodeRecordPath(runtimeOf(root), "i-1");
+  await fs.mkdir(dirname(path), { recursive: true });
+  await fs.writeFile(path, JSON.stringify(record));
 }
 
 /** Something that an operator does. */

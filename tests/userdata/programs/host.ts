@@ -14,8 +14,10 @@ export interface Hosts {
   ask(from: string, to: string, port: number, localPort?: number): Promise<string>;
   /** Opens a connection and waits for the first line. */
   dial(from: string, to: string, port: number): Promise<string>;
-  /** Begins to open a connection. */
+  /** Begins to open a connection; the kernel repeats it. */
   knock(from: string, to: string, port: number): Promise<void>;
+  /** Ends what was begun. */
+  giveUp(): Promise<void>;
   /** Sends a line over the newest connection that was accepted here. */
   push(text: string): Promise<void>;
   /** Waits for the next line of the connection that was opened from here. */
@@ -26,6 +28,7 @@ export interface Hosts {
 
 const accepted: net.Socket[] = [];
 let askers: string[] = [];
+let knocking: net.Socket | undefined;
 let dialled: net.Socket | undefined;
 let lines: AsyncIterator<string> | undefined;
 
@@ -83,7 +86,10 @@ const host: Hosts = {
     return this.hear();
   },
   async knock(from, to, port) {
-    net.connect({ host: to, port, localAddress: from }).on("error", () => undefined);
+    knocking = net.connect({ host: to, port, localAddress: from }).on("error", () => undefined);
+  },
+  async giveUp() {
+    knocking?.destroy();
   },
   async push(text) {
     accepted.at(-1)?.write(`${text}\n`);

@@ -38,6 +38,7 @@ async function refused(
   for (const name of ["c", "d", "s"] as const) await on(name).heard();
   await act();
   await until(`${comment} at ${by}`, async () => (await counted(by, comment)) > before);
+  await on("vpc").giveUp();
   await restore();
   // What was sent later has come: so would have what was sent before.
   for (const name of ["c", "d"] as const) await on(name).ask(CLIENT[name], HOST.other, PORT);
@@ -128,10 +129,13 @@ async function leaksNothing(): Promise<void> {
 }
 
 async function forged(): Promise<void> {
+  // A port that a server opens to everybody.
+  await on("s").serve(SERVER.s, 51820);
   for (const address of [CLIENT.d, "10.100.0.99"]) {
     const pretend = async () => {
       await at("vpc", "ip", "address", "add", `${address}/32`, "dev", "lo");
       await on("vpc").send(address, CLIENT.c, PORT);
+      await on("vpc").send(address, SERVER.s, 51820);
       await at("vpc", "ip", "address", "del", `${address}/32`, "dev", "lo");
     };
     await refused("s", "forged client address", pretend, address);
@@ -143,7 +147,9 @@ async function loops(): Promise<void> {
   // Each server takes the other for the holder.
   await holder("c", "s", true);
   const act = () => on("vpc").send(HOST.backend, CLIENT.c, PORT);
+  const before = await counted("o", "overlay to overlay");
   await refused("o", "overlay to overlay", act, HOST.backend, () => holder("c", "s", false));
+  assert.equal(await counted("o", "overlay to overlay"), before + 1, "it has come round again");
   step("two servers that take each other for the holder send nothing to and fro");
 }
 
@@ -188,7 +194,6 @@ async function toServers(): Promise<void> {
      ip rule add priority 1 to 10.100.0.1 iif eth0 table 120; ip rule add priority 2 table local; ip rule del priority 0`,
   );
   await at("vpc", "ip", "route", "add", "10.100.0.1/32", "via", SERVER.o);
-  // A port that a server opens to everybody.
   await on("s").serve("10.100.0.1", 51820);
   await refused("s", "overlay to server", () => on("vpc").send(HOST.backend, "10.100.0.1", 51820));
   step("nothing reaches a server itself through the overlay");
@@ -196,13 +201,17 @@ async function toServers(): Promise<void> {
 
 async function clientToClient(): Promise<void> {
   const comment = "client to client";
-  await refused("s", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
-  // A server that has lost its filter: the other still refuses.
-  await at("s", "nft", "delete table inet wgc");
-  await refused("o", comment, () => on("c").send(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
+  const speak = () => on("c").send(CLIENT.c, CLIENT.d, PORT, 6001);
+  await refused("s", comment, speak, CLIENT.c);
   await loadFirewalls({ clientToClient: true });
-  assert.equal(await on("c").ask(CLIENT.c, CLIENT.d, PORT), CLIENT.c);
+  assert.equal(await on("c").ask(CLIENT.c, CLIENT.d, PORT, 6001), CLIENT.c);
   assert.equal(await on("d").dial(CLIENT.d, CLIENT.c, PORT), CLIENT.d);
+  await loadFirewalls();
+  await refused("s", comment, speak, CLIENT.c);
+  // A server without its filter: the other still refuses, although it knows the flow.
+  await at("s", "nft", "delete table inet wgc");
+  await refused("o", comment, speak, CLIENT.c);
+  await loadFirewalls();
   step("clients reach each other across servers when that is on, and only then");
 }
 

@@ -122,6 +122,7 @@ export async function hostIn(name: Name, program: string): Promise<Hosts> {
     "ask",
     "dial",
     "knock",
+    "giveUp",
     "push",
     "hear",
     "reset",

@@ -1,5 +1,5 @@
-// A WireGuard initiator in user space, for what the real ones cannot be made to do: give a handshake any timestamp. Follows
-// https://www.wireguard.com/papers/wireguard.pdf, section 5.4.
+// A WireGuard initiator in user space, without a preshared key: for asking a server from a machine where nothing may be set up, and
+// for tests that give a handshake any timestamp. Follows https://www.wireguard.com/papers/wireguard.pdf, section 5.4.
 import {
   createCipheriv,
   createDecipheriv,

@@ -1,0 +1,27 @@
+import { writeFileSync } from "node:fs";
+import { ControlClient } from "../../control/client";
+import { folderTransport } from "../../control/transports/folder";
+import { registryPaths } from "../../registry/layout";
+import { generateKeyPair } from "../../wireguard/keys";
+import { Desk } from "./desk";
+
+test.each([["list"], ["list", "--state", "active"], ["list", "--json"], ["export"], ["export", "--csv"]])(
+  "%s %s: a client that is left out because its file is broken is told, with exit code 3",
+  async (...words) => {
+    const desk = await new Desk().open();
+    try {
+      for (const name of ["alice", "bob"])
+        await desk.run("client", "add", name, "--public-key", generateKeyPair().publicKey);
+      expect((await desk.run("client", ...words)).code).toBe(0);
+      writeFileSync(registryPaths(desk.root).client("alice"), "{");
+      desk.control = new ControlClient(folderTransport(desk.root)); // one that has not read the client before
+      const { code, err, out } = await desk.run("client", ...words);
+      expect([code, out.includes("bob"), out.includes("alice")]).toEqual([3, true, false]);
+      expect(err).toContain(
+        "1 client is left out: its file cannot be read (alice); look with: ./wgc registry check\n",
+      );
+    } finally {
+      desk.close();
+    }
+  },
+);

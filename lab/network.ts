@@ -50,6 +50,8 @@ export class Network {
       ...["net.netfilter.nf_conntrack_udp_timeout=120", "net.netfilter.nf_conntrack_udp_timeout_stream=120"],
       ...ROUTER_SETTINGS,
     ]);
+    // Where the host has br_netfilter, what stays in a subnet would come by the router's rules too; elsewhere it does not.
+    await attempt(["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0"]);
     await run(["ip", "link", "set", "lo", "up"]);
     // What no route table has a route for vanishes: a VPC answers nothing.
     await run(["ip", "route", "add", "blackhole", "default"]);

@@ -1,6 +1,6 @@
 import { ownerOf } from "../../bench/failover/owners";
 import type { ConnectionReport } from "../../lab/connection-record";
-import type { LabStatus } from "../../lab/status";
+import type { LabStatus, ServerStatus } from "../../lab/status";
 import { patient } from "../support/slow";
 import { Cluster } from "./cluster";
 import { eventually, isHealthy } from "./support";
@@ -36,16 +36,29 @@ async function settled(): Promise<LabStatus> {
   );
 }
 
-/** Counts the packets from a source that reach a machine, from now on; the answer is read by calling it. */
-async function countFrom(machine: string, source: string): Promise<() => Promise<number>> {
-  await cluster.lab.sh(
-    machine,
-    `nft 'add table ip seen; flush table ip seen; add chain ip seen in { type filter hook prerouting priority raw; }; add rule ip seen in ip saddr ${source} counter'`,
-  );
+/** Counts packets of a machine that match, from now on, before anything of its own looks at them; the answer is read by calling it. */
+async function count(
+  machine: string,
+  hook: "prerouting" | "output",
+  match: string,
+): Promise<() => Promise<number>> {
+  const table = `seen_${hook}`;
+  const chain = `add chain ip ${table} packets { type filter hook ${hook} priority raw; }`;
+  const again = `add table ip ${table}; delete table ip ${table}; add table ip ${table}`;
+  await cluster.lab.sh(machine, `nft '${again}; ${chain}; add rule ip ${table} packets ${match} counter'`);
   return async () => {
-    const text = await cluster.lab.sh(machine, "nft list table ip seen");
+    const text = await cluster.lab.sh(machine, `nft list table ip ${table}`);
     return Number(/counter packets (\d+)/.exec(text)?.[1]);
   };
+}
+const countFrom = (machine: string, source: string) => count(machine, "prerouting", `ip saddr ${source}`);
+
+/** Whether the mesh datagrams that one server sends to another arrive there: while it sends twenty, any of them. */
+async function hears(to: ServerStatus, from: ServerStatus): Promise<boolean> {
+  const sent = await count(from.name, "output", `ip daddr ${to.address} udp dport 51830`);
+  const received = await count(to.name, "prerouting", `ip saddr ${from.address} udp dport 51830`);
+  await eventually(async () => ((await sent()) >= 20 ? true : undefined), `${from.name} to send`);
+  return (await received()) > 0;
 }
 
 const openAll = (): Promise<unknown> =>
@@ -69,7 +82,10 @@ async function lost(from: number): Promise<string[]> {
     ).toEqual(["backend", "client"]);
     expect(reports.filter(({ kind }) => kind === "idle")).toHaveLength(20);
     for (const { name: connection, lost: end, answers } of reports)
-      if (end || !answers.some((at) => at >= over)) found.push(`${connection}: ${end?.why ?? "no answer"}`);
+      if (end || !answers.some((at) => at >= over))
+        found.push(
+          `${connection}: ${end?.why ?? `no answer from ${over} to ${to}, the last at ${answers.at(-1)}`}`,
+        );
   }
   return found;
 }
@@ -123,6 +139,25 @@ cluster.test(
   },
 );
 
+cluster.test(
+  "what servers lose of each other is what the fault says, in one subnet and between two",
+  async () => {
+    const { lab } = cluster;
+    const { servers } = await settled();
+    const [near, other] = servers.filter(({ zone }) => zone === "us-east-1a");
+    const far = servers.find(({ zone }) => zone === "us-east-1b");
+    if (!near || !other || !far) throw new Error("the lab has not three servers in two zones");
+    expect([await hears(near, other), await hears(far, other)]).toEqual([true, true]);
+    await lab.fault("mesh-cut", { server: other.name, other: near.name });
+    expect([await hears(near, other), await hears(far, other)]).toEqual([false, true]);
+    await lab.fault("pair-heal", { server: near.name, other: other.name });
+    expect(await hears(near, other)).toBe(true);
+    await lab.fault("blackhole", { server: other.name });
+    expect([await hears(near, other), await hears(far, other)]).toEqual([false, false]);
+    await lab.fault("heal", { server: other.name });
+  },
+);
+
 cluster.test("a drain of a client's server costs no TCP connection, whoever opened it", async () => {
   const { lab } = cluster;
   await settled();
@@ -131,9 +166,12 @@ cluster.test("a drain of a client's server costs no TCP connection, whoever open
   const from = await lab.call<number>("now");
   const events = lab.events.length;
   await lab.fault("drain", { server: server.name });
-  await lab.untilEvent(new RegExp(`moves ${clients.length} flows? away from ${server.name}`), events);
-  expect(await lost(from)).toEqual([]);
-  await lab.fault("undrain", { server: server.name });
+  try {
+    await lab.untilEvent(new RegExp(`moves ${clients.length} flows? away from ${server.name}`), events);
+    expect(await lost(from)).toEqual([]);
+  } finally {
+    await lab.fault("undrain", { server: server.name });
+  }
 });
 
 cluster.test(
@@ -158,7 +196,6 @@ cluster.test(
     await lab.fault("api-error");
     try {
       const events = lab.events.length;
-      // Its neighbour in the subnet must not hear it either: what stays in a subnet never comes to the router.
       await lab.fault("blackhole", { server: owner });
       await lab.untilEvent(new RegExp(`^${owner} is unhealthy`), events);
       await eventually(async () => {

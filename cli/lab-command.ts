@@ -7,6 +7,7 @@ import { ADDRESSING } from "../bench/failover/types";
 import { addressingConfig } from "../bench/variant";
 import { UserError } from "../config/errors";
 import { API_LATENCY_MS } from "../lab/aws/trouble";
+import { ensureBootImage } from "../lab/boot/image";
 import { enterLab, runFolder, tidyRunFolder } from "../lab/enter";
 import { FAULTS, parseFault } from "../lab/faults";
 import { checkMachine } from "../lab/machine-check";
@@ -33,10 +34,11 @@ async function connect(project: string): Promise<RpcClient> {
 
 async function up(
   project: string,
-  options: { stack: string; addressing?: string; yes?: boolean; replace?: boolean },
+  options: { stack: string; addressing?: string; yes?: boolean; replace?: boolean; boot?: boolean },
 ): Promise<void> {
   const tools = await ensurePrograms({ project, yes: options.yes === true, optional: false });
   await checkMachine();
+  const boot = options.boot ? await ensureBootImage(project, say) : undefined;
   say(`planning stack ${options.stack} ...`);
   const { stack, addressing } = options;
   const config =
@@ -49,6 +51,7 @@ async function up(
     detached: true,
     replaceUnhealthy: options.replace === true,
     ...(tools ? { tools } : {}),
+    ...(boot ? { boot } : {}),
   });
   lab.client.on<LabEvent>("log", (event) => say(event.text));
   try {
@@ -173,11 +176,12 @@ export function addLabCommand(program: Command, project: string): void {
     .description("plan a stack and start it in the background")
     .option("-s, --stack <name>", "stack to realise", "dev")
     .option("--addressing <mode>", `${ADDRESSING.join(" or ")}, whatever the stack says`)
+    .option("--boot", "each server boots Debian under systemd, through cloud-init (root; slower)")
     .option("--replace", "let the group replace unhealthy servers, as on AWS")
     .option("-y, --yes", "install missing system packages without asking")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace\n  $ ./wgc lab up --addressing routed",
+      "\nExamples:\n  $ ./wgc lab up\n  $ ./wgc lab up --stack prod --replace\n  $ ./wgc lab up --addressing routed\n  $ sudo ./wgc lab up --boot",
     )
     .action((options) => up(project, options));
   lab

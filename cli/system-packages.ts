@@ -27,6 +27,13 @@ const PROGRAMS: readonly Program[] = [
   { program: "unshare", apt: "util-linux", dnf: "util-linux" },
   { program: "pkill", apt: "procps", dnf: "procps-ng" },
   { program: "bindfs", apt: "bindfs", dnf: "bindfs", optional: "the fault efs-hang" },
+  {
+    program: "systemd-nspawn",
+    apt: "systemd-container",
+    dnf: "systemd-container",
+    optional: "servers that boot (lab up --boot)",
+  },
+  { program: "debootstrap", apt: "debootstrap", dnf: "debootstrap", optional: "the booted servers' image" },
   { program: "cloud-init", apt: "cloud-init", dnf: "cloud-init", optional: "tests of the user data" },
   { program: "shellcheck", apt: "shellcheck", dnf: "ShellCheck", optional: "tests of shell scripts" },
   {

@@ -11,6 +11,9 @@ export const INTERNET = { cidr: "198.51.100.0/24", bridge: "internet", host: "19
 /** Link-local address of the instance metadata service, the same on every instance. */
 export const METADATA_ADDRESS = "169.254.169.254";
 
+/** Where all of AWS's services answer booted servers: an address on the internet, as AWS's own are. */
+export const AWS_SERVICES = { address: "198.51.100.201", port: 4566 } as const;
+
 /** The lab's AWS: an address of the internet, where a region's endpoints are; everything asks it by plain HTTP. */
 export const API_ADDRESS = "203.0.113.250";
 export const API_PORT = 80;

@@ -9,6 +9,8 @@ import { z } from "zod";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
 import { RegistryError, remedyOf } from "../registry/errors";
+import { controlGroup } from "./boot/control-group";
+import { readBootModel } from "./boot/model";
 import { faultSchema } from "./faults";
 import { Lab } from "./lab";
 import { readModel } from "./model";
@@ -25,6 +27,8 @@ export const daemonOptionsSchema = z.strictObject({
   /** Folder with unpacked system packages, when they are not installed. */
   tools: z.string().optional(),
   replaceUnhealthy: z.boolean(),
+  /** What booted servers need (boot/image.ts); without it no server boots an operating system of its own. */
+  boot: z.strictObject({ tree: z.string(), moto: z.string() }).optional(),
   /** Whether the lab outlives the process that started it; otherwise it ends when its standard input closes. */
   detached: z.boolean(),
 });
@@ -72,7 +76,8 @@ async function prepareFolders(project: string): Promise<{ echoProgram: string; t
 /** Starts the lab of a run folder and serves it until standard input closes. */
 async function main(runDir: string): Promise<void> {
   const options = daemonOptionsSchema.parse(JSON.parse(readFileSync(join(runDir, "options.json"), "utf8")));
-  const model = readModel(JSON.parse(readFileSync(join(runDir, "plan.json"), "utf8")) as Plan);
+  const plan = JSON.parse(readFileSync(join(runDir, "plan.json"), "utf8")) as Plan;
+  const model = readModel(plan);
   const programs = await prepareFolders(options.project);
   const site = {
     lab: LAB,
@@ -81,10 +86,13 @@ async function main(runDir: string): Promise<void> {
     ...(options.tools ? { tools: options.tools } : {}),
   };
   const tell = (event: LabEvent): void => server.publish("log", event);
+  const { replaceUnhealthy } = options;
+  const image = options.boot && { ...options.boot, cgroup: controlGroup(runDir) };
+  const boot = image && { model: readBootModel(plan), image };
   const lab = await Lab.create(
     model,
     site,
-    { replaceUnhealthy: options.replaceUnhealthy, ...programs },
+    { replaceUnhealthy, ...programs, ...(boot ? { boot } : {}) },
     tell,
   );
   const server = new RpcServer((method, params) =>
@@ -168,6 +176,10 @@ async function answer(lab: Lab, method: string, params: unknown): Promise<unknow
       const { machine, command } = execParams.parse(params);
       return lab.machine(machine).attempt(command, { timeout: 600_000 });
     }
+    case "awsCalls":
+      return lab.awsCalls;
+    case "lifecycleCalls":
+      return lab.lifecycleCalls;
     case "now":
       return performance.now();
     case "gap": {

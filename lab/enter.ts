@@ -20,8 +20,9 @@ import { dirname, join } from "node:path";
 import { UserError } from "../config/errors";
 import type { Plan } from "../plan";
 import { errorCode } from "../registry/errors";
+import { controlGroup, startTidier } from "./boot/control-group";
 import type { DaemonOptions } from "./daemon";
-import { NAMESPACES } from "./machine-check";
+import { NAMESPACES, USER_NAMESPACE } from "./machine-check";
 import { ended, onLines, type RunOptions, run } from "./process";
 import { RpcClient } from "./rpc";
 
@@ -85,11 +86,15 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
   const daemon = [...node, join(options.project, "lab/daemon.ts"), folder];
   // File descriptor 3, because a shell's background commands lose their standard input.
   const shell = ["sh", "-c", 'exec 3<&0; "$@" <&3 3<&- & wait $!', "lab", ...daemon];
-  const child = spawn("unshare", [...NAMESPACES, ...shell], {
-    stdio: ["pipe", "pipe", log],
+  // Booted machines need root's own rights: a device node or a control group belongs to nobody else.
+  const namespaces = options.boot ? NAMESPACES.filter((name) => !USER_NAMESPACE.includes(name)) : NAMESPACES;
+  const tidier = options.boot && startTidier(controlGroup(folder));
+  const child = spawn("unshare", [...namespaces, ...shell], {
+    stdio: ["pipe", "pipe", log, "ignore", ...(tidier ? [tidier.pipe] : [])],
     detached: options.detached,
   });
   closeSync(log);
+  tidier?.pipe.destroy(); // the lab holds it now
   writeFileSync(join(folder, "owner"), String(child.pid));
   await started(child, folder);
   const client = await RpcClient.connect(join(folder, "socket"));
@@ -97,12 +102,14 @@ export async function enterLab(name: string, plan: Plan, options: DaemonOptions)
     client.close();
     child.kill("SIGKILL");
     await ended(child);
+    tidier?.process.ref(); // it may be all that this process still waits for
+    if (tidier) await ended(tidier.process);
     tidyRunFolder(folder);
   };
   const inside = (command: readonly string[], more?: RunOptions): Promise<string> => {
     const first = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
-    const namespaces = ["--user", "--preserve-credentials", "--net", "--mount", "--pid"];
-    return run(["nsenter", "--target", first, ...namespaces, "--", ...command], more);
+    const user = options.boot ? [] : ["--user", "--preserve-credentials"];
+    return run(["nsenter", "--target", first, ...user, "--net", "--mount", "--pid", "--", ...command], more);
   };
   return { client, process: child, inside, end };
 }

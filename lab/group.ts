@@ -8,12 +8,10 @@ import { serverAddress, serverPublicAddress } from "./addresses";
 import { askAgent } from "./agent-report";
 import type { Balancer } from "./balancer/balancer";
 import type { Cloud } from "./cloud";
-import { AWS_ENVIRONMENT, type LifecycleHooks } from "./lifecycle-hooks";
-import { Machine, type Site } from "./machine";
+import type { LifecycleHooks } from "./lifecycle-hooks";
 import { instanceId, type LabModel } from "./model";
-import type { Network } from "./network";
 import { patient } from "./patience";
-import { Server } from "./server";
+import type { Server, ServerPlace } from "./server";
 import type { LabEvent } from "./status";
 import { interfaceId } from "./vpc/vpc";
 
@@ -36,8 +34,7 @@ export class Group {
 
   constructor(
     private readonly model: LabModel,
-    private readonly site: Site,
-    private readonly network: Network,
+    private readonly make: (place: ServerPlace) => Server,
     private readonly balancer: Balancer,
     private readonly cloud: Cloud,
     private readonly hooks: LifecycleHooks,
@@ -150,10 +147,7 @@ export class Group {
       address: this.freeAddress(zone.serverCidr),
       publicAddress: serverPublicAddress(index),
     };
-    const id = interfaceId(place.instance);
-    const machine = new Machine(place.name, this.site, { ...AWS_ENVIRONMENT, ...this.cloud.environment });
-    const keys = this.cloud.keysOf(place.instance);
-    const server = new Server({ ...place, interface: id }, machine, this.network, this.model.userData, keys);
+    const server = this.make({ ...place, interface: interfaceId(place.instance) });
     this.servers.set(server.name, server); // before anything is waited for: its address and name are taken
     await this.cloud.launch({ ...place, server: place.name });
     return server;
@@ -198,6 +192,13 @@ export class Group {
     await server.start();
     await this.register(server);
     this.log(`${name} runs`);
+  }
+
+  /** A server reboots: its agent drains, and it comes back with the same disk. */
+  async reboot(name: string): Promise<void> {
+    this.log(`${name} reboots`);
+    await this.server(name).reboot();
+    this.log(`${name} runs again`);
   }
 
   /** Asks a server's agent to drain, as `wgc node drain` does. */

@@ -12,6 +12,7 @@ import {
 } from "node:http";
 import { METADATA_ADDRESS } from "./addresses";
 import type { RoleKeys } from "./aws/role-keys";
+import { type BootMetadata, itemAt, metadataTree } from "./imds-tree";
 import { run } from "./process";
 
 /** What the service tells an instance of itself. */
@@ -26,6 +27,8 @@ export interface InstanceMetadata {
   interface: { id: string; mac: string; address: string };
   /** Its role, with the role's keys and when they end (ISO 8601). */
   role: RoleKeys & { role: string; expiration: string };
+  /** What only a server asks for that boots by itself. */
+  boot?: BootMetadata;
 }
 
 /** A request, as far as it matters; header names in lower case. */
@@ -57,7 +60,7 @@ export class Metadata {
     if (method !== "GET" && method !== "HEAD") return status(405, "Method Not Allowed");
     const token = this.tokens.get(String(headers[TOKEN_HEADER] ?? ""));
     if (!token || token.instance !== about.instance || token.until <= now) return status(401, "Unauthorized");
-    const body = itemOf(about, path);
+    const body = itemAt(metadataTree(about), path);
     return body === undefined ? status(404, "Not Found") : { status: 200, body };
   }
 
@@ -74,49 +77,6 @@ export class Metadata {
 }
 
 const status = (code: number, text: string): MetadataAnswer => ({ status: code, body: `${text}\n` });
-
-function itemOf(about: InstanceMetadata, path: string): string | undefined {
-  const { interface: own, role } = about;
-  switch (path.replace("/latest/meta-data/", "")) {
-    case "instance-id":
-      return about.instance;
-    case "placement/availability-zone":
-      return about.zone;
-    case "placement/region":
-      return about.zone.replace(/[a-z]$/, "");
-    case "autoscaling/target-lifecycle-state":
-      return about.targetLifecycleState;
-    case "spot/instance-action":
-      return about.spotEnd && JSON.stringify({ action: "terminate", time: about.spotEnd });
-    case "mac":
-      return own.mac;
-    case "local-ipv4":
-    case `network/interfaces/macs/${own.mac}/local-ipv4s`:
-      return own.address;
-    case "network/interfaces/macs/":
-      return `${own.mac}/`;
-    case `network/interfaces/macs/${own.mac}/interface-id`:
-      return own.id;
-    case "iam/security-credentials/":
-      return role.role;
-    case `iam/security-credentials/${role.role}`:
-      return JSON.stringify(keysDocument(role));
-    default:
-      return undefined;
-  }
-}
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html */
-function keysDocument({ accessKeyId, secretAccessKey, sessionToken, expiration }: InstanceMetadata["role"]) {
-  return {
-    Code: "Success",
-    Type: "AWS-HMAC",
-    AccessKeyId: accessKeyId,
-    SecretAccessKey: secretAccessKey,
-    Token: sessionToken,
-    Expiration: expiration,
-  };
-}
 
 /** Serves the metadata of whichever instance has the address that a request comes from. */
 export class MetadataService {

@@ -9,24 +9,29 @@ import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../config/errors";
 import type { Response } from "../control/protocol";
 import { backendAddress, INTERNET } from "./addresses";
+import type { StubCall } from "./aws-stub/auto-scaling";
 import { Balancer, type BalancerEvent } from "./balancer/balancer";
 import type { Flow } from "./balancer/flows";
+import type { AwsCall } from "./boot/aws-services";
+import type { BootModel } from "./boot/model";
+import { BootYard, type YardContext } from "./boot/yard";
 import { type Client, ECHO_PORT } from "./client";
 import { Cloud } from "./cloud";
 import { Connections } from "./connections";
 import { LabControl } from "./control";
 import { Group, type Log } from "./group";
 import { MetadataService } from "./imds";
-import { LifecycleHooks } from "./lifecycle-hooks";
+import { AWS_ENVIRONMENT, LifecycleHooks } from "./lifecycle-hooks";
 import { Machine, type Site } from "./machine";
 import { Members } from "./members";
 import type { LabModel } from "./model";
 import { Network } from "./network";
 import { attempt } from "./process";
 import { type Roamed, roam } from "./roam";
-import type { Server } from "./server";
+import { Server, type ServerPlace } from "./server";
 import { controlFolder, layFolders } from "./shared-folders";
 import type { LabEvent, LabStatus, ServerStatus } from "./status";
+import { StepwiseBoot } from "./stepwise-boot";
 import { Trouble } from "./trouble";
 
 export interface LabOptions {
@@ -36,6 +41,8 @@ export interface LabOptions {
   echoProgram: string;
   /** Program that guest/talk.ts was bundled into. */
   talkProgram: string;
+  /** What servers need that boot by themselves; without it they take the steps of their user data on the host's programs. */
+  boot?: { model: BootModel; image: YardContext["image"] };
 }
 
 export class Lab {
@@ -49,6 +56,7 @@ export class Lab {
   private readonly hooks: LifecycleHooks;
   private readonly began = performance.now();
   private readonly hosts = new Map<string, Machine>();
+  private readonly yard: BootYard | undefined;
 
   private constructor(
     private readonly model: LabModel,
@@ -61,7 +69,21 @@ export class Lab {
   ) {
     this.balancer = new Balancer(model, (event) => this.onBalancer(event));
     this.hooks = new LifecycleHooks(model);
-    this.group = new Group(model, site, network, this.balancer, cloud, this.hooks, log);
+    const stepwise = (place: ServerPlace): Server => {
+      const machine = new Machine(place.name, site, { ...AWS_ENVIRONMENT, ...cloud.environment });
+      return new Server(
+        place,
+        new StepwiseBoot(machine, model.userData),
+        network,
+        cloud.keysOf(place.instance),
+      );
+    };
+    if (options.boot) {
+      const { model: boot, image } = options.boot;
+      this.yard = new BootYard({ model, boot, site, network, cloud, hooks: this.hooks, log, image });
+    }
+    const make = this.yard ? this.yard.make.bind(this.yard) : stepwise;
+    this.group = new Group(model, make, this.balancer, cloud, this.hooks, log);
     const machine = this.machine.bind(this);
     const { group, balancer } = this;
     this.trouble = new Trouble({ model, site, group, balancer, network, cloud, log, machine });
@@ -99,6 +121,7 @@ export class Lab {
     await this.startHost("internet", INTERNET.cidr, INTERNET.host);
     this.log(`network, load balancer and backend are up (WireGuard: ${this.wireguard})`);
     this.log(`the control function has made the servers' key: ${await this.control.deploy()}`);
+    await this.yard?.open(this.group);
     await this.group.fill();
   }
 
@@ -233,6 +256,17 @@ export class Lab {
     this.metadata?.close();
     this.hooks.close();
     this.cloud.close();
+    this.yard?.close();
+  }
+
+  /** What servers said to the Auto Scaling API, in order. */
+  get lifecycleCalls(): readonly StubCall[] {
+    return this.hooks.calls;
+  }
+
+  /** What booted servers asked of AWS, in order. */
+  get awsCalls(): readonly AwsCall[] {
+    return this.yard?.calls ?? [];
   }
 }
 

@@ -4,7 +4,15 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { METADATA_ADDRESS } from "./addresses";
-import { AutoScalingStub, type Outcome, type StubHook, type Transition } from "./aws-stub/auto-scaling";
+import {
+  AutoScalingStub,
+  type Outcome,
+  type StubAnswer,
+  type StubCall,
+  type StubHook,
+  type StubRequest,
+  type Transition,
+} from "./aws-stub/auto-scaling";
 import { type RunningStub, startAwsStub } from "./aws-stub/server";
 import type { LabModel } from "./model";
 
@@ -28,6 +36,16 @@ export class LifecycleHooks {
 
   close(): void {
     this.running?.close();
+  }
+
+  /** Answers a request that came another way, at the one address of all services. */
+  answer(request: StubRequest): StubAnswer {
+    return this.stub.answer(request, performance.now());
+  }
+
+  /** Everything that was called, in order. */
+  get calls(): readonly StubCall[] {
+    return this.stub.calls;
   }
 
   /** What becomes of an instance that comes to a hook; its default result after the hook's time, or this limit if that is sooner. */

@@ -15,6 +15,9 @@ export const NAMESPACES = [
   "--mount-proc",
 ] as const;
 
+/** Those of them that let somebody run a lab who is not root. */
+export const USER_NAMESPACE: readonly string[] = ["--user", "--map-root-user"];
+
 const TUN = "/dev/net/tun";
 
 /** Kernel settings that forbid user namespaces, each with what allows them; the first one that exists is the likely cause. */

@@ -20,8 +20,8 @@ export interface Site {
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export class Machine {
-  private init: ChildProcess | undefined;
-  private initPid = 0;
+  protected init: ChildProcess | undefined;
+  protected initPid = 0;
 
   constructor(
     readonly name: string,
@@ -50,7 +50,6 @@ export class Machine {
     if (this.init) return;
     mkdirSync(this.disk, { recursive: true });
     const { lab, node, guest, tools } = this.site;
-    const command = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"];
     const script = [
       join(guest, "machine"),
       this.disk,
@@ -60,8 +59,15 @@ export class Machine {
       guest,
       ...(tools ? [tools] : []),
     ];
-    const init = spawn("unshare", [...command, "sh", ...script], { stdio: ["ignore", "pipe", "pipe"] });
+    const init = await this.launch(["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"], script);
+    this.initPid = Number(readFileSync(`/proc/${init.pid}/task/${init.pid}/children`, "utf8").trim());
+  }
+
+  /** Starts a script in namespaces of its own; resolves when it says that it is ready. The machine runs until that process ends. */
+  protected async launch(namespaces: readonly string[], script: readonly string[]): Promise<ChildProcess> {
+    const init = spawn("unshare", [...namespaces, "sh", ...script], { stdio: ["pipe", "pipe", "pipe"] });
     let problem = "";
+    init.stdin.on("error", () => {}); // it may end without reading; its exit code tells
     init.stderr.setEncoding("utf8").on("data", (chunk: string) => {
       problem += chunk;
     });
@@ -72,11 +78,11 @@ export class Machine {
       );
       init.once("error", reject);
     });
-    this.initPid = Number(readFileSync(`/proc/${init.pid}/task/${init.pid}/children`, "utf8").trim());
     this.init = init;
     init.once("close", () => {
       if (this.init === init) this.init = undefined;
     });
+    return init;
   }
 
   /** Ends the machine and everything in it at once. */
@@ -88,14 +94,18 @@ export class Machine {
     await ended(init);
   }
 
+  /** What a program enters to be in the machine, as options of nsenter(1). */
+  protected namespaces(): string[] {
+    return ["--net", "--mount", "--uts", "--pid", "--root"];
+  }
+
   private enter(command: readonly string[]): string[] {
     const environment = Object.entries(this.environment).map(([name, value]) => `${name}=${value}`);
     // Set in the virtual machine, where a program that is compiled anew at each start is too slow to be in time.
     const cache = process.env["NODE_COMPILE_CACHE"];
     if (cache !== undefined) environment.push(`NODE_COMPILE_CACHE=${cache}`);
-    const namespaces = ["--net", "--mount", "--uts", "--pid", "--root"];
     return [
-      ...["nsenter", "--target", String(this.pid), ...namespaces, "--", "env", "-i"],
+      ...["nsenter", "--target", String(this.pid), ...this.namespaces(), "--", "env", "-i"],
       ...[`PATH=/lab/bin:${SYSTEM_PATH}`, "HOME=/root", "LANG=C.UTF-8", ...environment],
       ...command,
     ];

@@ -1,11 +1,10 @@
 /** A VPN server of the lab: a machine that boots from the launch template's user data. */
 import { UserError } from "../config/errors";
 import type { RoleKeys } from "./aws/role-keys";
-import { bootSteps, takeStep } from "./cloud-config";
 import type { InstanceMetadata } from "./imds";
+import type { BootMetadata } from "./imds-tree";
 import type { Machine } from "./machine";
 import { hardwareAddress, type Network } from "./network";
-import { CommandError } from "./process";
 
 export type ServerState = "booting" | "running" | "stopping" | "stopped" | "crashed" | "failed";
 
@@ -18,6 +17,21 @@ export interface ServerPlace {
   publicAddress: string;
   /** Id of its network interface. */
   interface: string;
+}
+
+/** How a machine becomes a server. The machine runs already, and its network cable is in. */
+export interface BootWay {
+  readonly machine: Machine;
+  /** The first boot: everything in the user data happens. @throws UserError with the reason when the machine is no server then. */
+  first(tell: (step: string) => void): Promise<void>;
+  /** A later boot, with the same disk. */
+  again(): Promise<void>;
+  /** An orderly shutdown; resolves when the machine is off. */
+  off(how: "poweroff" | "reboot"): Promise<void>;
+  /** Takes away what a failed first boot left that would keep the next one from being a first. The machine is off. */
+  forget?(): void;
+  /** What the metadata service tells it beside what it tells every server. */
+  metadata?(): BootMetadata;
 }
 
 /** How an operator calls the agent on a server: where every server has it, and the Node.js that runs it. */
@@ -42,9 +56,8 @@ export class Server {
 
   constructor(
     readonly place: ServerPlace,
-    readonly machine: Machine,
+    private readonly boot: BootWay,
     private readonly network: Network,
-    private readonly userData: string,
     private readonly keys: RoleKeys & { role: string },
   ) {}
 
@@ -52,20 +65,24 @@ export class Server {
     return this.place.name;
   }
 
-  /**
-   * Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it only loads /etc/sysctl.d,
-   * mounts what /etc/fstab names and starts the enabled units, as a reboot does.
-   */
+  get machine(): Machine {
+    return this.boot.machine;
+  }
+
+  /** Starts the machine. The first time it runs the user data, as cloud-init does; afterwards it boots as a reboot does. */
   async start(): Promise<void> {
-    if (this.state === "failed") await this.machine.kill(); // it was left running to be looked at
+    if (this.state === "failed") {
+      await this.machine.kill(); // it was left running to be looked at
+      this.boot.forget?.();
+    }
     if (this.machine.running) return;
     this.state = "booting";
     const began = performance.now();
     try {
       await this.machine.start();
       await this.network.attach(this.machine, this.place.subnet, this.place.address);
-      if (this.booted) await this.restart();
-      else await this.firstBoot();
+      if (this.booted) await this.boot.again();
+      else await this.boot.first((step) => this.bootLog.push(step));
     } catch (error) {
       this.state = "failed";
       throw error;
@@ -75,33 +92,14 @@ export class Server {
     this.state = "running";
   }
 
-  private async firstBoot(): Promise<void> {
-    for (const step of bootSteps(this.userData)) {
-      const began = performance.now();
-      await takeStep(this.machine, step).catch((error: unknown) => {
-        if (error instanceof UserError) throw error;
-        const reason = error instanceof CommandError ? error.reason : String(error);
-        throw new UserError(`${this.name} did not boot: '${describe(step)}' failed: ${reason}`, {
-          cause: error,
-        });
-      });
-      this.bootLog.push(`${describe(step)} (${Math.round(performance.now() - began)} ms)`);
-    }
-  }
-
-  private async restart(): Promise<void> {
-    const settings = 'for file in /etc/sysctl.d/*.conf; do sysctl -q -p "$file"; done';
-    // The entries say nofail: systemd goes on without a file system that cannot be mounted (systemd.mount(5)).
-    const script = `${settings}; mount -a || :; systemctl boot`;
-    await this.machine.run(["sh", "-c", script], { timeout: 60_000 });
-  }
-
   get metadata(): InstanceMetadata {
     const { instance, zone, address, interface: id } = this.place;
+    const boot = this.boot.metadata?.();
     return {
       ...{ instance, zone, targetLifecycleState: this.targetLifecycleState, spotEnd: this.spotEnd },
       interface: { id, mac: hardwareAddress(address), address },
       role: { ...this.keys, expiration: new Date(Date.now() + KEYS_MS).toISOString() },
+      ...(boot ? { boot } : {}),
     };
   }
 
@@ -124,21 +122,15 @@ export class Server {
   /** An orderly stop: the agent drains as it does on an instance that is about to go, then the machine ends. */
   async stop(): Promise<void> {
     this.state = "stopping";
-    await this.machine.run(["systemctl", "stop", "wgc-agent.service"], { timeout: 120_000 });
-    await this.machine.kill();
+    await this.boot.off("poweroff");
     this.state = "stopped";
   }
-}
 
-function describe(step: ReturnType<typeof bootSteps>[number]): string {
-  switch (step.kind) {
-    case "file":
-      return `write ${step.path}`;
-    case "mount":
-      return `fstab ${step.entry[1] ?? ""}`;
-    case "packages":
-      return `packages ${step.names.join(" ")}`;
-    case "command":
-      return `run ${step.command.join(" ")}`;
+  /** An orderly stop, and a boot with the same disk. */
+  async reboot(): Promise<void> {
+    this.state = "stopping";
+    await this.boot.off("reboot");
+    this.state = "stopped";
+    await this.start();
   }
 }

@@ -63,6 +63,9 @@ export class Trouble {
       case "start":
         await this.setCut([group.server(fault.server).place.address], false);
         return group.start(fault.server);
+      case "reboot":
+        machine(fault.server);
+        return group.reboot(fault.server);
       case "drain":
         machine(fault.server);
         return group.drain(fault.server);

@@ -1,19 +1,12 @@
 /** Makes the virtual machine's disks and keeps them below .wgc/vm/: made once, then only when what they are made from changes. */
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../config/errors";
-import { CommandError, run } from "../lab/process";
-import { hostProblem, PACKAGES, recipeHash, releaseOf } from "./recipe";
+import { recipeHash, releaseOf } from "../lab/debian";
+import { madeOnce } from "../lab/made-once";
+import { run } from "../lab/process";
+import { hostProblem, PACKAGES } from "./recipe";
 
 /** The disks that all runs share; none of them is ever written to. */
 export interface Image {
@@ -44,17 +37,14 @@ export async function ensureImage(project: string, tell: (text: string) => void)
   const scripts = readdirSync(GUEST)
     .sort()
     .map((name) => readFileSync(join(GUEST, name), "utf8"));
-  const system = await cached(
-    project,
-    "system",
-    recipeHash(releaseOf(osRelease), PACKAGES, scripts),
-    async (folder) => {
-      tell("making the virtual machine's system from Debian's packages (about 110 MB to download) ...");
-      await makeSystem(folder);
-    },
-  );
+  const kept = (kind: string, hash: string) => ({ all: vmFolder(project), kind, hash, what: "the disk" });
+  const recipe = recipeHash(releaseOf(osRelease), PACKAGES, scripts);
+  const system = await madeOnce(kept("system", recipe), async (folder) => {
+    tell("making the virtual machine's system from Debian's packages (about 110 MB to download) ...");
+    await makeSystem(folder);
+  });
   const lock = createHash("sha256").update(readFileSync(join(project, "package-lock.json")));
-  const packages = await cached(project, "packages", lock.digest("hex").slice(0, 16), async (folder) => {
+  const packages = await madeOnce(kept("packages", lock.digest("hex").slice(0, 16)), async (folder) => {
     tell("making a disk of the npm packages ...");
     await makeDisk(realpathSync(join(project, "node_modules")), join(folder, "packages.img"), 256);
   });
@@ -64,30 +54,6 @@ export async function ensureImage(project: string, tell: (text: string) => void)
     root: join(system, "root.img"),
     packages: join(packages, "packages.img"),
   };
-}
-
-/** A folder named after what it is made from: it appears complete or not at all, and takes the place of older ones. */
-async function cached(
-  project: string,
-  kind: string,
-  hash: string,
-  make: (folder: string) => Promise<void>,
-): Promise<string> {
-  const all = vmFolder(project);
-  const folder = join(all, `${kind}-${hash}`);
-  if (existsSync(folder)) return folder;
-  const draft = `${folder}.${process.pid}`;
-  mkdirSync(draft, { recursive: true });
-  try {
-    await make(draft);
-    for (const old of readdirSync(all).filter((name) => new RegExp(`^${kind}-[0-9a-f]{16}$`).test(name)))
-      rmSync(join(all, old), { recursive: true });
-    renameSync(draft, folder);
-  } catch (error) {
-    rmSync(draft, { recursive: true, force: true });
-    throw error instanceof CommandError ? new UserError(`the disk cannot be made: ${error.message}`) : error;
-  }
-  return folder;
 }
 
 /** Downloads the packages as if nothing were installed, from this machine's own sources, and makes the system from them. */

@@ -1,5 +1,5 @@
 /** What the virtual machine consists of: pure data and text, so that a change of it makes a new image. */
-import { createHash } from "node:crypto";
+import { parseOsRelease } from "../lab/debian";
 
 /**
  * Packages of the machine; apt adds what they depend on, and nothing is there by itself. First a system that runs shell
@@ -25,14 +25,6 @@ export const VM_PROGRAMS = [
   { program: "unshare", apt: "util-linux" },
 ] as const;
 
-/** Names what an image is made from. @param scripts text of the scripts that make it and that it runs */
-export function recipeHash(release: string, packages: readonly string[], scripts: readonly string[]): string {
-  return createHash("sha256")
-    .update(JSON.stringify({ release, packages, scripts }))
-    .digest("hex")
-    .slice(0, 16);
-}
-
 /** Why no image can be made on such a machine; undefined when one can. @param osRelease text of os-release(5) */
 export function hostProblem(architecture: string, osRelease: string): string | undefined {
   const { ID: id = "unknown" } = parseOsRelease(osRelease);
@@ -42,14 +34,4 @@ export function hostProblem(architecture: string, osRelease: string): string | u
     `the virtual machine is made from the packages of the Debian that it is made on; this is '${id}'. ` +
     "Where the kernel has WireGuard ('sudo modprobe wireguard'), the lab uses it without a virtual machine"
   );
-}
-
-/** Name of the release, as apt's sources know it. */
-export function releaseOf(osRelease: string): string {
-  return parseOsRelease(osRelease)["VERSION_CODENAME"] ?? "unknown";
-}
-
-function parseOsRelease(text: string): Record<string, string> {
-  const pairs = [...text.matchAll(/^(\w+)=("?)(.*)\2$/gm)];
-  return Object.fromEntries(pairs.map(([, name = "", , value = ""]) => [name, value]));
 }

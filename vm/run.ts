@@ -17,6 +17,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../config/errors";
+import { removeLeftovers } from "../lab/made-once";
 import { ensureImage, type Image, makeDisk, vmFolder } from "./image";
 import {
   type Accelerator,
@@ -86,15 +87,6 @@ function partsOf(
     console: join(folder, "console.log"),
     accelerator,
   };
-}
-
-/** Folders of runs whose process was killed. */
-function removeLeftovers(all: string): void {
-  const names = existsSync(all) ? readdirSync(all) : [];
-  for (const name of names) {
-    const [, pid] = /(?:^run-|\.)(\d+)$/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(all, name), { recursive: true });
-  }
 }
 
 function mayUseKvm(): boolean {

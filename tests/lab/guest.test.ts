@@ -5,7 +5,7 @@ import { runTool, SHELLCHECK, testWith } from "../support/tool";
 import { eventually, PROJECT } from "./support";
 
 const guest = (name: string): string => join(PROJECT, "lab/guest", name);
-const SCRIPTS = ["aws", "machine", "mount.efs", "systemctl"];
+const SCRIPTS = ["aws", "booted-machine", "machine", "mount.efs", "systemctl"];
 
 testWith(SHELLCHECK, "shellcheck finds nothing in the machines' scripts", () => {
   expect(runTool("shellcheck", ["--shell=sh", "--severity=style", ...SCRIPTS.map(guest)])).toEqual({

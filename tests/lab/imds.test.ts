@@ -105,3 +105,34 @@ test("other methods are refused", () => {
     expect(metadata.answer(S1, get("instance-id", token, method), 0).status).toBe(405);
   expect(metadata.answer(S1, { method: "GET", path: "/latest/api/token", headers: {} }, 0).status).toBe(405);
 });
+
+const BOOTED: InstanceMetadata = {
+  ...S1,
+  boot: { userData: "#cloud-config\n", account: "123456789012", image: "ami-1", instanceType: "c7gn.medium" },
+};
+
+test.each([
+  ["/latest/user-data", "#cloud-config\n"],
+  ["/2021-03-23/user-data", "#cloud-config\n"],
+  ["/latest/meta-data/iam/security-credentials/", "servers"],
+  ["/latest/meta-data/iam/security-credentials", "servers"],
+  ["/latest/meta-data/iam/security-credentials/other", undefined],
+  ["/latest/meta-data/local-hostname", "ip-10-0-32-10.ec2.internal"],
+  ["/2021-03-23/meta-data/placement/", "availability-zone\nregion"],
+  ["/latest/dynamic/", "instance-identity/"],
+  ["/newest/meta-data/instance-id", undefined],
+  ["/latest/meta-data/instance-id/more", undefined],
+  ["/latest/meta-data/toString", undefined],
+])("a server that boots by itself finds at %s what EC2 has there", (path, value) => {
+  const metadata = new Metadata();
+  const token = metadata.answer(BOOTED, put({ [TTL]: "60" }), 0).body;
+  expect(metadata.answer(BOOTED, { method: "GET", path, headers: { [TOKEN]: token } }, 0)).toEqual(
+    value === undefined ? { status: 404, body: "Not Found\n" } : { status: 200, body: value },
+  );
+});
+
+test("keys and user data are told with a token only", () => {
+  const metadata = new Metadata();
+  for (const path of ["/latest/user-data", "/latest/meta-data/iam/security-credentials/servers"])
+    expect(metadata.answer(BOOTED, { method: "GET", path, headers: {} }, 0).status).toBe(401);
+});

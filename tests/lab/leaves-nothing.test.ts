@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runFolder } from "../../lab/enter";
-import { ended, onLines } from "../../lab/process";
 import { runPlan } from "../../plan";
-import { eventually, labProblem, PROJECT, quick, testUnless } from "./support";
+import { nothingStaysAfter } from "./nothing-stays";
+import { labProblem, PROJECT, quick, testUnless } from "./support";
 
 const LIMIT = 60_000;
 const problem = labProblem();
@@ -20,99 +19,11 @@ if (problem === undefined) {
 }
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const read = (path: string): string => {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return ""; // the process ended meanwhile
-  }
-};
-
-interface Process {
-  readonly pid: string;
-  readonly parent: string;
-  /** Tells a process from a later one with the same id. */
-  readonly started: string;
-}
-
-/** All processes of this machine, of every namespace below this one. */
-function processes(): Process[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      // proc_pid_stat(5): the command may hold spaces, so fields are counted after its closing parenthesis.
-      const fields = read(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
-      const [state, parent = "", started = ""] = [fields[0], fields[1], fields[19]];
-      return state === undefined || state === "" || state === "Z" ? [] : [{ pid, parent, started }];
-    });
-}
-
-/** A process and everything that descends from it. */
-function familyOf(pid: string): Process[] {
-  const all = processes();
-  const family = all.filter((entry) => entry.pid === pid);
-  for (const member of family) family.push(...all.filter((entry) => entry.parent === member.pid));
-  return family;
-}
-
-const mentions = (text: string): string[] =>
-  processes()
-    .map(({ pid }) => pid)
-    .filter((pid) => read(`/proc/${pid}/cmdline`).includes(text));
-
-const interfaces = (): string[] =>
-  read("/proc/net/dev")
-    .split("\n")
-    .slice(2)
-    .flatMap((line) => line.split(":")[0]?.trim() || []);
-const mounts = (): string[] => read("/proc/mounts").trim().split("\n");
-
-/** Starts a lab in a process of its own; resolves with that process and the lab's outermost process. */
-async function startLab(name: string): Promise<{ starter: ChildProcess; outermost: string }> {
-  const loader = join(PROJECT, "node_modules/tsx/dist/loader.mjs");
-  const program = join(__dirname, "programs/start-lab.ts");
-  const args = ["--import", loader, program, PROJECT, name, planFile];
-  const starter = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const outermost = await new Promise<string>((resolve, reject) => {
-    onLines(starter.stdout, resolve);
-    starter.once("close", (code) => reject(new Error(`the starter ended with code ${code}`)));
-  });
-  return { starter, outermost };
-}
-
-async function nothingStaysAfter(
-  name: string,
-  kill: (starter: ChildProcess, outermost: string) => void,
-): Promise<void> {
-  const before = { interfaces: interfaces(), mounts: mounts() };
-  const { starter, outermost } = await startLab(name);
-  try {
-    const family = familyOf(outermost);
-    // Shell and daemon, and for each of five machines (three servers, backend, internet) its init and what runs in it.
-    expect(family.length).toBeGreaterThan(12);
-    expect(mentions(name).length).toBeGreaterThan(1);
-    expect({ interfaces: interfaces(), mounts: mounts() }).toEqual(before);
-    kill(starter, outermost);
-    const alive = () => {
-      const now = new Set(processes().map(({ pid, started }) => `${pid}/${started}`));
-      return family.filter(({ pid, started }) => now.has(`${pid}/${started}`));
-    };
-    await eventually(() => (alive().length === 0 ? true : undefined), "every process of the lab to be gone");
-    starter.kill("SIGKILL");
-    await ended(starter);
-    expect(mentions(name)).toEqual([]);
-    expect({ interfaces: interfaces(), mounts: mounts() }).toEqual(before);
-  } finally {
-    starter.kill("SIGKILL");
-    rmSync(runFolder(PROJECT, name), { recursive: true, force: true });
-  }
-}
-
 const killed = (title: string, kill: (starter: ChildProcess, outermost: string) => void): void =>
   testUnless(
     problem,
     title,
-    () => nothingStaysAfter(`test-nothing-${process.pid}-${title.length}`, kill),
+    () => nothingStaysAfter({ name: `test-nothing-${process.pid}-${title.length}`, planFile }, kill),
     LIMIT,
   );
 

@@ -3,6 +3,7 @@ import { accessSync, constants, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseFlows } from "../../lab/balancer/flows";
+import type { BootImage } from "../../lab/boot/image";
 import { enterLab, type RunningLab, runFolder } from "../../lab/enter";
 import type { Finished } from "../../lab/process";
 import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
@@ -104,8 +105,10 @@ export class LabUnderTest {
     });
   }
 
-  static async start(name: string, plan: Plan): Promise<LabUnderTest> {
-    const options = { project: PROJECT, detached: false, replaceUnhealthy: false };
+  /** @param boot what servers need that boot an operating system of their own */
+  static async start(name: string, plan: Plan, boot?: BootImage): Promise<LabUnderTest> {
+    const common = { project: PROJECT, detached: false, replaceUnhealthy: false };
+    const options = boot ? { ...common, boot } : common;
     return new LabUnderTest(await enterLab(name, plan, options), name);
   }
 

@@ -1,4 +1,5 @@
-import { hostProblem, PACKAGES, recipeHash, releaseOf, VM_PROGRAMS } from "../../vm/recipe";
+import { recipeHash, releaseOf } from "../../lab/debian";
+import { hostProblem, PACKAGES, VM_PROGRAMS } from "../../vm/recipe";
 
 const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n';
 const UBUNTU = 'ID=ubuntu\nID_LIKE="debian"\nVERSION_CODENAME=noble\n';

@@ -4,6 +4,8 @@ import { SESSION_SECONDS } from "./ruleset";
 /** A session and the server that holds it. */
 export interface HeldSession extends SessionRecord {
   readonly instance: string;
+  /** When this server learned of it, by its own clock (milliseconds of the wall clock). */
+  readonly learned: number;
 }
 
 /** What to do about a stray packet. */
@@ -41,7 +43,7 @@ export class SessionDirectory {
     for (const record of records) {
       if (record.at < now - SESSION_SECONDS * 1000) continue;
       const known = this.byIndex.get(record.index) ?? [];
-      const session: HeldSession = { ...record, instance };
+      const session: HeldSession = { ...record, instance, learned: now };
       if (known.some((s) => s.publicKey === record.publicKey && !isNewer(session, s))) continue;
       this.byIndex.set(record.index, [...known.filter((s) => s.publicKey !== record.publicKey), session]);
       const newest = this.newestOf.get(record.publicKey);

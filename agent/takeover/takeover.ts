@@ -178,10 +178,11 @@ export class Takeover {
     const confirmed = this.own.confirm(clients, clock.now());
     if (confirmed.length === 0) return;
     const records = confirmed.map(({ publicKey, index, since, late }): SessionRecord => {
-      // Later than any session that is known of this client, whatever the servers' clocks say.
+      // Later than any session of this client that was known when this one began, whatever the servers' clocks say. One that
+      // became known since may well be the later one, which has been announced before the kernel was asked about ours.
       const newest = this.directory.newest(publicKey);
       const elsewhere = newest !== undefined && newest.instance !== this.options.instance;
-      const after = elsewhere && !late ? newest.at + 1 : 0;
+      const after = elsewhere && !late && newest.learned <= since ? newest.at + 1 : 0;
       return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
     });
     for (const { publicKey, at } of records) {

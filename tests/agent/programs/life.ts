@@ -40,7 +40,7 @@ async function boot(): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  await boot();
+  const publicKey = await boot();
   const started = performance.now();
   let agent = startAgent(bundle, env);
   await until("healthz 200", async () => (await health(PORT)).status === 200);
@@ -60,7 +60,10 @@ async function main(): Promise<void> {
   });
   assert.deepEqual(
     { ...record, time: "" },
-    { schema: 1, instance: "i-test", revision: 1, peers: 1, healthy: true, version: "1.2.3-test", time: "" },
+    {
+      ...{ schema: 1, instance: "i-test", revision: 1, peers: 1, healthy: true },
+      ...{ version: "1.2.3-test", time: "", serverKey: publicKey },
+    },
   );
   step("added");
 

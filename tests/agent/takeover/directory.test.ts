@@ -32,7 +32,7 @@ test("a client that may not connect is left alone, one that may is named", () =>
   expect(directory.judge(10, () => false)).toEqual({ kind: "ignore", reason: "not a current client" });
   expect(directory.judge(10, (publicKey) => publicKey === key(2))).toEqual({
     kind: "take",
-    sessions: [{ ...session(2, 10, 0), instance: "a" }],
+    sessions: [{ ...session(2, 10, 0), instance: "a", learned: NOW }],
   });
 });
 

@@ -211,6 +211,18 @@ describe("announcements", () => {
     expect(node.moved).toEqual([key(2), key(2)]);
   });
 
+  test("one that comes before the kernel was asked about our own earlier handshake is the newer one all the same", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    flow("own", 10, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(100);
+    takeover.told("i-other", [record(world, 2, 20)]);
+    await world.clock.advance(1000);
+    expect(logOf(world)).toEqual([10]);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-other", index: 20 });
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
+
   test("a late one, older than the session here, changes nothing; nor does one in this server's own name", async () => {
     const { world, kernel, takeover } = bind(await withSession());
     takeover.told("i-other", [record(world, 2, 20, -5000)]);

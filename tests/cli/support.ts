@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,27 +11,13 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** What commands do not need, or what is linked instead. */
+const NOT_COPIED: ReadonlySet<string> = new Set([".git", ".wgc", "docs", "node_modules", "tests"]);
+
 /** A copy of this checkout, for commands that work on the checkout they stand in; removed at the end of the test file. */
 export function copyOfCheckout(): string {
   const copy = mkdtempSync(join(tmpdir(), "wgc-cli-"));
-  const folders = [
-    "agent",
-    "bench",
-    "cli",
-    "components",
-    "config",
-    "control",
-    "import",
-    "lab",
-    "plan",
-    "policy",
-    "registry",
-    "userdata",
-    "vm",
-    "wireguard",
-  ];
-  const files = ["Pulumi.yaml", "Pulumi.dev.yaml", "index.ts", "package.json", "tsconfig.json"];
-  for (const name of [...folders, ...files])
+  for (const name of readdirSync(PROJECT).filter((entry) => !NOT_COPIED.has(entry)))
     cpSync(join(PROJECT, name), join(copy, name), { recursive: true });
   symlinkSync(join(PROJECT, "node_modules"), join(copy, "node_modules"));
   afterAll(() => rmSync(copy, { recursive: true, force: true }));

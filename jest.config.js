@@ -12,5 +12,6 @@ module.exports = {
       { jsc: { parser: { syntax: "typescript" }, target: "es2023" }, module: { type: "commonjs" } },
     ],
   },
-  maxWorkers: 2,
+  // Many tests wait for servers, and two cores are then idle; the lab runs in one process (cli/test-command.ts).
+  maxWorkers: 3,
 };

@@ -10,6 +10,7 @@ const GOOD: readonly [string, Fault][] = [
   ["replace", { kind: "replace" }],
   ["stop s3", { kind: "stop", server: "s3" }],
   ["start s1", { kind: "start", server: "s1" }],
+  ["reboot s1", { kind: "reboot", server: "s1" }],
   ["scale 4", { kind: "scale", capacity: 4 }],
   ["efs-hang", { kind: "efs-hang" }],
   ["efs-heal", { kind: "efs-heal" }],

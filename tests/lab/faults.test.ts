@@ -35,7 +35,7 @@ test("every fault that there is was tried", () => {
 });
 
 const ALL =
-  "crash, blackhole, heal, stop, start, drain, undrain, spot, replace, scale, efs-hang, efs-heal, az-loss, az-heal, " +
+  "crash, blackhole, heal, stop, start, reboot, drain, undrain, spot, replace, scale, efs-hang, efs-heal, az-loss, az-heal, " +
   "overlay-cut, mesh-cut, pair-heal, lead, api-throttle, api-error, api-slow, api-heal";
 const BAD: readonly [words: string[], message: string][] = [
   [[], `unknown fault ''; there are: ${ALL}`],

@@ -3,7 +3,8 @@
  * more. All of it while others talk, who must not notice.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Input, Operation, Response, Results } from "../../control/protocol";
+import type { Results } from "../../control/answers";
+import type { Input, Operation, Response } from "../../control/protocol";
 import { runPlan } from "../../plan";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Cluster, type Workshop } from "../cluster";

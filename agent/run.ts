@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors";
-import { Agent, type ClusterOptions } from "./agent";
+import { Agent } from "./agent";
 import { RoleCredentials } from "./aws/credentials";
 import { AUTO_SCALING, AwsQuery, EC2 } from "./aws/query";
 import { systemClock } from "./clock";
@@ -15,6 +15,7 @@ import { LifecycleCalls } from "./lifecycle/calls";
 import { SettledTarget } from "./lifecycle/settled";
 import { LocalCopy } from "./local-copy";
 import { createLog, type Log, messageOf } from "./log";
+import type { ClusterOptions } from "./mesh/cluster-link";
 import { UdpMeshLine } from "./mesh/line";
 import { publishMetrics } from "./monitoring/start";
 import { placeOf } from "./place";

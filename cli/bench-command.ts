@@ -6,7 +6,6 @@ import { benchApply } from "../bench/apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "../bench/apply/report";
 import { benchChange } from "../bench/change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "../bench/change/report";
-import type { Cluster, Workshop } from "../bench/cluster";
 import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
 import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
@@ -20,36 +19,13 @@ import { benchThroughput } from "../bench/throughput/bench";
 import { THROUGHPUT_HEAD, throughputRows } from "../bench/throughput/report";
 import { HEALTH_MODELS } from "../bench/variant";
 import { UserError } from "../config/errors";
-import { checkMachine } from "../lab/machine-check";
 import { print, say, table } from "./output";
-import { ensurePrograms } from "./system-packages";
+import { openWorkshop } from "./workshop";
 
 interface Common {
   json?: boolean;
   write?: boolean;
   yes?: boolean;
-}
-
-/** A place to work in, after this machine was found fit; whoever is interrupted leaves no lab behind. */
-export async function openWorkshop(project: string, yes: boolean): Promise<Workshop> {
-  const tools = await ensurePrograms({ project, yes, optional: false });
-  await checkMachine();
-  let latest: Cluster | undefined;
-  const interrupted = async (): Promise<void> => {
-    await latest?.close();
-    say("interrupted; the lab is gone");
-    process.exit(130);
-  };
-  process.once("SIGINT", () => void interrupted());
-  process.once("SIGTERM", () => void interrupted());
-  return {
-    project,
-    tools,
-    say,
-    onLab: (cluster) => {
-      latest = cluster;
-    },
-  };
 }
 
 /** Publishes the findings where `--write` asks for it. */

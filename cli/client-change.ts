@@ -1,7 +1,8 @@
 /** `wgc client revoke`, `restore`, `remove` and `update`. */
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import type { ClientView, Input } from "../control/protocol";
+import type { ClientView } from "../control/answers";
+import type { Input } from "../control/protocol";
 import { type ChangedJson, clientJson } from "./client-json";
 import {
   collect,

@@ -1,5 +1,5 @@
 /** The documents that `--json` prints. Their keys never come and go: what is missing is null. */
-import type { ClientView, NodeView } from "../control/protocol";
+import type { ClientView, NodeView } from "../control/answers";
 import type { WaitReport } from "./client-wait";
 
 /** A client. */

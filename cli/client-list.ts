@@ -1,12 +1,7 @@
 /** `wgc client list`, `show` and `export`: looking, changing nothing. */
 import { type Command, Option } from "commander";
-import {
-  type ClientState,
-  type ClientView,
-  clientStates,
-  type Input,
-  type Results,
-} from "../control/protocol";
+import { type ClientState, type ClientView, clientStates, type Results } from "../control/answers";
+import type { Input } from "../control/protocol";
 import { clientJson } from "./client-json";
 import { collectTag, parseMoment, parseNumber } from "./client-options";
 import { clientDetails, clientTable } from "./client-table";

@@ -1,7 +1,7 @@
 /** Where a client's configuration goes: files that only their owner reads, standard output, QR codes. */
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
-import type { ConfigView } from "../control/protocol";
+import type { ConfigView } from "../control/answers";
 import { renderClientConfig } from "../wireguard/config";
 import { FORMATS, type FormatName, type Profile } from "../wireguard/formats";
 import { qrColumns, qrPng, qrSvg, qrTerminal } from "../wireguard/formats/qr";

@@ -1,7 +1,7 @@
 /** Clients as people read them. */
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
-import type { ClientView } from "../control/protocol";
+import type { ClientView } from "../control/answers";
 import { table, visible } from "./output";
 
 /** `3 d`, `12 h`, `5 min`: in the largest unit of which there are at least two. */

@@ -1,7 +1,7 @@
 /** Waiting until every server has a change. */
 
 import { UserError } from "../config/errors";
-import type { NodeView } from "../control/protocol";
+import type { NodeView } from "../control/answers";
 import { EXIT } from "./exit-codes";
 import { asUserError } from "./failure";
 import type { Control, Operator } from "./operator";

@@ -1,7 +1,8 @@
 /** What commands that operate a cluster work with: a terminal, a way to the control function, and the time. Tests bring their own. */
 import { createInterface } from "node:readline/promises";
 import pc from "picocolors";
-import type { Input, Operation, Results } from "../control/protocol";
+import type { Results } from "../control/answers";
+import type { Input, Operation } from "../control/protocol";
 import { UsageError } from "./exit-codes";
 
 /** What an operation answered, and the registry's revision after it. */

@@ -1,7 +1,7 @@
 /** `wgc registry`: whether the registry is whole, and who changed what. */
 import type { Command } from "commander";
 import pc from "picocolors";
-import type { AuditEntry, CheckFinding } from "../control/protocol";
+import type { AuditEntry, CheckFinding } from "../control/answers";
 import { parseNumber } from "./client-options";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";

@@ -1,7 +1,8 @@
 /** `wgc server-key`: another key pair for the servers, while clients go on working. */
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import type { Input, ServerKeyStatus, ServerKeyView } from "../control/protocol";
+import type { ServerKeyStatus, ServerKeyView } from "../control/answers";
+import type { Input } from "../control/protocol";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { announced, confirmed, type Operator, type TargetOptions } from "./operator";
 import { withControl, withTarget } from "./target";

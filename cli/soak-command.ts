@@ -4,8 +4,8 @@ import { oneOf, wholeNumber } from "../bench/failover/options";
 import { ADDRESSING } from "../bench/failover/types";
 import { Soak, type SoakReport } from "../bench/soak/soak";
 import { UserError } from "../config/errors";
-import { openWorkshop } from "./bench-command";
 import { duration, print, printJson, say, table } from "./output";
+import { openWorkshop } from "./workshop";
 
 interface SoakWords {
   minutes: string;

@@ -1,7 +1,7 @@
 /** `wgc status`: what each server has applied. */
 import type { Command } from "commander";
 import pc from "picocolors";
-import type { NodeView } from "../control/protocol";
+import type { NodeView } from "../control/answers";
 import type { ServerJson } from "./client-json";
 import { span } from "./client-table";
 import { SILENT_SECONDS } from "./client-wait";

@@ -2,19 +2,18 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterSettings } from "../config/load";
 import { rollbackAlarmNames } from "../monitoring/alarms";
-import { renderUserData } from "../userdata/render";
-import type { RoutedArgs } from "../userdata/types";
 import { AGENT_PREFIX, AgentBundle } from "./agent-bundle";
 import { alarmsUseKey } from "./alarm-topic";
 import { Schedules } from "./capacity";
 import { ControlFunction, type ControlFunctionArgs } from "./control-function";
-import { Endpoint, HEALTH_CHECK } from "./endpoint";
-import { groupName, lifecycleOf } from "./lifecycle";
+import { Endpoint } from "./endpoint";
+import { groupName } from "./lifecycle";
 import { Monitoring } from "./monitoring";
 import { Network } from "./network";
 import { OperatorAccess } from "./operator-access";
 import { Scaling } from "./scaling";
 import { ServerRole } from "./server-role";
+import { serverUserData } from "./server-user-data";
 import { Servers, WARMUP_SECONDS } from "./servers";
 import { SessionLog } from "./session-log";
 import { Storage } from "./storage";
@@ -140,7 +139,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         instanceProfileArn: role.profileArn,
         // By name: the alarms are made after the group that they watch.
         rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
-        userData: userData(args, storage, bundle, routeTables),
+        userData: serverUserData(args, storage, bundle, routeTables),
         bootsAfter: [
           ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],
@@ -282,40 +281,4 @@ function clusterDescription(
     persistentKeepalive: args.persistentKeepalive,
     bothPorts: args.serverKeyRotation,
   };
-}
-
-function userData(
-  args: VpnClusterArgs,
-  storage: Storage,
-  bundle: AgentBundle,
-  routeTables: pulumi.Input<readonly RouteTableInput[]>,
-): pulumi.Output<string> {
-  const known = pulumi.all([
-    storage.fileSystemId,
-    storage.registryAccessPoint.id,
-    storage.runtimeAccessPoint.id,
-    bundle.bucketName,
-    // Servers that masquerade change no routes, and must not be rolled for one.
-    args.addressing === "routed" ? routeTables : [],
-  ]);
-  return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket, tables]) =>
-    renderUserData({
-      ...args,
-      cluster: args.clusterName,
-      healthCheckSeconds: HEALTH_CHECK.interval,
-      lifecycle: lifecycleOf(args.clusterName),
-      fileSystemId,
-      registryAccessPointId,
-      runtimeAccessPointId,
-      agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
-      ...(args.addressing === "routed" ? { routed: routedArgs(args, tables) } : {}),
-    }),
-  );
-}
-
-type RouteTableInput = { readonly id: pulumi.Input<string>; readonly zone: pulumi.Input<string> };
-
-function routedArgs(args: VpnClusterArgs, routeTables: RoutedArgs["routeTables"]): RoutedArgs {
-  const { routedPrefixes: prefixes, backendPrefixes, clientToClient } = args;
-  return { prefixes, backendPrefixes, clientToClient, routeTables };
 }

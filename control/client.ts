@@ -1,14 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { UserError } from "../config/errors";
-import {
-  type ControlError,
-  type Input,
-  type Operation,
-  PROTOCOL_VERSION,
-  type Request,
-  type Response,
-  type Results,
-} from "./protocol";
+import type { ControlError, Results } from "./answers";
+import { type Input, type Operation, PROTOCOL_VERSION, type Request, type Response } from "./protocol";
 
 /** The way to a control function: the deployed one, the lab's, or one in this process. */
 export type Transport = (request: Request) => Promise<Response>;

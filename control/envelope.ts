@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { nearestName } from "../registry/names";
+import type { ControlError } from "./answers";
 import { type Issue, issuesOf, summarise } from "./issues";
 import {
   type Checked,
-  type ControlError,
   inputs,
   type Operation,
   operations,

@@ -1,5 +1,6 @@
 import { errorCode, RegistryError, type RegistryErrorKind, unsettledBy } from "../registry/errors";
-import type { ControlError, ControlErrorCode, Operation } from "./protocol";
+import type { ControlError, ControlErrorCode } from "./answers";
+import type { Operation } from "./protocol";
 
 const CODES = {
   missing: "missing",

@@ -3,11 +3,12 @@ import { RegistryError } from "../registry/errors";
 import { runtimeOf } from "../registry/layout";
 import type { LockOptions } from "../registry/lock";
 import { RegistryWriter } from "../registry/writer";
+import type { ControlError } from "./answers";
 import { type CheckedRequest, checkRequest } from "./envelope";
 import { explain } from "./failures";
 import { performers } from "./operations";
 import type { Answer, OperationContext, Perform } from "./operations/context";
-import { type ControlError, type Operation, PROTOCOL_VERSION, type Response } from "./protocol";
+import { type Operation, PROTOCOL_VERSION, type Response } from "./protocol";
 
 /** Where the handler runs: whom its callers can be trusted to be depends on it. */
 export type ControlSource = "lambda" | "local" | "lab";

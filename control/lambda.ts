@@ -4,10 +4,11 @@ import { headText } from "../registry/audit";
 import { errorCode } from "../registry/errors";
 import { isClientName } from "../registry/layout";
 import { readChanges } from "../registry/reader";
+import type { ControlError } from "./answers";
 import { ControlFailure } from "./client";
 import { explain } from "./failures";
 import { createControl } from "./handler";
-import { type ControlError, inputs, PROTOCOL_VERSION, type Response } from "./protocol";
+import { inputs, PROTOCOL_VERSION, type Response } from "./protocol";
 import { redact } from "./redact";
 
 /** What the entry is given besides the request; see `Context` in the Lambda developer guide. */

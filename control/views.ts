@@ -1,6 +1,6 @@
 import { clientState } from "../registry/client-index";
 import type { ClientFile } from "../registry/schema";
-import type { ClientView } from "./protocol";
+import type { ClientView } from "./answers";
 
 /** What an answer's pages may hold: an invocation gives back 6 MB at most (Lambda quotas, synchronous payload). */
 export const PAGE_BYTES = 4_000_000;

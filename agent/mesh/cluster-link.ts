@@ -47,6 +47,9 @@ export interface ClusterLinkOptions {
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
 }
 
+/** What speaking to the other servers takes, wherever it is possible. */
+export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
+
 /** Where only announcements depend on it, hearing each other once a second is enough; an owner's death must show within a second. */
 const PACE: Readonly<Record<"calm" | "quick", Pace>> = {
   calm: { everyMs: 1000, goneMs: 5000, steadyMs: 3000 },

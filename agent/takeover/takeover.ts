@@ -2,7 +2,7 @@ import type { SessionNews } from "../../registry/session-reader";
 import type { SessionRecord } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
-import type { Clock, Timer } from "../clock";
+import type { Clock } from "../clock";
 import type { AgentConfig } from "../config";
 import type { Device } from "../device";
 import type { Exec } from "../exec";
@@ -13,6 +13,7 @@ import { Attempts } from "./attempts";
 import { type HeldSession, SessionDirectory } from "./directory";
 import type { FlowEvent, Lane, Zone } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
+import { HeldHere } from "./held-here";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
 import { PeerLooks } from "./peer-looks";
@@ -20,6 +21,7 @@ import { SESSION_SECONDS } from "./ruleset";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
 import { Strays } from "./strays";
+import { TableUpkeep } from "./table-upkeep";
 
 /** What the takeover needs. */
 export interface TakeoverOptions {
@@ -54,9 +56,6 @@ export interface TakeoverOptions {
   readonly onRead?: (() => void) | undefined;
 }
 
-/** Whether the table still stands is looked at so often; while it does not, it is tried again sooner. */
-const UPKEEP_MS = { usual: 10_000, broken: 5000 } as const;
-
 /**
  * Session takeover: when the load balancer sends a client's packets here, and another server held its session, this server
  * starts the handshake at once, instead of leaving it to the client's timers.
@@ -72,19 +71,21 @@ export class Takeover {
   readonly stats = { lost: 0, ignored: 0, lastMs: undefined as number | undefined };
   private readonly own = new OwnSessions();
   private readonly table: SessionsTable;
+  private readonly upkeep: TableUpkeep;
   private readonly watch: FlowWatch;
   private readonly store: SessionStore;
   private readonly isolation: IsolationWatch;
   private readonly looks: PeerLooks;
-  /** Clients whose session this server holds, by the time of its record. */
-  private readonly held = new Map<string, number>();
-  private upkeepTimer: Timer | undefined;
-  private stopped = false;
-  private tableProblem: string | undefined;
+  private readonly held: HeldHere;
+  private inherited = false;
 
   constructor(private readonly options: TakeoverOptions) {
     const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
+    this.held = new HeldHere(instance, this.directory);
     this.table = new SessionsTable(exec, options.lane);
+    this.upkeep = new TableUpkeep(this.table, clock, log, () =>
+      this.options.onHolders?.(this.directory.prune(clock.now())),
+    );
     this.watch = new FlowWatch({
       clock,
       log,
@@ -133,25 +134,24 @@ export class Takeover {
 
   /** Why sessions cannot be taken over now; undefined when they can. */
   get problem(): string | undefined {
-    return this.tableProblem ?? this.watch.problem;
+    return this.upkeep.problem ?? this.watch.problem;
   }
 
   /** Starts; settles when the kernel's table stands, or could not be made. */
   async start(): Promise<void> {
     this.store.start();
-    await this.upkeep();
+    await this.upkeep.start();
     this.watch.start();
     this.isolation.start();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
     this.watch.stop();
     this.store.stop();
     this.strays.stop();
     this.isolation.stop();
     this.looks.stop();
-    this.upkeepTimer?.cancel();
+    this.upkeep.stop();
     await this.attempts.stop();
   }
 
@@ -177,18 +177,8 @@ export class Takeover {
     }
     const confirmed = this.own.confirm(clients, clock.now());
     if (confirmed.length === 0) return;
-    const records = confirmed.map(({ publicKey, index, since, late }): SessionRecord => {
-      // Later than any session of this client that was known when this one began, whatever the servers' clocks say. One that
-      // became known since may well be the later one, which has been announced before the kernel was asked about ours.
-      const newest = this.directory.newest(publicKey);
-      const elsewhere = newest !== undefined && newest.instance !== this.options.instance;
-      const after = elsewhere && !late && newest.learned <= since ? newest.at + 1 : 0;
-      return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
-    });
-    for (const { publicKey, at } of records) {
-      this.held.set(publicKey, at);
-      this.onTaken(publicKey, this.attempts.answered(publicKey));
-    }
+    const records = this.held.add(confirmed);
+    for (const { publicKey } of records) this.onTaken(publicKey, this.attempts.answered(publicKey));
     const changed = this.directory.add(this.options.instance, records, clock.now());
     this.options.announce?.(this.options.instance, records);
     this.options.onHolders?.(changed);
@@ -269,23 +259,17 @@ export class Takeover {
     this.options.onHolders?.(changed);
   }
 
-  private inherited = false;
-
   /** Sessions that this server recorded before its agent was started again: they can be lost to other servers as well. */
   private inherit(records: readonly SessionRecord[]): void {
-    for (const { publicKey, at } of records) {
-      if (this.directory.newest(publicKey) === undefined) continue; // it has ended
-      this.held.set(publicKey, Math.max(at, this.held.get(publicKey) ?? 0));
-      this.checkHeld(publicKey);
+    for (const record of records) {
+      this.held.inherit(record);
+      this.checkHeld(record.publicKey);
     }
   }
 
   /** Falls silent towards a client that another server has a newer session with. */
   private checkHeld(publicKey: string): void {
-    const at = this.held.get(publicKey);
-    const newest = this.directory.newest(publicKey);
-    if (at === undefined || newest === undefined || newest.instance === this.options.instance) return;
-    this.held.delete(publicKey);
+    if (!this.held.lose(publicKey)) return;
     this.stats.lost++;
     this.attempts.drop(publicKey);
   }
@@ -304,7 +288,7 @@ export class Takeover {
       log.warn({ sessions: talking.length }, "nothing reaches this server any more; it forgets its sessions");
       await this.table.disown();
       for (const { publicKey } of talking) {
-        this.held.delete(publicKey);
+        this.held.forget(publicKey);
         this.attempts.drop(publicKey);
       }
     } catch (error) {
@@ -330,23 +314,4 @@ export class Takeover {
       log.warn({ problem: messageOf(error) }, "handshakes of the last minutes could not be looked up");
     }
   }
-
-  /** Keeps the table loaded, whoever flushed it, and the directory small. */
-  private async upkeep(): Promise<void> {
-    const { clock, log } = this.options;
-    try {
-      if (this.tableProblem !== undefined || !this.loaded || !(await this.table.isLoaded()))
-        await this.table.load();
-      this.loaded = true;
-      this.tableProblem = undefined;
-    } catch (error) {
-      this.tableProblem = `the table of sessions cannot be loaded, sessions are not taken over: ${messageOf(error)}`;
-      log.error({ problem: this.tableProblem }, "sessions are not taken over");
-    }
-    this.options.onHolders?.(this.directory.prune(clock.now()));
-    const pause = this.tableProblem === undefined ? UPKEEP_MS.usual : UPKEEP_MS.broken;
-    if (!this.stopped) this.upkeepTimer = clock.after(pause, () => void this.upkeep());
-  }
-
-  private loaded = false;
 }

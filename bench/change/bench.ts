@@ -3,12 +3,14 @@
  * more. All of it while others talk, who must not notice.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Input, Operation, Response, Results } from "../../control/protocol";
+import type { Results } from "../../control/answers";
+import type { Input, Operation, Response } from "../../control/protocol";
 import { runPlan } from "../../plan";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Cluster, type Workshop } from "../cluster";
 import { type Spread, spread } from "../statistics";
 import { withGroup } from "../variant";
+import { HandshakeWatch, type OthersResult, othersResult } from "./others";
 
 export interface ChangeOptions {
   readonly runs: number;
@@ -32,14 +34,7 @@ export interface ChangeResult {
   readonly revoke_applied_ms: Spread;
   /** From the call of `revoke` until the last answer that the client got, which sent 100 requests a second; 0: none came after the call. */
   readonly revoke_last_packet_ms: Spread;
-  /** Those who talked meanwhile: requests without an answer, the longest time without one, handshakes beyond WireGuard's own. */
-  readonly others: {
-    readonly clients: number;
-    readonly requests: number;
-    readonly lost: number;
-    readonly longest_gap_ms: number;
-    readonly extra_handshakes: number;
-  };
+  readonly others: OthersResult;
 }
 
 const NEWCOMER = "newcomer";
@@ -181,72 +176,6 @@ class ChangeBench {
     }
     return names;
   }
-
-  /** Handshakes that a client's WireGuard has begun or answered, by the newest one's time. */
-  handshake(name: string): Promise<number> {
-    return this.cluster.sh(name, "wg show wg0 latest-handshakes | cut -f2").then(Number);
-  }
-}
-
-/** A session is renewed by its own clock after 120 s (whitepaper, section 6.1); sooner is somebody's doing. */
-const REKEY_SECONDS = 120;
-
-/** Watches the handshakes of clients and counts those that came sooner than a session's own end. */
-class HandshakeWatch {
-  extra = 0;
-  private stopped = false;
-  private readonly running: Promise<void>;
-
-  constructor(
-    private readonly bench: ChangeBench,
-    private readonly names: readonly string[],
-  ) {
-    this.running = this.watch();
-  }
-
-  /** Ends it; resolves with the number, also when the lab has ended before. */
-  async stop(): Promise<number> {
-    this.stopped = true;
-    await this.running;
-    return this.extra;
-  }
-
-  private async watch(): Promise<void> {
-    const newest = new Map<string, number>();
-    while (!this.stopped) {
-      for (const name of this.names) {
-        const [at, before] = [await this.bench.handshake(name), newest.get(name)];
-        if (before !== undefined && at !== before && at - before < REKEY_SECONDS) this.extra += 1;
-        newest.set(name, at);
-      }
-      await pause(2000);
-    }
-  }
-}
-
-async function othersResult(
-  cluster: Cluster,
-  names: readonly string[],
-  from: number,
-  to: number,
-  extra: number,
-): Promise<ChangeResult["others"]> {
-  let [requests, lost, longest] = [0, 0, 0];
-  for (const name of names) {
-    const { sent, answers } = await cluster.traffic(name, from, to);
-    const answered = new Set(answers.map(({ seq }) => seq));
-    const settled = sent.filter(({ at }) => at < to - 1000);
-    requests += settled.length;
-    lost += settled.filter(({ seq }) => !answered.has(seq)).length;
-    longest = Math.max(longest, await cluster.call<number>("gap", { name, from, to }));
-  }
-  return {
-    clients: names.length,
-    requests,
-    lost,
-    longest_gap_ms: Math.round(longest),
-    extra_handshakes: extra,
-  };
 }
 
 /** Adds and revokes a client so many times. */
@@ -276,7 +205,7 @@ export async function benchChange(
     await cluster.pace(others, PACE_MS);
     await pause(3000);
     const began = await cluster.now();
-    const watch = new HandshakeWatch(bench, others);
+    const watch = new HandshakeWatch(cluster, others);
     const added = { applied: [] as number[], packet: [] as number[], everywhere: [] as number[] };
     const revoked = { applied: [] as number[], packet: [] as number[] };
     let extra = 0;

@@ -2,7 +2,7 @@ import { RegistryError } from "../../registry/errors";
 import { registryPaths } from "../../registry/layout";
 import type { ClientFile } from "../../registry/schema";
 import type { Changed } from "../../registry/writer";
-import type { ClientView } from "../protocol";
+import type { ClientView } from "../answers";
 import { viewOf } from "../views";
 import type { OperationContext, Perform } from "./context";
 

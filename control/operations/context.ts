@@ -1,6 +1,7 @@
 import type { ClientIndex } from "../../registry/client-index";
 import type { ChangeContext, RegistryWriter, WriterOptions } from "../../registry/writer";
-import type { Checked, Operation, Results } from "../protocol";
+import type { Results } from "../answers";
+import type { Checked, Operation } from "../protocol";
 
 /** What an operation works with. */
 export interface OperationContext {

@@ -4,7 +4,7 @@ import { RegistryError } from "../../registry/errors";
 import { readNodes } from "../../registry/nodes";
 import { readChanges, readCluster, readServerKeys } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
-import type { AuditEntry, CheckFinding, NodeView } from "../protocol";
+import type { AuditEntry, CheckFinding, NodeView } from "../answers";
 import { fitPage, leftOut, PAGE_BYTES, viewOf } from "../views";
 import type { Perform } from "./context";
 

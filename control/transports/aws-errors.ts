@@ -1,4 +1,4 @@
-import type { ControlError, ControlErrorCode } from "../protocol";
+import type { ControlError, ControlErrorCode } from "../answers";
 import { redact } from "../redact";
 
 /** The function that was called. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { CSV_COLUMNS } from "../../cli/client-list";
-import type { ClientView } from "../../control/protocol";
+import type { ClientView } from "../../control/answers";
 import { registryPaths } from "../../registry/layout";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Desk } from "./desk";

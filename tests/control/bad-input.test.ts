@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { ControlErrorCode } from "../../control/protocol";
+import type { ControlErrorCode } from "../../control/answers";
 import { registryPaths } from "../../registry/layout";
 import { generatePresharedKey, ZERO_KEY } from "../../wireguard/keys";
 import { CLUSTER, errorOf, makeControl, newKey, treeHash } from "./support";

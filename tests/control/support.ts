@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ControlError, Results } from "../../control/answers";
 import { type ControlOptions, createControl, type RequestMeta } from "../../control/handler";
-import type { ControlError, Input, Operation, Response, Results } from "../../control/protocol";
+import type { Input, Operation, Response } from "../../control/protocol";
 import { generateKeyPair } from "../../wireguard/keys";
 
 export const CLUSTER = {

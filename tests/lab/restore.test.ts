@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Input, Operation, Response, Results } from "../../control/protocol";
+import type { Results } from "../../control/answers";
+import type { Input, Operation, Response } from "../../control/protocol";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Cluster } from "./cluster";
 import { eventually } from "./support";

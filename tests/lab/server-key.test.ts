@@ -1,11 +1,5 @@
-import type {
-  ConfigView,
-  Input,
-  Operation,
-  Response,
-  Results,
-  ServerKeyStatus,
-} from "../../control/protocol";
+import type { ConfigView, Results, ServerKeyStatus } from "../../control/answers";
+import type { Input, Operation, Response } from "../../control/protocol";
 import { Cluster } from "./cluster";
 import { eventually, isHealthy } from "./support";
 

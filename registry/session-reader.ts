@@ -20,6 +20,11 @@ const HEAD_BYTES = 24;
 
 /** A log is read in pieces of this size; a line is about 60 bytes. */
 const PIECE = 1 << 20;
+/**
+ * A longer file is no session log: 1,000,000 clients would be 65 MB, which a server writes anew before it has three times as much.
+ * Reading all of whatever somebody put there would cost the reader its memory.
+ */
+const MOST_BYTES = 256 << 20;
 /** Logs of servers that have been gone for so long are removed; a session ends after three minutes. */
 const FORGET_AFTER_MS = 3_600_000;
 
@@ -75,6 +80,7 @@ export class SessionReader {
         await fs.rm(path, { force: true });
         return [];
       }
+      if (size > MOST_BYTES) throw new Error(`${size} bytes, more than any server writes; remove the file`);
       const known = this.positions.get(file);
       const head = await readBytes(handle, 0, Math.min(HEAD_BYTES, size));
       const from = known !== undefined && known.head === head && known.offset <= size ? known.offset : 0;

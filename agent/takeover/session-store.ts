@@ -47,6 +47,12 @@ export class SessionStore {
 
   constructor(private readonly options: SessionStoreOptions) {}
 
+  /** Why sessions cannot be read or recorded now; undefined when they can. */
+  get problem(): string | undefined {
+    const [first] = this.problems.values();
+    return first && `the session directory cannot be used: ${first}`;
+  }
+
   start(): void {
     void this.refresh();
   }

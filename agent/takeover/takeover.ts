@@ -134,7 +134,7 @@ export class Takeover {
 
   /** Why sessions cannot be taken over now; undefined when they can. */
   get problem(): string | undefined {
-    return this.upkeep.problem ?? this.watch.problem;
+    return this.upkeep.problem ?? this.watch.problem ?? this.store.problem;
   }
 
   /** Starts; settles when the kernel's table stands, or could not be made. */

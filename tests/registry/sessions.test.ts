@@ -192,3 +192,16 @@ test("what is no file, or cannot be read, does not hide the logs of others, and 
   expect(await poll()).toEqual([]);
   expect(reader.problem).toBeUndefined();
 });
+
+test("a file that is longer than any log is not read into memory, and is told", async () => {
+  const { path, poll, reader } = await setup();
+  await appendSessions(path, records(3));
+  const huge = join(dirname(path), "i-huge.log");
+  await fs.writeFile(huge, "");
+  await fs.truncate(huge, 257 << 20); // sparse
+  expect(await poll()).toEqual(records(3));
+  expect(reader.problem).toMatch(/^i-huge\.log: 269484032 bytes, more than any server writes/);
+  await fs.rm(huge);
+  await poll();
+  expect(reader.problem).toBeUndefined();
+});

@@ -469,6 +469,17 @@ describe("the table", () => {
   });
 });
 
+test("a session directory that cannot be used is a problem that says so, until it can be again", async () => {
+  const { world, takeover } = bind(await Node.start());
+  expect(takeover.problem).toBeUndefined();
+  world.storageFails = "fails";
+  await world.clock.advance(1000);
+  expect(takeover.problem).toMatch(/^the session directory cannot be used: /);
+  world.storageFails = undefined;
+  await world.clock.advance(1000);
+  expect(takeover.problem).toBeUndefined();
+});
+
 test("nobody looks at the interface while nothing happens", async () => {
   const { world, kernel } = bind(await withSession());
   const before = kernel.dumps;

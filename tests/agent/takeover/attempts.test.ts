@@ -167,6 +167,21 @@ test("a client that strays again after its answer is called anew, and its keepal
   expect(effect(runs[2]?.commands ?? [], key(2))).toBe("persistent-keepalive 0");
 });
 
+test("a call that waits for the tools together with the end of the one before keeps its keepalive", async () => {
+  const { clock, runs, state, attempts } = setup();
+  attempts.start(key(2), FROM);
+  await clock.advance(100);
+  attempts.answered(key(2));
+  let open: () => void = () => {};
+  state.gate = new Promise((resolve) => (open = resolve));
+  attempts.start(key(3), FROM);
+  await clock.advance(3000); // the keepalive of the first call is over now
+  attempts.start(key(2), FROM);
+  open();
+  await clock.advance(100);
+  expect(runs.map(({ commands }) => effect(commands, key(2)))).toEqual([CALLED, "", CALLED]);
+});
+
 test("a session that is dropped is forgotten at once, and nothing of its attempt comes later", async () => {
   for (const answered of [false, true]) {
     const { clock, runs, attempts } = setup();

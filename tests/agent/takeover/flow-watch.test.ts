@@ -74,6 +74,13 @@ test("each start, and events the kernel could not hand over, are told as a gap o
   expect(told).toEqual(["gap own", "gap stray", "gap stray"]);
 });
 
+test("a start is told once more when the process surely listens", async () => {
+  const { told, last, clock } = setup();
+  last(OWN).child.emit("spawn");
+  await clock.advance(1000);
+  expect(told).toEqual(["gap own", "gap own"]);
+});
+
 test("a process that ends is started again at growing intervals, up to 10 s; the other one is left alone", async () => {
   const { clock, made, last } = setup();
   const pauses: number[] = [];

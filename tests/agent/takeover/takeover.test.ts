@@ -443,6 +443,18 @@ describe("a server that nothing reaches", () => {
     }
     expect(kernel.done).toEqual([]);
   });
+
+  test("keeps them when clients were heard since it last looked", async () => {
+    const node = await withSession();
+    const { world, kernel, takeover } = bind(node);
+    takeover.observe((await kernel.device.dump()).peers);
+    node.cut = true;
+    kernel.peer(2).rxBytes += 148;
+    await world.clock.advance(12_000);
+    expect(kernel.done).toEqual([]);
+    await world.clock.advance(8000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+  });
 });
 
 describe("the table", () => {

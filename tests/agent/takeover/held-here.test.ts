@@ -1,0 +1,73 @@
+import { SessionDirectory } from "../../../agent/takeover/directory";
+import { HeldHere } from "../../../agent/takeover/held-here";
+import { key } from "../fixtures";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+const CLIENT = key(2);
+
+/** This server, and what is said and known of the client at others; times in milliseconds from NOW. */
+function setup() {
+  const directory = new SessionDirectory();
+  const held = new HeldHere("i-self", directory);
+  const elsewhere = (at: number, learned: number) =>
+    directory.add("i-zother", [{ publicKey: CLIENT, index: 1, at: NOW + at }], NOW + learned);
+  const add = (since: number, late = false) => {
+    const records = held.add([{ publicKey: CLIENT, index: 2, since: NOW + since, late }]);
+    directory.add("i-self", records, NOW + since);
+    return records.map(({ at }) => at - NOW);
+  };
+  return { held, elsewhere, add, directory };
+}
+
+test("a session is dated when it began", () => {
+  expect(setup().add(500)).toEqual([500]);
+});
+
+test("after one that was known when it began: later than that, though the other server's clock is ahead", () => {
+  const { elsewhere, add, directory } = setup();
+  elsewhere(2000, 100);
+  expect(add(500)).toEqual([2001]);
+  expect(directory.newest(CLIENT)?.instance).toBe("i-self");
+});
+
+test("one that became known since it began may be the later one, and keeps its place", () => {
+  const { elsewhere, add, directory } = setup();
+  elsewhere(2000, 501);
+  expect(add(500)).toEqual([500]);
+  expect(directory.newest(CLIENT)?.instance).toBe("i-zother");
+});
+
+test("one that was found late, to the second, is never put after another server's", () => {
+  const { elsewhere, add } = setup();
+  elsewhere(400, 450);
+  expect(add(500, true)).toEqual([500]);
+  const other = setup();
+  other.elsewhere(2000, 450);
+  expect(other.add(500, true)).toEqual([500]);
+});
+
+test("never before this server's own former one, which was dated after another clock", () => {
+  const { elsewhere, add, held } = setup();
+  elsewhere(2000, 100);
+  expect([add(500), add(900)]).toEqual([[2001], [2001]]);
+  held.forget(CLIENT);
+  expect(add(950)).toEqual([950]);
+});
+
+test("what an agent before this one recorded counts as its own former one, unless it has ended", () => {
+  const { add, held, directory } = setup();
+  held.inherit({ publicKey: CLIENT, index: 1, at: NOW + 3000 });
+  expect(add(500)).toEqual([500]);
+  directory.add("i-self", [{ publicKey: CLIENT, index: 1, at: NOW + 3000 }], NOW);
+  held.inherit({ publicKey: CLIENT, index: 1, at: NOW + 3000 });
+  expect(add(600)).toEqual([3000]);
+});
+
+test("a session is lost once, and only to another server's newer one", () => {
+  const { add, held, elsewhere } = setup();
+  expect(held.lose(CLIENT)).toBe(false);
+  add(500);
+  expect(held.lose(CLIENT)).toBe(false);
+  elsewhere(600, 700);
+  expect([held.lose(CLIENT), held.lose(CLIENT)]).toEqual([true, false]);
+});

@@ -143,7 +143,7 @@ export class StorageWorker {
 
   /** Opens the feed anew each time: NFS checks a file's attributes with the server on open, and only then (nfs(5)). */
   private async follow(root: string, revision: number): Promise<ChangesSince> {
-    const version = await unlessStale(() => versionOf(root));
+    const version = await unlessStale(root, () => versionOf(root));
     if (version === undefined || this.feed?.version !== version) {
       const feed = await readChanges(root);
       this.feed = version === undefined ? undefined : { version, feed };

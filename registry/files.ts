@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { constants } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import { errorCode, RegistryError } from "./errors";
 import { describeIssues } from "./schema";
@@ -65,21 +66,25 @@ export async function readText(path: string): Promise<string | undefined> {
 
 async function textNow(path: string): Promise<string | undefined> {
   try {
-    return await unlessStale(() => fs.readFile(path, "utf8"));
+    return await unlessStale(dirname(path), () => fs.readFile(path, "utf8"));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** A file is not replaced again and again within a moment. */
-const STALE_TRIES = 3;
+/** Somebody may replace or remove a file several times within a moment, and each time a client remembers the one before. */
+const STALE_TRIES = 8;
+const STALE_PAUSE_MS = 5;
 
 /**
  * Opens a file and reads it, from the beginning when it is gone in between: an NFS client may open what it remembers, and only
- * then be told that somebody has replaced it and that the old one is no more (ESTALE, open(2)).
+ * then be told that somebody has replaced it and that the old one is no more (ESTALE, open(2)). What a name leads to it asks the
+ * server when the folder is opened (nfs(5)), so that is done before the next attempt.
+ *
+ * @param folder where the file is
  */
-export async function unlessStale<T>(openAndRead: () => Promise<T>): Promise<T> {
+export async function unlessStale<T>(folder: string, openAndRead: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await openAndRead();
@@ -87,6 +92,8 @@ export async function unlessStale<T>(openAndRead: () => Promise<T>): Promise<T> 
       // Node.js has no name for this one.
       const stale = error instanceof Error && "errno" in error && error.errno === -constants.errno.ESTALE;
       if (!stale || tries === STALE_TRIES) throw error;
+      await sleep(tries * STALE_PAUSE_MS);
+      await openedAnew(folder);
     }
   }
 }

@@ -58,7 +58,7 @@ export class SessionReader {
       const instance = instanceOfSessionLog(file);
       if (instance === undefined) continue;
       try {
-        const records = await unlessStale(() => this.read(join(folder, file), file, now));
+        const records = await unlessStale(folder, () => this.read(join(folder, file), file, now));
         if (records.length > 0) news.push({ instance, records });
       } catch (error) {
         this.problem = `${file}: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,4 +1,5 @@
-import { constants } from "node:os";
+import { promises as fs } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { unlessStale } from "../../registry/files";
 
 const systemError = (errno: number) => Object.assign(new Error(`error ${errno}`), { errno: -errno });
@@ -14,14 +15,21 @@ function failing(...errors: readonly Error[]) {
   };
 }
 
-test("a file that was replaced while it was opened is opened again, but not for ever", async () => {
-  expect(await unlessStale(failing())).toBe("value");
-  expect(await unlessStale(failing(STALE, STALE))).toBe("value");
-  await expect(unlessStale(failing(STALE, STALE, STALE))).rejects.toBe(STALE);
+const FOLDER = tmpdir();
+const times = (count: number) => Array.from({ length: count }, () => STALE);
+
+test("a file that was replaced while it was opened is opened again, after its folder, but not for ever", async () => {
+  const open = jest.spyOn(fs, "open");
+  expect(await unlessStale(FOLDER, failing())).toBe("value");
+  expect(open).not.toHaveBeenCalled();
+  expect(await unlessStale(FOLDER, failing(...times(7)))).toBe("value");
+  expect(open.mock.calls).toEqual(Array.from({ length: 7 }, () => [FOLDER, "r"]));
+  open.mockRestore();
+  await expect(unlessStale(FOLDER, failing(...times(8)))).rejects.toBe(STALE);
 });
 
 test("any other error is told at once", async () => {
   const other = systemError(constants.errno.EIO);
-  await expect(unlessStale(failing(other))).rejects.toBe(other);
-  await expect(unlessStale(failing(STALE, other))).rejects.toBe(other);
+  await expect(unlessStale(FOLDER, failing(other))).rejects.toBe(other);
+  await expect(unlessStale(FOLDER, failing(STALE, other))).rejects.toBe(other);
 });

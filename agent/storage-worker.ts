@@ -121,7 +121,7 @@ export class StorageWorker {
     },
     pollSessions: async ({ runtimeRoot, reader }) => {
       const sessions = this.sessionsOf(runtimeRoot, reader);
-      return { news: await sessions.poll(Date.now()), problem: sessions.problem };
+      return { news: await sessions.poll(), problem: sessions.problem };
     },
     appendSessions: async ({ runtimeRoot, instance, records }) => {
       await appendSessions(sessionLogPath(runtimeRoot, instance), records);

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { Finished } from "../lab/process";
 import { agentCommand } from "../lab/server";
+import type { LabStatus } from "../lab/status";
 import { withLab } from "./lab-command";
 import { print } from "./output";
 import { runAws, sessionArguments, sessionPlace, shellLine } from "./session";
@@ -16,7 +17,13 @@ interface Where {
 
 async function inLab(project: string, server: string, verb: Verb): Promise<void> {
   const command = agentCommand(verb);
-  const result = await withLab(project, (lab) => lab.call<Finished>("exec", { machine: server, command }));
+  const result = await withLab(project, async (lab) => {
+    const { servers } = await lab.call<LabStatus>("status");
+    const names = servers.map(({ name }) => name);
+    if (!names.includes(server))
+      throw new UserError(`no server '${server}' in the lab; there are: ${names.join(", ")}`);
+    return lab.call<Finished>("exec", { machine: server, command });
+  });
   if (result.code !== 0)
     throw new UserError(`${server}: ${result.stderr.trim().replace(/^wgc agent: /, "")}`);
   print(`${server}: ${result.stdout.trim()}`);

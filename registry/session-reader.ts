@@ -38,12 +38,15 @@ const FORGET_AFTER_MS = 3_600_000;
 export class SessionReader {
   private readonly positions = new Map<string, Position>();
 
+  /** When a log was last written: the storage's time, since a server's own clock may be wrong. */
+  private newest = 0;
+
   constructor(private readonly runtimeRoot: string) {}
 
   /** Why a log could not be read the last time; the others were. */
   problem: string | undefined;
 
-  async poll(now: number): Promise<SessionNews[]> {
+  async poll(): Promise<SessionNews[]> {
     const folder = join(this.runtimeRoot, "sessions");
     const entries = await fs
       .readdir(folder, { withFileTypes: true })
@@ -58,7 +61,7 @@ export class SessionReader {
       const instance = instanceOfSessionLog(file);
       if (instance === undefined) continue;
       try {
-        const records = await unlessStale(folder, () => this.read(join(folder, file), file, now));
+        const records = await unlessStale(folder, () => this.read(join(folder, file), file));
         if (records.length > 0) news.push({ instance, records });
       } catch (error) {
         this.problem = `${file}: ${error instanceof Error ? error.message : String(error)}`;
@@ -68,7 +71,7 @@ export class SessionReader {
     return news;
   }
 
-  private async read(path: string, file: string, now: number): Promise<SessionRecord[]> {
+  private async read(path: string, file: string): Promise<SessionRecord[]> {
     const handle = await fs.open(path, "r").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined; // removed since the folder was listed
       throw error;
@@ -76,7 +79,8 @@ export class SessionReader {
     if (handle === undefined) return [];
     try {
       const { size, mtimeMs } = await handle.stat();
-      if (now - mtimeMs > FORGET_AFTER_MS) {
+      this.newest = Math.max(this.newest, mtimeMs);
+      if (this.newest - mtimeMs > FORGET_AFTER_MS) {
         await fs.rm(path, { force: true });
         return [];
       }

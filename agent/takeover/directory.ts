@@ -16,6 +16,9 @@ export type Verdict =
   | { readonly kind: "unknown" }
   | { readonly kind: "ignore"; readonly reason: "newer session" | "not a current client" };
 
+/** No server's clock is so far ahead: a record from then is rubbish, and would stay the newest one until then. */
+const AHEAD_MS = 600_000;
+
 /**
  * Who holds which client's session, as all servers recorded it. Pure: time comes in as an argument (milliseconds of the wall
  * clock).
@@ -41,7 +44,7 @@ export class SessionDirectory {
   add(instance: string, records: readonly SessionRecord[], now: number): string[] {
     const changed: string[] = [];
     for (const record of records) {
-      if (record.at < now - SESSION_SECONDS * 1000) continue;
+      if (record.at < now - SESSION_SECONDS * 1000 || record.at > now + AHEAD_MS) continue;
       const known = this.byIndex.get(record.index) ?? [];
       const session: HeldSession = { ...record, instance, learned: now };
       if (known.some((s) => s.publicKey === record.publicKey && !isNewer(session, s))) continue;

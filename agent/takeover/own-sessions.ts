@@ -38,6 +38,11 @@ export class OwnSessions {
     return this.pending.size > 0;
   }
 
+  /** Whether a handshake with this address may be complete by now. */
+  expects(endpoint: string): boolean {
+    return this.pending.has(endpoint);
+  }
+
   issued({ endpoint, index }: FlowEvent, since: number, late = false): void {
     const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
     this.pending.set(endpoint, [...earlier, { index, since, late }].slice(-INDICES_PER_ENDPOINT));

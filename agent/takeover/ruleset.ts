@@ -20,6 +20,8 @@ const STRAY_REPEAT_SECONDS = 2;
  * and a client without a strict NAT would follow them there, past the load balancer.
  */
 const HEARD_SECONDS = 5;
+/** So many addresses and ports of each family are remembered; then nobody is kept silent, until there is room again. */
+const MOST_HEARD = 262_144;
 /** A keepalive in UDP: 8 bytes of header, 16 of WireGuard's, 16 of an empty message's authentication (whitepaper, section 5.4.6). */
 const KEEPALIVE_LENGTH = 40;
 
@@ -37,31 +39,31 @@ const INDEX = "@th,96,32";
  *
  * INVARIANTS: loading it again keeps the sets (sessions that began before an agent's restart are not strays afterwards) and
  * replaces the rules. What arrives is never dropped here, nor data of clients; only what WireGuard says by itself to a client
- * that is silent.
+ * that is silent, and not even that while a flood has filled the sets of who was heard (a rule ends where its set takes nothing more).
+ *
+ * @param mostHeard size of these sets
  */
-export function renderSessionsTable({ table, zones, port }: Lane): string {
+export function renderSessionsTable({ table, zones, port }: Lane, mostHeard = MOST_HEARD): string {
   const families = [
     { ip: "ip", family: 4 },
     { ip: "ip6", family: 6 },
   ] as const;
   const sets = families.flatMap(({ ip, family }) => [
-    set(table, `heard${family}`, `${ip} saddr . udp sport`, HEARD_SECONDS, 262_144),
+    set(table, `heard${family}`, `${ip} saddr . udp sport`, HEARD_SECONDS, mostHeard),
     set(table, `issued${family}`, `${ip} daddr . udp dport . ${INDEX}`, SESSION_SECONDS, 262_144),
     set(table, `seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
     set(table, `sources${family}`, `${ip} saddr`, 10, 65_536),
   ]);
   const isHandshake = `udp sport ${port} ${TYPE} { 1, 2 }`;
   return `add table ${table}
-${[set(table, "own", INDEX, SESSION_SECONDS, 524_288), ...sets].join("\n")}
+${[set(table, "own", INDEX, SESSION_SECONDS, 524_288), set(table, "deaf", "meta l4proto", HEARD_SECONDS, 1), ...sets].join("\n")}
 ${chain(table, "stray")}
 ${families.map(({ ip, family }) => strayRules(table, zones, ip, family)).join("\n")}
+${chain(table, "hear")}
+${families.map(({ ip, family }) => `add rule ${table} hear update @heard${family} { ${ip} saddr . udp sport } return`).join("\n")}
+add rule ${table} hear update @deaf { meta l4proto }
 ${chain(table, "sort_in", "type filter hook prerouting priority raw; policy accept;")}
-${families
-  .map(
-    ({ ip, family }) =>
-      `add rule ${table} sort_in udp dport ${port} update @heard${family} { ${ip} saddr . udp sport }`,
-  )
-  .join("\n")}
+add rule ${table} sort_in udp dport ${port} jump hear
 add rule ${table} sort_in udp dport ${port} ${TYPE} 4 ${INDEX} != @own jump stray
 ${chain(table, "mark_in", "type filter hook prerouting priority mangle; policy accept;")}
 add rule ${table} mark_in udp dport ${port} ct zone ${zones.stray} ct mark set 0 ct mark set ${INDEX}
@@ -89,7 +91,7 @@ function chain(table: string, name: string, hook = ""): string {
 }
 
 function silenceRules(table: string, port: number, ip: "ip" | "ip6", family: 4 | 6): string {
-  const silent = `${ip} daddr . udp dport != @heard${family} counter drop`;
+  const silent = `meta l4proto != @deaf ${ip} daddr . udp dport != @heard${family} counter drop`;
   return [`${TYPE} 1`, `udp length ${KEEPALIVE_LENGTH} ${TYPE} 4`]
     .map((kind) => `add rule ${table} sort_out udp sport ${port} ${kind} ${silent}`)
     .join("\n");

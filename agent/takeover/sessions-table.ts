@@ -37,6 +37,9 @@ const listing = z.looseObject({
 
 /** The agent's own nftables table, through `nft`. */
 export class SessionsTable {
+  /** The table as it was when it was loaded. */
+  private standing = "";
+
   constructor(
     private readonly exec: Exec,
     private readonly lane: Lane,
@@ -54,14 +57,13 @@ export class SessionsTable {
         `add table ${this.lane.table}\ndelete table ${this.lane.table}\n${ruleset}`,
       );
     }
+    this.standing = await this.list();
   }
 
-  /** Whether the table stands with its rules: who flushes it leaves the chains. */
+  /** Whether the table stands as it was loaded, each chain and rule of it. */
   async isLoaded(): Promise<boolean> {
     try {
-      return (await this.nft(["list", "chain", ...this.lane.table.split(" "), "sort_in"])).includes(
-        "jump stray",
-      );
+      return (await this.list()) === this.standing;
     } catch {
       return false; // no such table; if nft itself is the trouble, loading it says so
     }
@@ -98,6 +100,11 @@ export class SessionsTable {
       .map((set) => `flush set ${this.lane.table} ${set}\n`)
       .join("");
     await this.nft(["-f", "/dev/stdin"], script);
+  }
+
+  /** Without counters and elements. */
+  private list(): Promise<string> {
+    return this.nft(["-s", "-t", "list", "table", ...this.lane.table.split(" ")]);
   }
 
   private nft(args: readonly string[], stdin?: string): Promise<string> {

@@ -210,9 +210,21 @@ export class Takeover {
     }
     for (const session of verdict.sessions) {
       if (session.instance === instance) void this.recall(session, endpoint);
+      else if (this.own.expects(endpoint)) void this.callUnlessConnected(session, endpoint);
       else this.attempts.start(session.publicKey, endpoint);
     }
     return true;
+  }
+
+  /** A late packet of an older session may follow the client's own handshake with this server, which the kernel knows first. */
+  private async callUnlessConnected({ publicKey, index }: HeldSession, endpoint: string): Promise<void> {
+    await this.looks.now();
+    const verdict = this.directory.judge(index, (key) => this.options.desired(key) !== undefined);
+    if (verdict.kind !== "take") return;
+    const isElsewhere = verdict.sessions.some(
+      (session) => session.publicKey === publicKey && session.instance !== this.options.instance,
+    );
+    if (isElsewhere) this.attempts.start(publicKey, endpoint);
   }
 
   /** A stray of a session that this server itself recorded: it restarted since, or only its table was lost. */

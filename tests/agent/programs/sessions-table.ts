@@ -1,5 +1,6 @@
 // The agent's own nftables table with the real `nft` and `conntrack`: run inside its own namespaces.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { systemClock } from "../../../agent/clock";
 import { exec } from "../../../agent/exec";
 import type { FlowEvent } from "../../../agent/takeover/flow-events";
@@ -108,7 +109,10 @@ async function main(): Promise<void> {
 
   for (const family of [4, 6] as const) await oneFamily(family);
   for (const family of [4, 6] as const) await silence(family);
+  await partial();
+  await limits();
   await reload();
+  await full();
   await incompatible();
   watch.stop();
 }
@@ -178,6 +182,65 @@ async function silence(family: 4 | 6): Promise<void> {
   assert.deepEqual(await all(), [1, 1], "nothing that is said to somebody who speaks");
   await table.disown();
   step(`silence of IPv${family}`);
+}
+
+/** Each chain counts. */
+async function partial(): Promise<void> {
+  for (const chain of ["stray", "hear", "sort_in", "mark_in", "sort_out", "mark_out"]) {
+    await tool("nft", "flush", "chain", "inet", "wgc_sessions", chain);
+    assert.equal(await table.isLoaded(), false, chain);
+    await table.load();
+    assert.equal(await table.isLoaded(), true, chain);
+  }
+  step("a chain that somebody flushed is missed");
+}
+
+/** Made-up indices from one address, and from many, are told up to the limits. */
+async function limits(): Promise<void> {
+  const from = Array.from({ length: 12 }, (_, i) => `192.0.2.${10 + i}`);
+  for (const address of from) await tool("ip", "-n", "there", "address", "add", `${address}/24`, "dev", "e0");
+  const made = (count: number) => Array.from({ length: count }, () => packet(4, [...randomBytes(4)]));
+  const flood = (address: string) =>
+    send({ netns: "there", from: [address, 4500], to: [HERE[4], PORT], packets: made(1500) });
+  const told = () =>
+    seen.filter(({ zone, event }) => zone === "stray" && from.includes(event.endpoint.split(":")[0] ?? ""))
+      .length;
+  const limited = async (work: () => Promise<unknown>, burst: number, perSecond: number) => {
+    const [before, began] = [told(), performance.now()];
+    await work();
+    const most = burst + (perSecond * (performance.now() - began)) / 1000;
+    await barrier(4);
+    assert.ok(told() - before > 1000, `${told() - before} are told`);
+    assert.ok(told() - before <= most + 10, `${told() - before} are told, not more than ${most}`);
+  };
+  const [first = "", ...others] = from;
+  await limited(
+    async () => {
+      for (let i = 0; i < 4; i++) await flood(first);
+    },
+    2000,
+    500,
+  );
+  await limited(() => Promise.all(others.map(flood)), 10_000, 5000);
+  step("strays up to the limits");
+}
+
+/** Where the sets of who was heard are full, nobody is kept silent. */
+async function full(): Promise<void> {
+  await table.remove();
+  await tool("sh", "-ec", 'printf %s "$0" | nft -f -', renderSessionsTable(LANE, 2));
+  const refused = async () => {
+    await say(4, [packet(1)], true);
+    const chain = await tool("nft", "list", "chain", "inet", "wgc_sessions", "sort_out");
+    return Number(/@heard4 counter packets (\d+)/.exec(chain)?.[1]);
+  };
+  const talk = (port: number) =>
+    send({ netns: "there", from: [THERE[4], port], to: [HERE[4], PORT], packets: [packet(2)] });
+  for (const port of [4601, 4602]) await talk(port);
+  assert.equal(await refused(), 1, "there is room for all that spoke");
+  for (const port of [4603, 4604]) await talk(port);
+  assert.equal(await refused(), 1, "somebody may have spoken for whom there was no room");
+  step("heard more than there is room for");
 }
 
 async function reload(): Promise<void> {

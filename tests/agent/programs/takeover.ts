@@ -144,7 +144,7 @@ async function forged(): Promise<void> {
   });
   await flooding;
   assert.equal(moved["to_watched"], undefined);
-  step("a takeover during the flood", {
+  step("a client that moves during a flood goes on, by takeover or by its own timers", {
     during,
     by: moved["to_initiation"] === undefined ? "takeover" : "stock",
   });

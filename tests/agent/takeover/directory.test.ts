@@ -166,3 +166,9 @@ test("records in any order, and any number of times, give the same newest sessio
     { numRuns: 500 },
   );
 });
+
+test("a record from far in the future is rubbish, one from a clock that is some minutes ahead is not", () => {
+  const directory = new SessionDirectory();
+  expect(directory.add("a", [session(2, 10, 600_001), session(3, 11, 600_000)], NOW)).toEqual([key(3)]);
+  expect([directory.knows(10), directory.knows(11)]).toEqual([false, true]);
+});

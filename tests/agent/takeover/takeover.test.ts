@@ -126,6 +126,29 @@ describe("strays", () => {
     expect([kernel.done, takeover.stats.ignored]).toEqual([[], 2]);
   });
 
+  test("a late packet of an older session, after the client's own handshake here that nobody has looked at yet, disturbs nothing", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1100);
+    flow("own", 99, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(100);
+    flow("stray", 10, FROM);
+    await world.clock.advance(3000);
+    expect(kernel.done).toEqual([]);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 99 });
+  });
+
+  test("a handshake that is not complete keeps no client from being called", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1100);
+    flow("own", 99, FROM);
+    flow("stray", 10, FROM);
+    await world.clock.advance(100);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
   test("an index that two clients have: both are called, the one that does not answer is given up", async () => {
     const { world, kernel, flow } = bind(await Node.start());
     world.record("i-other", 2, 10);

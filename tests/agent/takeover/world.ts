@@ -105,7 +105,7 @@ export class Kernel {
 
   readonly exec: Exec = async (_, args, { stdin }) => {
     if (this.nftFails !== undefined) throw new Error(this.nftFails);
-    if (args[0] === "list")
+    if (args[0] === "-s")
       return this.tableLoaded ? "chain sort_in { udp dport 51820 jump stray }\n" : "chain sort_in { }\n";
     if (args[0] === "-j") {
       const elem = args.at(-1) === "issued4" ? this.issued : [];

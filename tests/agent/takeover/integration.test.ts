@@ -8,7 +8,8 @@ const steps = (program: string, args?: readonly string[]) => stepsOf(folder, pro
 namespaceTest(
   "the table of sessions with the real nft and conntrack",
   async () => {
-    expect(await steps("sessions-table")).toEqual([
+    const flood = bundle("tests/agent/programs/flood.ts", join(folder, "flood.js"));
+    expect(await steps("sessions-table", [flood])).toEqual([
       "events of IPv4",
       "own indices of IPv4",
       "events of IPv6",

@@ -23,6 +23,8 @@ interface Table {
   settled: boolean;
   contested: boolean;
   working: boolean;
+  /** Whether somebody else's call may have come after the one that is under way. */
+  doubtful: boolean;
   failures: number;
   problem: string | undefined;
   timer: Timer | undefined;
@@ -49,7 +51,7 @@ export class VpcRoutes {
   constructor(private readonly options: VpcRoutesOptions) {
     this.tables = options.tables.map((table) => ({
       ...table,
-      ...{ wanted: false, settled: false, contested: false, working: false },
+      ...{ wanted: false, settled: false, contested: false, working: false, doubtful: false },
       ...{ failures: 0, problem: undefined, timer: undefined },
     }));
   }
@@ -75,12 +77,12 @@ export class VpcRoutes {
       if (contested.has(table.zone)) table.contested = true;
       else if (table.contested) {
         table.contested = false;
-        table.settled = false;
+        this.doubt(table);
         if (wanted && table.wanted) void this.work(table);
       }
       if (wanted === table.wanted) continue;
       table.wanted = wanted;
-      table.settled = false;
+      this.doubt(table);
       table.problem = undefined;
       table.timer?.cancel();
       if (wanted) void this.work(table);
@@ -98,15 +100,21 @@ export class VpcRoutes {
     return { owned: owned.length, settled: owned.filter(({ settled }) => settled).length };
   }
 
+  private doubt(table: Table): void {
+    table.settled = false;
+    table.doubtful = true;
+  }
+
   private async work(table: Table): Promise<void> {
     if (table.working) return; // it looks again when it is done
     table.working = true;
     try {
       while (!this.stopped && table.wanted && !table.settled) {
         const began = this.options.clock.monotonic();
+        table.doubtful = false;
         await this.replace(table);
         if (!table.wanted) break;
-        table.settled = true;
+        table.settled = !table.doubtful;
         table.failures = 0;
         table.problem = undefined;
         this.stats.replaced++;

@@ -3,60 +3,27 @@ import type { ConnectionReport } from "../../lab/connection-record";
 import type { LabStatus, ServerStatus } from "../../lab/status";
 import { patient } from "../support/slow";
 import { Cluster } from "./cluster";
-import { eventually, isHealthy } from "./support";
+import { count, ROUTED, settled as settledIn } from "./routed-support";
+import { eventually } from "./support";
 
 const CLIENTS = ["alice", "bob"];
-const ROUTED = { "wgc:addressing": "routed", "wgc:backendPrefixes": "10.0.0.0/16" };
 const cluster = new Cluster(
   "routed",
   Object.fromEntries(CLIENTS.map((name) => [name, "strict" as const])),
   ROUTED,
 );
 
-/** The server that each zone's tables lead to; undefined while a zone's do not agree. */
-function nextHops({ routes, zones }: LabStatus): (string | undefined)[] {
-  return zones.map(({ name }) => {
-    const servers = new Set(routes.filter(({ zone }) => zone === name).map(({ server }) => server));
-    return servers.size === 1 ? ([...servers][0] ?? undefined) : undefined;
-  });
-}
-
-/** Resolves when all servers are in service and each zone is led to a server of its own. */
-async function settled(): Promise<LabStatus> {
-  const { lab } = cluster;
-  await lab.settle(CLIENTS);
-  return lab.until(
-    (status) =>
-      nextHops(status).every((hop, index) => {
-        const server = status.servers.find(({ name }) => name === hop);
-        return server !== undefined && isHealthy(server) && server.zone === status.zones[index]?.name;
-      }),
-    "each zone to be led to a server of its own",
-    60_000,
-  );
-}
-
-/** Counts packets of a machine that match, from now on, before anything of its own looks at them; the answer is read by calling it. */
-async function count(
-  machine: string,
-  hook: "prerouting" | "output",
-  match: string,
-): Promise<() => Promise<number>> {
-  const table = `seen_${hook}`;
-  const chain = `add chain ip ${table} packets { type filter hook ${hook} priority raw; }`;
-  const again = `add table ip ${table}; delete table ip ${table}; add table ip ${table}`;
-  await cluster.lab.sh(machine, `nft '${again}; ${chain}; add rule ip ${table} packets ${match} counter'`);
-  return async () => {
-    const text = await cluster.lab.sh(machine, `nft list table ip ${table}`);
-    return Number(/counter packets (\d+)/.exec(text)?.[1]);
-  };
-}
-const countFrom = (machine: string, source: string) => count(machine, "prerouting", `ip saddr ${source}`);
+const settled = (): Promise<LabStatus> => settledIn(cluster.lab, CLIENTS);
+const countFrom = (machine: string, source: string) =>
+  count(cluster.lab, machine, { hook: "prerouting", match: `ip saddr ${source}` });
 
 /** Whether the mesh datagrams that one server sends to another arrive there: while it sends twenty, any of them. */
 async function hears(to: ServerStatus, from: ServerStatus): Promise<boolean> {
-  const sent = await count(from.name, "output", `ip daddr ${to.address} udp dport 51830`);
-  const received = await count(to.name, "prerouting", `ip saddr ${from.address} udp dport 51830`);
+  const { lab } = cluster;
+  const [sent, received] = [
+    await count(lab, from.name, { hook: "output", match: `ip daddr ${to.address} udp dport 51830` }),
+    await count(lab, to.name, { hook: "prerouting", match: `ip saddr ${from.address} udp dport 51830` }),
+  ];
   await eventually(async () => ((await sent()) >= 20 ? true : undefined), `${from.name} to send`);
   return (await received()) > 0;
 }

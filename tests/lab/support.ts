@@ -199,6 +199,12 @@ export class LabUnderTest {
     return stdout.trimEnd();
   }
 
+  /** Writes a file to a machine's disk; not below /run, which is no part of it. */
+  async write(machine: string, path: string, content: string): Promise<void> {
+    const script = ["sh", "-c", 'cat >"$1"', "write", `/run/lab/disks/${machine}${path}`];
+    await this.lab.inside(script, { input: content });
+  }
+
   /** Runs a script where the load balancer and the shared folders are: in the lab's own namespaces. */
   router(script: string): Promise<string> {
     return this.lab.inside(["sh", "-c", script]);

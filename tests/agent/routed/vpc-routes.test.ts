@@ -127,6 +127,35 @@ test("a route that another server claimed as well is replaced once more when tha
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
 });
 
+test("a call that is under way when the other server gives in is made once more", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]), new Set(["a"]));
+  await clock.advance(1000);
+  routes.own(new Set(["a"]));
+  await clock.advance(600);
+  ec2.routes.set("rtb-a", "eni-2"); // the other one's last call took longer
+  await clock.advance(1500);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  expect(routes.counts).toEqual({ owned: 1, settled: 1 });
+  await clock.advance(30_000);
+  expect(ec2.calls).toHaveLength(2);
+});
+
+test("a zone that is lost and taken again while a call is under way is led here once more", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(500);
+  routes.own(new Set());
+  await clock.advance(500);
+  routes.own(new Set(["a"]));
+  await clock.advance(600);
+  ec2.routes.set("rtb-a", "eni-2");
+  await clock.advance(1500);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
 test("a route that somebody else changed is seen within a minute", async () => {
   const { ec2, clock, routes } = world();
   ec2.routes.set("rtb-a", "eni-9");

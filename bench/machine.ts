@@ -33,8 +33,19 @@ async function wireguardGo(): Promise<string> {
   return /^wireguard-go v?(\S+)/.exec(stdout) ? (stdout.split("\n")[0] ?? "").trim() : "wireguard-go";
 }
 
-/** Version of the program, with the commit where there is one. */
-async function revision(project: string): Promise<string> {
+const revisions = new Map<string, Promise<string>>();
+
+/**
+ * Version of the program, with the commit where there is one: as it was when this was first asked, which a benchmark does when it
+ * begins, since the checkout may move on while it runs.
+ */
+export function revision(project: string): Promise<string> {
+  const known = revisions.get(project) ?? readRevision(project);
+  revisions.set(project, known);
+  return known;
+}
+
+async function readRevision(project: string): Promise<string> {
   const { code, stdout } = await attempt(["git", "-C", project, "rev-parse", "--short", "HEAD"]).catch(
     () => ({ code: 1, stdout: "" }),
   );

@@ -70,22 +70,32 @@ function markdownTable(head: readonly string[], body: readonly (readonly string[
   return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
 }
 
-/** Where and how: once for all results that share it. */
-function origins(results: readonly PublishedResult[]): string {
-  const lines = results.map(({ date, command, machine }) => {
-    const { cpu, cores, memory_gib, kernel, wireguard, node, wgc } = machine;
-    return (
-      `\`${command}\`, ${date.slice(0, 10)}, on ${cpu}, ${cores} cores, ${memory_gib} GiB, Linux ${kernel}, ` +
-      `WireGuard: ${wireguard}, Node.js ${node}, wgc ${wgc}`
-    );
-  });
-  return [...new Set(lines)].map((text) => `- ${text}`).join("\n");
+/** Where and how a result came about, in a line. */
+function origin({ date, command, machine }: PublishedResult): string {
+  const { cpu, cores, memory_gib, kernel, wireguard, node, wgc } = machine;
+  return (
+    `\`${command}\`, ${date.slice(0, 10)}, on ${cpu}, ${cores} cores, ${memory_gib} GiB, Linux ${kernel}, ` +
+    `WireGuard: ${wireguard}, Node.js ${node}, wgc ${wgc}`
+  );
 }
 
 const NOTHING = "Not measured yet.";
 
+/**
+ * A table with where and how its results came about. Where they came about in several ways, each row names its own by number.
+ *
+ * @param body one row for each result, or all rows of a single result
+ */
 function section(results: readonly PublishedResult[], head: readonly string[], body: string[][]): string {
-  return results.length === 0 ? NOTHING : `${markdownTable(head, body)}\n\n${origins(results)}`;
+  if (results.length === 0) return NOTHING;
+  const origins = [...new Set(results.map(origin))];
+  if (origins.length === 1) return `${markdownTable(head, body)}\n\n- ${origins[0]}`;
+  const numbered = body.map((row, index) => {
+    const result = results[index];
+    return [...row, result === undefined ? "" : String(origins.indexOf(origin(result)) + 1)];
+  });
+  const list = origins.map((text, index) => `${index + 1}. ${text}`).join("\n");
+  return `${markdownTable([...head, "measured by"], numbered)}\n\n${list}`;
 }
 
 const of = <B extends Finding["bench"]>(

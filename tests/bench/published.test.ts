@@ -83,6 +83,26 @@ test("tables tell where they come from; quick looks are left out; takeover on st
   expect(made["apply"]).toBe("Not measured yet.");
 });
 
+test("where results came about in several ways, each row says by which", () => {
+  const machine = { ...origin.machine, wgc: "dev (def)" };
+  const { failover: text = "" } = sections([
+    { ...failover("nlb", "off"), machine },
+    failover("nlb", "on"),
+    { ...failover("nlb", "on"), scenario: "roam", machine },
+  ]);
+  const lines = text.split("\n");
+  expect(lines[0]).toMatch(/ \| measured by \|$/);
+  expect(lines.filter((line) => /^\| (crash|roam)/.test(line)).map((line) => line.slice(-5))).toEqual([
+    "| 1 |",
+    "| 2 |",
+    "| 2 |",
+  ]);
+  expect(lines.filter((line) => /^\d\. /.test(line)).map((line) => line.match(/^\d|\((...)\)$/g))).toEqual([
+    ["1", "(abc)"],
+    ["2", "(def)"],
+  ]);
+});
+
 test("long connections and routed addressing have a table of their own, and repeat nothing of the other", () => {
   const routed = {
     ...failover("nlb", "on"),

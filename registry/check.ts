@@ -36,8 +36,11 @@ export interface CheckReport {
 }
 
 const REPAIR = "run the check with --repair";
-/** A registry that changes all the time is looked at so often. */
-const LOOKS = 3;
+/**
+ * A registry that changes all the time is looked at so often. What a writer is about at an address, another may be about at the same one
+ * a moment later, so what counts is what was there each time.
+ */
+const LOOKS = 6;
 
 /**
  * Looks at everything in the registry. Without `repair` nothing is written, not even the lock; what a writer that works meanwhile may
@@ -65,14 +68,13 @@ async function lookUntilSteady(
   let before: Set<string> | undefined;
   for (let look = 1; ; look++) {
     const { found: all, clients, steady } = await lookOnce(root, runtimeRoot, options);
-    const keys = new Set(all.map(keyOf));
     const known = before;
     const certain = known === undefined ? all : all.filter((one) => known.has(keyOf(one)));
-    if (steady || all.length === 0 || look === LOOKS) {
+    if (steady || certain.length === 0 || look === LOOKS) {
       const findings = (steady ? all : certain).map((one) => reported(one, false));
       return { findings, clients };
     }
-    before = keys;
+    before = new Set(certain.map(keyOf));
   }
 }
 

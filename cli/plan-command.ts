@@ -73,9 +73,12 @@ async function showPlan(options: PlanOptions): Promise<void> {
   const projectDir = join(__dirname, "..");
   const { stack, config } = options;
   // Looked at first: a wrong file should not cost the time of a plan.
-  const project = loadProject(projectDir, stack, config).name;
+  const { name: project, config: set } = loadProject(projectDir, stack, config);
+  const region = set["aws:region"] ?? "";
   const earlier =
-    options.against === undefined ? undefined : readPlanFile(options.against, { project, stack, mode });
+    options.against === undefined
+      ? undefined
+      : readPlanFile(options.against, { project, stack, mode, region });
   const pack = options.policy === undefined ? undefined : packFolder(projectDir, options.policy);
   const plan = await runPlan({ projectDir, stack, mode, config });
   if (options.graph !== undefined) writeGraph(plan, options.graph);

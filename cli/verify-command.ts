@@ -24,7 +24,7 @@ from this machine, in user space; servers are asked through Session Manager (AWS
 
 Examples:
   $ ./wgc verify --stack dev
-  $ ./wgc verify --stack dev --drain      also take a server out of service for a minute, with the client going on
+  $ ./wgc verify --stack dev --drain      also take a server out of service, with the client going on; its group may replace it then
   $ ./wgc verify --lab --drain --json
 
 Exit codes:

@@ -82,6 +82,7 @@ async function subnet(id: string, opts: pulumi.InvokeOptions): Promise<SubnetFac
     id: found.id,
     vpcId: found.vpcId,
     zone: found.availabilityZone,
+    range: found.cidrBlock,
     freeAddresses: found.availableIpAddressCount,
     defaultRoute: route === undefined ? undefined : (targets.find((each) => each) ?? "another target"),
   };

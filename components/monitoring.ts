@@ -40,8 +40,8 @@ const RUNBOOKS = "docs/operations.md";
 /**
  * Alarms on symptoms, each with the section of the runbook to open, a topic that tells of them, and a dashboard.
  *
- * **Cost**: alarms $0.10 a month for each metric in them (about $1.80), servers' metrics $0.30 each (`basic` $3.30 for three zones, `full`
- * $7.80), the dashboard $3 (an account's first three are free), PutMetricData $0.44 a server.
+ * **Cost**: alarms $0.10 a month for each metric in them (about $1.90), servers' metrics $0.30 each (`basic` $3.30 for three zones, `full`
+ * $7.20), the dashboard $3 (an account's first three are free), PutMetricData $0.44 a server.
  */
 export class Monitoring extends pulumi.ComponentResource {
   readonly topicArn: pulumi.Output<string>;

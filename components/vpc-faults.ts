@@ -1,10 +1,11 @@
-import { overlaps } from "../config/cidr";
+import { contains, overlaps } from "../config/cidr";
 
 /** What AWS says about a subnet of an existing VPC. */
 export interface SubnetFacts {
   readonly id: string;
   readonly vpcId: string;
   readonly zone: string;
+  readonly range: string;
   readonly freeAddresses: number;
   /** Where its route to the whole internet leads, an id like `igw-…`; undefined where it has none. */
   readonly defaultRoute: string | undefined;
@@ -74,9 +75,13 @@ function zoneFaults({ publicSubnets, privateSubnets }: VpcFacts): string[] {
   return [...twice, ...apart];
 }
 
-function subnetFaults(vpc: VpcFacts, { nodeSubnets }: VpcWishes): string[] {
+function subnetFaults(vpc: VpcFacts, { nodeSubnets, vpcCidr }: VpcWishes): string[] {
   const { publicSubnets, privateSubnets } = vpc;
   return [
+    // Health checks and the calls to VPC endpoints are let in from the VPC's first range only.
+    ...[...publicSubnets, ...privateSubnets].flatMap(({ id, range }) =>
+      contains(vpcCidr, range) ? [] : [`${id} has ${range}, which is not in wgc:vpcCidr ${vpcCidr}`],
+    ),
     ...[...publicSubnets, ...privateSubnets].flatMap(({ id, vpcId }) =>
       vpcId === vpc.id ? [] : [`${id} belongs to ${vpcId}, not to ${vpc.id}`],
     ),
@@ -90,7 +95,8 @@ function subnetFaults(vpc: VpcFacts, { nodeSubnets }: VpcWishes): string[] {
         ? []
         : [`${id} has ${freeAddresses} free addresses, and the load balancer needs ${BALANCER_ADDRESSES}`]),
     ]),
-    ...privateSubnets.flatMap(({ id, defaultRoute }) => [
+    ...privateSubnets.flatMap(({ id, defaultRoute, freeAddresses }) => [
+      ...(freeAddresses > 0 ? [] : [`${id} has no free address for the file system's mount target`]),
       ...(defaultRoute?.startsWith("igw-") === true
         ? [
             `${id} is among the private subnets, and its route to the internet leads to an internet gateway (${defaultRoute})`,

@@ -42,6 +42,10 @@ export const CAPACITY_OPTIONS: readonly Check[] = [
           { key: "scheduledCapacity", problem: `(${name}) ${problem}`, mend: '""' },
         ];
         if (low > high) return fault(`must not have min ${low} above max ${high}`);
+        if (low < minServers)
+          return fault(
+            `must not have min below wgc:minServers (${minServers}), below which alarms ring; set that one to the lowest size`,
+          );
         if (desired !== undefined && (desired < low || desired > high))
           return fault(`must have desired between min ${low} and max ${high}`);
         if (max !== undefined && max > maxServers)

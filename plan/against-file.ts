@@ -41,8 +41,8 @@ const planFile = z.looseObject({
 });
 
 /** Reads an earlier plan to compare with; it must be one of the same stack, made the same way. */
-export function readPlanFile(file: string, now: Pick<Plan, "project" | "stack" | "mode">): Plan {
-  const how = `make one with: ./wgc plan --stack ${now.stack} --json > ${file}`;
+export function readPlanFile(file: string, now: Pick<Plan, "project" | "stack" | "mode" | "region">): Plan {
+  const how = `make one with: ./wgc plan --stack ${now.stack} --json > before.json`;
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(file, "utf8"));
@@ -60,6 +60,11 @@ export function readPlanFile(file: string, now: Pick<Plan, "project" | "stack" |
   if (plan.project !== now.project || plan.stack !== now.stack)
     throw new UserError(
       `--against ${file}: it is a plan of ${plan.project}/${plan.stack}, not of ${now.project}/${now.stack}; ${how}`,
+    );
+  // Nothing moves between regions: every resource would be another one there.
+  if (plan.region !== now.region)
+    throw new UserError(
+      `--against ${file}: it is a plan for ${plan.region}, and this one is for ${now.region}; a stack cannot move to another region: make a new stack there`,
     );
   if (plan.mode !== now.mode)
     throw new UserError(

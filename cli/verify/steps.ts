@@ -128,14 +128,17 @@ async function health(world: VerifyWorld, servers: readonly string[]): Promise<s
   if (servers.length === 0) throw new UserError("no server has reported in the last half minute");
   const asked: string[] = [];
   const bad: string[] = [];
+  let serving = 0;
   for (const server of servers) {
     const { status, reasons } = await world.health(server);
     asked.push(`${server} ${status}`);
     // `degraded` serves: EFS or a clock is in trouble, which is not what is asked here, but it is said.
-    if (status !== "ok" && status !== "degraded")
+    if (status === "ok" || status === "degraded") serving++;
+    else if (status !== "standby")
       bad.push(`${server} ${status}: ${reasons.join("; ") || "no reason given"}`);
   }
   if (bad.length > 0) throw new UserError(bad.join(", "));
+  if (serving === 0) throw new UserError(`no server serves: ${asked.join(", ")}`);
   return asked.join(", ");
 }
 

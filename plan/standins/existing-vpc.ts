@@ -33,6 +33,7 @@ const subnet: Invoke = (args, region, config) => {
     id,
     arn: `arn:aws:ec2:${region}:${ACCOUNT}:subnet/${id}`,
     vpcId: config["wgc:vpcId"] ?? "",
+    cidrBlock: config["wgc:vpcCidr"] ?? "10.0.0.0/16", // which part of it nobody asks
     availabilityZone: zonesOf(region)[place(id, config).index] ?? "",
     availableIpAddressCount: 250,
     mapPublicIpOnLaunch: place(id, config).isPublic,

@@ -57,19 +57,25 @@ test.each([
   ["a file that is not there", "nowhere.json", /no such file[\s\S]*\.\/wgc plan --stack prod --json > /],
   ["what is no plan", "other.json", /it is no plan \(project: /],
   ["a plan of another stack", "dev.json", /it is a plan of wgc\/dev, not of wgc\/prod/],
+  [
+    "a plan for another region",
+    "region.json",
+    /it is a plan for eu-west-1, and this one is for us-east-1; a stack cannot move/,
+  ],
   ["a plan of another kind", "preview.json", /it is a preview plan and this one is resolved; add --preview/],
 ])("--against refuses %s", async (_, name, message) => {
   const base = {
     project: "wgc",
     stack: "prod",
     mode: "resolved",
-    region: "r",
+    region: "us-east-1",
     outputs: {},
     diagnostics: [],
     resources: [],
   };
   writeFileSync(join(folder, "other.json"), "{}");
   writeFileSync(join(folder, "dev.json"), JSON.stringify({ ...base, stack: "dev" }));
+  writeFileSync(join(folder, "region.json"), JSON.stringify({ ...base, region: "eu-west-1" }));
   writeFileSync(join(folder, "preview.json"), JSON.stringify({ ...base, mode: "preview" }));
   const { code, stdout, stderr } = await wgc(["plan", "--stack", "prod", "--against", join(folder, name)]);
   expect([code, stdout]).toEqual([1, ""]);

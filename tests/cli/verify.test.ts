@@ -55,6 +55,12 @@ test("a cluster that works: every step, and the client is removed", async () => 
   expect(done).toEqual(["add verify-1", "remove verify-1"]);
 });
 
+test("one active server and a standby are a cluster that works", async () => {
+  const health = async (server: string) => ({ status: server === "i-1" ? "ok" : "standby", reasons: [] });
+  const report = await cluster({ health }).run(false);
+  expect([report.ok, failed(report)]).toEqual([true, []]);
+});
+
 test("with --drain the client's own server is drained, watched, and put back before the client goes", async () => {
   const { done, run } = cluster();
   const report = await run(true);
@@ -103,6 +109,12 @@ test.each<[string, Parameters<typeof cluster>, string, string[]]>([
       },
     ],
     "health: i-1 unhealthy: the firewall is not loaded",
+    ["add verify-1", "remove verify-1"],
+  ],
+  [
+    "standbys alone",
+    [{ health: async () => ({ status: "standby", reasons: [] }) }],
+    "health: no server serves: i-1 standby, i-2 standby",
     ["add verify-1", "remove verify-1"],
   ],
   [

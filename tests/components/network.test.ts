@@ -151,6 +151,7 @@ describe("a VPC that exists already", () => {
       id,
       vpcId: "vpc-0a",
       availabilityZone: `eu-central-1${id.slice(-1)}`,
+      cidrBlock: "10.0.9.0/24",
       availableIpAddressCount: 100,
     }),
     // subnet-1b has no table of its own.

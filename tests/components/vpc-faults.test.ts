@@ -4,6 +4,7 @@ const subnet = (id: string, more: Partial<SubnetFacts> = {}): SubnetFacts => ({
   id,
   vpcId: "vpc-1",
   zone: `eu-central-1${id.slice(-1)}`,
+  range: "10.0.9.0/24",
   freeAddresses: 100,
   defaultRoute: id.startsWith("open") ? "igw-1" : "nat-1",
   ...more,
@@ -33,13 +34,33 @@ test.each<[string, Partial<VpcFacts>, Partial<VpcWishes>, string[]]>([
     "another range",
     {},
     { vpcCidr: "10.1.0.0/16" },
-    ["wgc:vpcCidr is 10.1.0.0/16, and vpc-1 has 10.0.0.0/16"],
+    [
+      "wgc:vpcCidr is 10.1.0.0/16, and vpc-1 has 10.0.0.0/16",
+      ...[...OPEN, ...CLOSED].map(
+        ({ id }) => `${id} has 10.0.9.0/24, which is not in wgc:vpcCidr 10.1.0.0/16`,
+      ),
+    ],
   ],
   [
     "a second range that the tunnel's overlaps",
     { ranges: ["10.0.0.0/16", "10.100.128.0/20"] },
     {},
     ["wgc:tunnelCidr 10.100.0.0/16 overlaps 10.100.128.0/20 of vpc-1"],
+  ],
+  [
+    "a subnet in the VPC's second range",
+    {
+      ranges: ["10.0.0.0/16", "100.64.0.0/16"],
+      privateSubnets: [CLOSED[0], { ...CLOSED[1], range: "100.64.1.0/24" }],
+    },
+    {},
+    ["closed-b has 100.64.1.0/24, which is not in wgc:vpcCidr 10.0.0.0/16"],
+  ],
+  [
+    "a private subnet that is full",
+    { privateSubnets: [{ ...CLOSED[0], freeAddresses: 0 }, CLOSED[1]] },
+    {},
+    ["closed-a has no free address for the file system's mount target"],
   ],
   [
     "no names",

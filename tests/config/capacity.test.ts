@@ -60,13 +60,18 @@ test.each([
     "must not have max above wgc:maxServers (9)",
   ],
   [
+    "fewer than the alarms want",
+    schedule({ ...morning, min: 2 }),
+    "(morning) must not have min below wgc:minServers (3)",
+  ],
+  [
     "a wish outside of its own bounds",
     schedule({ ...morning, desired: 4 }),
     "must have desired between min 6 and max 9",
   ],
   [
     "too few for the zones",
-    { ...schedule({ ...morning, min: 2 }), crossZone: "false" },
+    { ...schedule({ ...morning, min: 2 }), minServers: "2", crossZone: "false" },
     "must have min at least wgc:availabilityZoneCount (3)",
   ],
 ])("a schedule with %s is refused", (_, values, message) => expect(fault(values)).toContain(message));

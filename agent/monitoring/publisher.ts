@@ -29,7 +29,8 @@ export const CALL_LIMIT_MS = 5000;
 /**
  * Sends this server's metrics to CloudWatch once a minute.
  *
- * INVARIANTS: exactly one value a minute and metric, dated at the minute's start, so that sums over servers count servers. One call at a
+ * INVARIANTS: one value a minute and metric, dated at the minute's start, so that sums over servers count servers; only a call whose answer
+ * was lost is made twice, and CloudWatch then adds both. One call at a
  * time; nothing else waits for it. A minute that could not be sent is given up after three tries, its counts go with the next one.
  */
 export class CloudWatchPublisher {

@@ -1,7 +1,7 @@
 /** `wgc registry`: whether the registry is whole, and who changed what. */
 import type { Command } from "commander";
 import pc from "picocolors";
-import type { AuditEntry, CheckFinding } from "../control/answers";
+import type { AuditEntryView, CheckFinding } from "../control/answers";
 import { parseNumber } from "./client-options";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
@@ -83,7 +83,7 @@ export interface AuditJson {
   readonly problem: string | null;
   /** The last entry that holds (`number:hash`). */
   readonly head: string | null;
-  readonly entries: readonly (Omit<AuditEntry, "client" | "invocation"> & {
+  readonly entries: readonly (Omit<AuditEntryView, "client" | "invocation"> & {
     readonly client: string | null;
     readonly invocation: string | null;
   })[];

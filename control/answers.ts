@@ -1,4 +1,7 @@
-/** What the answers of the control function are made of; protocol.ts has the requests that they answer. */
+/**
+ * What the answers of the control function are made of; protocol.ts has the requests that they answer. They resemble what the registry
+ * stores and are not derived from it: a stored form may change while operators with an older CLI still read these.
+ */
 
 /** The states a client can be in; an expired client that was also revoked is `revoked`. */
 export const clientStates = ["active", "revoked", "expired"] as const;
@@ -73,7 +76,7 @@ export interface CheckFinding {
 }
 
 /** One line of the audit log; the hash covers the line before and everything here. */
-export interface AuditEntry {
+export interface AuditEntryView {
   readonly sequence: number;
   readonly time: string;
   readonly who: string;
@@ -150,7 +153,7 @@ export interface Results {
   };
   status: { readonly cluster: string; readonly endpoint: string; readonly nodes: readonly NodeView[] };
   audit: {
-    readonly entries: readonly AuditEntry[];
+    readonly entries: readonly AuditEntryView[];
     readonly next?: number;
     /** The chain holds from its first entry to its head, which is as much as the registry's own files can prove. */
     readonly intact: boolean;

@@ -2,6 +2,7 @@
 import type { LabStatus, ServerStatus } from "../../lab/status";
 import { type Cluster, isServing } from "../cluster";
 import { NotMeasured } from "./samples";
+import { type Incident, type Scenario, victimOf } from "./scenario";
 
 const OWNER_LIMIT_MS = 60_000;
 
@@ -54,8 +55,23 @@ export async function whoOwns(
   return { owner, others: [first, ...rest] };
 }
 
+/** Prepares a scenario that happens to the next hop, while the clients are on another server; at least so many others are needed. */
+export function besideOwner(wanted = 1): NonNullable<Scenario["prepare"]> {
+  return async (cluster) => {
+    const { owner, others } = await whoOwns(cluster, wanted);
+    return { victim: owner, carrier: others[0] };
+  };
+}
+
+/** Does something to the next hop; resolves when another server is it. */
+export async function untilReplaced(incident: Incident, fault: "crash" | "drain"): Promise<void> {
+  const { name } = victimOf(incident);
+  await incident.cluster.fault(fault, { server: name });
+  await untilAnother(incident.cluster, name);
+}
+
 /** Resolves when another server than that one is the next hop. */
-export function untilAnother(cluster: Cluster, owner: string): Promise<LabStatus> {
+function untilAnother(cluster: Cluster, owner: string): Promise<LabStatus> {
   return cluster.until(
     (status) => ![undefined, owner].includes(ownerOf(status)),
     `another next hop than ${owner}`,

@@ -2,10 +2,8 @@
 import type { Spread } from "../statistics";
 import type { FailoverResult } from "./types";
 
-export const HEAD = [
-  "scenario",
-  "load",
-  "takeover",
+/** What both tables tell of the incident itself. */
+const INCIDENT_HEAD = [
   "runs",
   "samples",
   "outage p50",
@@ -14,9 +12,9 @@ export const HEAD = [
   "after re-route p50",
   "p95",
   "max",
-  "lost p50",
-  "max",
 ] as const;
+
+export const HEAD = ["scenario", "load", "takeover", ...INCIDENT_HEAD, "lost p50", "max"] as const;
 
 /** Milliseconds as seconds: three digits after the point below 10 s tell enough, one above. */
 export function seconds(milliseconds: number): string {
@@ -27,15 +25,19 @@ export function seconds(milliseconds: number): string {
 const spreadCells = (spread: Spread | null | undefined): string[] =>
   spread ? [spread.p50, spread.p95, spread.max].map(seconds) : ["–", "–", "–"];
 
+const incidentCells = ({ runs, samples, outage_ms, after_reroute_ms }: FailoverResult): string[] => [
+  String(runs),
+  String(samples),
+  ...[outage_ms, after_reroute_ms].flatMap(spreadCells),
+];
+
 /** One row of the table for each result. */
 export function rows(results: readonly FailoverResult[]): string[][] {
   return results.map((result) => [
     result.scenario,
     result.load,
     result.takeover,
-    String(result.runs),
-    String(result.samples),
-    ...[result.outage_ms, result.after_reroute_ms].flatMap(spreadCells),
+    ...incidentCells(result),
     String(result.lost_packets.p50),
     String(result.lost_packets.max),
   ]);
@@ -46,14 +48,7 @@ export const CONNECTIONS_HEAD = [
   "addressing",
   "scenario",
   "load",
-  "runs",
-  "samples",
-  "outage p50",
-  "p95",
-  "max",
-  "after re-route p50",
-  "p95",
-  "max",
+  ...INCIDENT_HEAD,
   "TCP lost",
   "longest gap p50",
   "p95",
@@ -69,9 +64,7 @@ export function connectionRows(results: readonly FailoverResult[]): string[][] {
     result.addressing,
     result.scenario,
     result.load,
-    String(result.runs),
-    String(result.samples),
-    ...[result.outage_ms, result.after_reroute_ms].flatMap(spreadCells),
+    ...incidentCells(result),
     result.tcp_connections === undefined ? "–" : `${result.tcp_lost} of ${result.tcp_connections}`,
     ...[result.tcp_longest_gap_ms, result.backend_to_client_ms].flatMap(spreadCells),
   ]);

@@ -4,7 +4,7 @@ import { RegistryError } from "../../registry/errors";
 import { readNodes } from "../../registry/nodes";
 import { readChanges, readCluster, readServerKeys } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
-import type { AuditEntry, CheckFinding, NodeView } from "../answers";
+import type { AuditEntryView, CheckFinding, NodeView } from "../answers";
 import { fitPage, leftOut, PAGE_BYTES, viewOf } from "../views";
 import type { Perform } from "./context";
 
@@ -94,7 +94,7 @@ export const audit: Perform<"audit"> = async ({ head: kept, ...page }, { root })
 };
 
 /** An entry without what only the next writer needs. */
-function auditView(entry: Awaited<ReturnType<typeof readAudit>>["entries"][number]): AuditEntry {
+function auditView(entry: Awaited<ReturnType<typeof readAudit>>["entries"][number]): AuditEntryView {
   const { sequence, time, who, operation, client, before, after, changed, invocation, hash } = entry;
   return {
     sequence,

@@ -1,4 +1,4 @@
-import { untilAnother, whoOwns } from "../owners";
+import { besideOwner, untilReplaced } from "../owners";
 import { type Scenario, unmoved, victimOf } from "../scenario";
 
 /** The next hop dies; the clients' own server is another one, and nothing of theirs is re-routed by the load balancer. */
@@ -6,15 +6,8 @@ export const crashOwner: Scenario = {
   what: "the plug of the VPC's next hop is pulled; the clients are on another server",
   hits: "server",
   movedBy: "balancer",
-  prepare: async (cluster) => {
-    const { owner, others } = await whoOwns(cluster);
-    return { victim: owner, carrier: others[0] };
-  },
-  strike: async (incident) => {
-    const { name } = victimOf(incident);
-    await incident.cluster.fault("crash", { server: name });
-    await untilAnother(incident.cluster, name);
-  },
+  prepare: besideOwner(),
+  strike: (incident) => untilReplaced(incident, "crash"),
   moves: unmoved,
   mend: (incident) => incident.cluster.fault("start", { server: victimOf(incident).name }),
 };

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { isServing } from "../../cluster";
-import { whoOwns } from "../owners";
+import { besideOwner } from "../owners";
 import { NotMeasured } from "../samples";
 import type { Incident, Scenario } from "../scenario";
 import { carrierOf, victimOf } from "../scenario";
@@ -38,10 +38,7 @@ export const meshCut: Scenario = {
   what: "clients roam to a server whose announcements do not reach the VPC's next hop for 10 s",
   hits: "server",
   movedBy: "client",
-  prepare: async (cluster) => {
-    const { owner, others } = await whoOwns(cluster, 2);
-    return { victim: owner, carrier: others[0] };
-  },
+  prepare: besideOwner(2),
   strike: async (incident) => {
     const target = await cut(incident);
     await pause(CUT_MS);

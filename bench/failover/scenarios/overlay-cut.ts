@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { whoOwns } from "../owners";
+import { besideOwner } from "../owners";
 import { carrierOf, type Scenario, unmoved, victimOf } from "../scenario";
 
 const CUT_MS = 10_000;
@@ -9,10 +9,7 @@ export const overlayCut: Scenario = {
   what: "for 10 s no packet of a client comes from the VPC's next hop to the clients' server",
   hits: "server",
   movedBy: "balancer",
-  prepare: async (cluster) => {
-    const { owner, others } = await whoOwns(cluster);
-    return { victim: owner, carrier: others[0] };
-  },
+  prepare: besideOwner(),
   strike: async (incident) => {
     const pair = { server: victimOf(incident).name, other: carrierOf(incident).name };
     await incident.cluster.fault("overlay-cut", pair);

@@ -1,4 +1,4 @@
-import { untilAnother, whoOwns } from "../owners";
+import { besideOwner, untilReplaced } from "../owners";
 import { type Scenario, unmoved, victimOf } from "../scenario";
 
 /** The next hop changes while both servers live: the old one is drained, and hands the routes over. */
@@ -6,15 +6,8 @@ export const ownerDrain: Scenario = {
   what: "the VPC's next hop is drained and another server becomes it; the clients are on another server",
   hits: "server",
   movedBy: "balancer",
-  prepare: async (cluster) => {
-    const { owner, others } = await whoOwns(cluster);
-    return { victim: owner, carrier: others[0] };
-  },
-  strike: async (incident) => {
-    const { name } = victimOf(incident);
-    await incident.cluster.fault("drain", { server: name });
-    await untilAnother(incident.cluster, name);
-  },
+  prepare: besideOwner(),
+  strike: (incident) => untilReplaced(incident, "drain"),
   moves: unmoved,
   mend: (incident) => incident.cluster.fault("undrain", { server: victimOf(incident).name }),
 };

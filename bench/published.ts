@@ -12,6 +12,8 @@ import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "./failover/report";
 import { ADDRESSING, type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
 import type { MachineFacts } from "./machine";
+import type { MeshResult } from "./mesh/bench";
+import { MESH_HEAD, meshRows } from "./mesh/report";
 import { REGISTRY_TASKS, type RegistryResult } from "./registry/bench";
 import { REGISTRY_HEAD, registryRows } from "./registry/report";
 import type { ThroughputResult } from "./throughput/bench";
@@ -24,7 +26,8 @@ export type Finding =
   | ({ readonly bench: "apply" } & ApplyResult)
   | ({ readonly bench: "directory" } & DirectoryResult)
   | ({ readonly bench: "change" } & ChangeResult)
-  | ({ readonly bench: "registry" } & RegistryResult);
+  | ({ readonly bench: "registry" } & RegistryResult)
+  | ({ readonly bench: "mesh" } & MeshResult);
 
 /** How a result came about. */
 export interface Origin {
@@ -49,6 +52,8 @@ function keyOf(result: Finding): string {
       return `${result.bench}/${result.clients}/${result.what}`;
     case "apply":
       return `${result.bench}/${result.clients}`;
+    case "mesh":
+      return `${result.bench}/${result.servers}/${result.clients}`;
     case "directory":
     case "change":
       return result.bench;
@@ -124,6 +129,7 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
   const apply = of(results, "apply").sort((a, b) => a.clients - b.clients);
   const directory = of(results, "directory");
   const change = of(results, "change");
+  const mesh = of(results, "mesh");
   const registry = of(results, "registry").sort(
     (a, b) => a.clients - b.clients || order(REGISTRY_TASKS, a.what) - order(REGISTRY_TASKS, b.what),
   );
@@ -133,6 +139,7 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     throughput: section(throughput, THROUGHPUT_HEAD, throughputRows(throughput)),
     apply: section(apply, APPLY_HEAD, applyRows(apply)),
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
+    mesh: mesh.map((result) => section([result], MESH_HEAD, meshRows(result))).join("\n\n") || NOTHING,
     registry: section(registry, REGISTRY_HEAD, registryRows(registry)),
     change: [section(change, CHANGE_HEAD, changeRows(change)), ...change.map(othersLine)].join("\n\n"),
   };

@@ -12,6 +12,9 @@ import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/
 import { scenarios } from "../bench/failover/scenarios";
 import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
+import { benchMesh } from "../bench/mesh/bench";
+import { MOST_OTHERS } from "../bench/mesh/others";
+import { MESH_HEAD, meshRows } from "../bench/mesh/report";
 import { type Finding, publish } from "../bench/published";
 import { benchRegistry } from "../bench/registry/bench";
 import { REGISTRY_HEAD, registryRows } from "../bench/registry/report";
@@ -147,6 +150,27 @@ async function change(project: string, words: ChangeWords): Promise<void> {
   await write(project, words, wireguard, [finding]);
 }
 
+interface MeshWords extends Common {
+  clients: string;
+  servers: string;
+  seconds: string;
+  stack: string;
+}
+
+async function mesh(project: string, words: MeshWords): Promise<void> {
+  const options = {
+    clients: wholeNumber("clients", words.clients, 100, 1_000_000),
+    servers: wholeNumber("servers", words.servers, 3, MOST_OTHERS + 1),
+    seconds: wholeNumber("seconds", words.seconds, 1, 600),
+    stack: words.stack,
+  };
+  const { result, wireguard } = await benchMesh(await openWorkshop(project, words.yes === true), options);
+  const finding: Finding = { bench: "mesh", ...result };
+  if (words.json) print(JSON.stringify(finding));
+  else print(table(MESH_HEAD, meshRows(result)));
+  await write(project, words, wireguard, [finding]);
+}
+
 interface RegistryWords extends Common {
   clients: string;
   runs: string;
@@ -260,6 +284,23 @@ function addChange(bench: Command, project: string): void {
     .action((options: ChangeWords) => change(project, options));
 }
 
+function addMesh(bench: Command, project: string): void {
+  const command = bench
+    .command("mesh")
+    .description(
+      "one server among very many with routed addressing: routes to their clients, moves, heartbeats",
+    )
+    .option("--clients <n>", "clients, all of them at other servers", "100000")
+    .option("--servers <n>", "servers; all but one are played", "100")
+    .option("--seconds <n>", "length of each look", "20");
+  withCommonOptions(command, "run of the benchmark")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ./wgc bench mesh\n  $ ./wgc bench mesh --clients 5000 --servers 10 --json",
+    )
+    .action((options: MeshWords) => mesh(project, options));
+}
+
 function addRegistry(bench: Command, project: string): void {
   bench
     .command("registry")
@@ -280,7 +321,7 @@ function addRegistry(bench: Command, project: string): void {
 export function addBenchCommand(program: Command, project: string): void {
   const bench = program
     .command("bench")
-    .description("measure failover, throughput, changes and the handling of many clients")
+    .description("measure failover, throughput, changes and the handling of many clients and servers")
     .addHelpText(
       "after",
       "\nExamples:\n  $ ./wgc bench failover --runs 3 --health fast\n  $ ./wgc bench throughput\n  $ ./wgc bench apply",
@@ -289,5 +330,6 @@ export function addBenchCommand(program: Command, project: string): void {
   addThroughput(bench, project);
   addApply(bench, project);
   addChange(bench, project);
+  addMesh(bench, project);
   addRegistry(bench, project);
 }

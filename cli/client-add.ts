@@ -38,6 +38,9 @@ import { type Answer, announced, type Control, type Operator, type TargetOptions
 import { readPrivateKey } from "./private-key";
 import { withControl, withTarget } from "./target";
 
+const WRITTEN_FIRST =
+  "the configuration is written first, then this ends; once more ends it at once, and the key is lost";
+
 interface AddOptions extends TargetOptions, OutputOptions, RouteOptions {
   readonly publicKey?: string;
   readonly presharedKey?: boolean;
@@ -144,14 +147,18 @@ async function giveKey<O extends Gives>(
     const outputs = await Outputs.reserve(operator, safeFileName(name), options, privateKey !== undefined);
     try {
       const since = operator.elapsed();
-      const { client, revision, delivered } = await finishFirst(operator.terminal.err, async () => {
-        const answer = await announced(operator.terminal, `asking ${label}`, change(control));
-        const { client } = answer.result as { client: ClientView };
-        const { revision } = answer;
-        const delivered = await deliver(control, name, revision, outputs, privateKey);
-        await report(operator, options, { client, revision, delivered, privateKey });
-        return { client, revision, delivered };
-      });
+      const { client, revision, delivered } = await finishFirst(
+        operator.terminal.err,
+        WRITTEN_FIRST,
+        async () => {
+          const answer = await announced(operator.terminal, `asking ${label}`, change(control));
+          const { client } = answer.result as { client: ClientView };
+          const { revision } = answer;
+          const delivered = await deliver(control, name, revision, outputs, privateKey);
+          await report(operator, options, { client, revision, delivered, privateKey });
+          return { client, revision, delivered };
+        },
+      );
       const wait = await announced(
         operator.terminal,
         "waiting for the servers",

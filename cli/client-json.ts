@@ -1,5 +1,5 @@
 /** The documents that `--json` prints. Their keys never come and go: what is missing is null. */
-import type { ClientView, NodeView } from "../control/answers";
+import type { ClientView, NodeView, Results, SessionView } from "../control/answers";
 import type { WaitReport } from "./client-wait";
 
 /** A client. */
@@ -34,6 +34,19 @@ export function clientJson(view: ClientView): ClientJson {
     revokedAt: view.revokedAt ?? null,
     tags: view.tags,
     previous: previous === undefined ? null : { publicKey: previous.publicKey, until: previous.until },
+  };
+}
+
+/** `show`: the client, and the server that carries it; both null where no session is known. */
+export function shownJson({ client, session, sessionProblem }: Results["show"]): {
+  readonly client: ClientJson;
+  readonly session: SessionView | null;
+  readonly sessionProblem: string | null;
+} {
+  return {
+    client: clientJson(client),
+    session: session === undefined ? null : { instance: session.instance, at: session.at },
+    sessionProblem: sessionProblem ?? null,
   };
 }
 

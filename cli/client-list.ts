@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { type ClientState, type ClientView, clientStates, type Results } from "../control/answers";
 import type { Input } from "../control/protocol";
-import { clientJson } from "./client-json";
+import { clientJson, shownJson } from "./client-json";
 import { collectTag, parseMoment, parseNumber } from "./client-options";
 import { clientDetails, clientTable } from "./client-table";
 import { EXIT, EXIT_HELP, UsageError } from "./exit-codes";
@@ -113,9 +113,9 @@ interface ShowOptions extends TargetOptions {
 async function show(operator: Operator, name: string, options: ShowOptions): Promise<void> {
   await withControl(operator, options, async ({ control, label }) => {
     const { terminal } = operator;
-    const { client } = (await announced(terminal, `asking ${label}`, control.call("show", { name }))).result;
-    if (options.json) terminal.out(`${JSON.stringify({ client: clientJson(client) }, null, 2)}\n`);
-    else terminal.out(`${clientDetails(client, operator.now())}\n`);
+    const { result } = await announced(terminal, `asking ${label}`, control.call("show", { name }));
+    if (options.json) terminal.out(`${JSON.stringify(shownJson(result), null, 2)}\n`);
+    else terminal.out(`${clientDetails(result, operator.now())}\n`);
   });
 }
 

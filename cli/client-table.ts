@@ -1,7 +1,7 @@
 /** Clients as people read them. */
 import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
-import type { ClientView } from "../control/answers";
+import type { ClientView, Results } from "../control/answers";
 import { table, visible } from "./output";
 
 /** `3 d`, `12 h`, `5 min`: in the largest unit of which there are at least two. */
@@ -79,8 +79,18 @@ export function fitted(
 /** The last column keeps at least this, however narrow the terminal is. */
 const MIN_LAST = 12;
 
+/** Which server a client is on, as far as servers have told. */
+function sessionText({ session, sessionProblem }: Results["show"], now: Date): string {
+  const problem =
+    sessionProblem === undefined ? "" : ` (not all records could be read: ${visible(sessionProblem)})`;
+  if (session === undefined) return `none known${problem}`;
+  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(session.at)) / 1000));
+  return `on ${visible(session.instance)}, last handshake ${seconds} s ago${problem}`;
+}
+
 /** Everything about one client. */
-export function clientDetails(client: ClientView, now: Date): string {
+export function clientDetails(shown: Results["show"], now: Date): string {
+  const { client } = shown;
   const rows: [string, string][] = [
     ["name", client.name],
     ["state", stateCell(client.state)],
@@ -103,6 +113,7 @@ export function clientDetails(client: ClientView, now: Date): string {
             string,
           ],
         ]),
+    ["session", sessionText(shown, now)],
     ["tags", tagText(client.tags) || "none"],
   ];
   return rows.map(([name, value]) => `${pc.dim(name.padEnd(14))} ${value}`).join("\n");

@@ -8,6 +8,7 @@ import { compareCosts } from "../plan/cost-against";
 import { prices } from "../plan/prices";
 import { estimateUsage, type UsageCost } from "../plan/usage-cost";
 import { markdownComparison, readEarlierCost, renderComparison } from "./cost-against";
+import { UsageError } from "./exit-codes";
 import { print, printJson, table } from "./output";
 import { addOverride } from "./plan-command";
 
@@ -67,7 +68,7 @@ function numberFrom(option: string, least: number, most: number): (text: string)
   return (text) => {
     const value = Number(text);
     if (text.trim() !== "" && value >= least && value <= most) return value;
-    throw new UserError(`${option} ${text}: it must be a number from ${least} to ${most}`);
+    throw new UsageError(`${option} ${text}: it must be a number from ${least} to ${most}`);
   };
 }
 
@@ -81,7 +82,7 @@ async function showCost(project: string, options: CostOptions): Promise<void> {
   const cost = estimateCost(plan);
   refuseGaps(cost);
   if (options.against !== undefined) return showDifference(cost, options.against, options);
-  if (options.markdown) throw new UserError("--markdown goes with --against FILE");
+  if (options.markdown) throw new UsageError("--markdown goes with --against FILE");
   const { clients, gb, hours } = options;
   const usage =
     clients === undefined

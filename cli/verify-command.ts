@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { EXIT, UsageError } from "./exit-codes";
+import { finishFirst } from "./finish-first";
 import { withLab } from "./lab-command";
 import type { Operator, Target } from "./operator";
 import { withControl } from "./target";
@@ -18,6 +19,9 @@ interface VerifyOptions {
 /** The lab's servers are told this port by the stacks' default. */
 const LAB_HEALTH_PORT = 8080;
 
+const PUT_BACK_FIRST =
+  "what was begun is put back first, then this ends; once more ends it at once, and a drained server stays drained";
+
 const HELP = `
 Deploys nothing and changes nothing for good: a client is added for a quarter of an hour and removed at the end. Handshakes come
 from this machine, in user space; servers are asked through Session Manager (AWS CLI and its Session Manager plugin).
@@ -31,7 +35,8 @@ Exit codes:
   0  everything works
   1  it could not be tried; the message says what is wrong
   2  the command line is wrong
-  3  something does not work; the report says what`;
+  3  something does not work; the report says what
+  130, 143  interrupted; what was begun has been put back`;
 
 /** Adds `wgc verify`. */
 export function addVerifyCommand(program: Command, project: string, operator: Operator): void {
@@ -68,9 +73,11 @@ async function stackOf(project: string, stack: string, target: Target): Promise<
 async function tryOut(operator: Operator, world: VerifyWorld, { drain, json }: VerifyOptions): Promise<void> {
   const name = `verify-${randomBytes(3).toString("hex")}`;
   const progress = (text: string): void => operator.terminal.err(`${pc.dim("wgc:")} ${text}\n`);
-  const report = await verifyCluster(world, name, drain === true, progress);
-  operator.terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
-  if (!report.ok) operator.exit(EXIT.findings);
+  await finishFirst(operator.terminal.err, PUT_BACK_FIRST, async (signal) => {
+    const report = await verifyCluster(world, { name, drain: drain === true, progress, signal });
+    operator.terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
+    if (!report.ok) operator.exit(EXIT.findings);
+  });
 }
 
 /** One line a step. */

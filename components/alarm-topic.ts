@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { alarmName } from "../monitoring/alarms";
 import { mergeTags, type Place, type PolicyStatement, policy, type Tags } from "./support";
 
 export interface AlarmTopicArgs {
@@ -19,7 +20,7 @@ function ownAlarms(clusterName: string, { region, accountId, partition }: Place)
   return {
     StringEquals: { "aws:SourceAccount": accountId },
     ArnLike: {
-      "aws:SourceArn": pulumi.interpolate`arn:${partition}:cloudwatch:${region}:${accountId}:alarm:${clusterName}-*`,
+      "aws:SourceArn": pulumi.interpolate`arn:${partition}:cloudwatch:${region}:${accountId}:alarm:${alarmName(clusterName, "*")}`,
     },
   };
 }

@@ -8,7 +8,7 @@ export interface SessionLogArgs {
   readonly place: Place;
   /** Days to keep what was typed and shown in sessions ($0.50 per GB written, $0.03 per GB and month kept). Default 30. */
   readonly logRetentionDays: number;
-  /** Refuse deletion of the key, without which the log cannot be read. Default false. */
+  /** Refuse deletion of the log, and of the key without which it cannot be read. Default false. */
   readonly protect: boolean;
   readonly tags: Tags;
 }
@@ -42,7 +42,7 @@ export class SessionLog extends pulumi.ComponentResource {
     const group = new aws.cloudwatch.LogGroup(
       `${name}-log`,
       { name: this.logGroupName, kmsKeyId: key.arn, retentionInDays: args.logRetentionDays, tags },
-      { parent: this },
+      { parent: this, protect: args.protect },
     );
     this.keyArn = key.arn;
     this.logGroupArn = group.arn;

@@ -45,8 +45,10 @@ const CAPACITY: readonly Check[] = [
       }),
   ),
   check(
-    ["vpcCidr", "availabilityZoneCount", "maxServers"],
-    ({ vpcCidr, availabilityZoneCount, maxServers }) => {
+    ["vpcId", "vpcCidr", "availabilityZoneCount", "maxServers"],
+    ({ vpcId, vpcCidr, availabilityZoneCount, maxServers }) => {
+      // An existing VPC has the subnets that it has.
+      if (vpcId !== "") return [];
       // A public subnet is a sixteenth of the VPC; a rolling replacement may run 1.5 times the servers for a while.
       const prefix = parseRange(vpcCidr)?.prefix ?? 32;
       const room = availabilityZoneCount * (2 ** (32 - prefix - 4) - RESERVED_ADDRESSES);

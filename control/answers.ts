@@ -24,6 +24,12 @@ export interface ClientView {
   readonly previous?: { readonly publicKey: string; readonly until: string };
 }
 
+/** Which server carries a client, and when their last handshake was. */
+export interface SessionView {
+  readonly instance: string;
+  readonly at: string;
+}
+
 /** What a client's configuration consists of besides its private key. */
 export interface ConfigView {
   readonly name: string;
@@ -125,7 +131,13 @@ export interface Results {
     /** Clients that are left out because their file cannot be read: of all, or of this page where only names are asked for. */
     readonly broken?: readonly string[];
   };
-  show: { readonly client: ClientView };
+  show: {
+    readonly client: ClientView;
+    /** Its newest session, where one lives and servers keep records (`wgc:takeover`). */
+    readonly session?: SessionView;
+    /** Why the session may be another one: not all records could be read. */
+    readonly sessionProblem?: string;
+  };
   update: { readonly client: ClientView };
   revoke: { readonly client: ClientView };
   restore: { readonly client: ClientView };

@@ -246,9 +246,12 @@ function platform<T>({ fileSystemId, functionName }: Watched<T>): AlarmSpec<T>[]
   ];
 }
 
-/** The name of an alarm. */
+/**
+ * The name of an alarm. The slash is in no cluster's name, so that no cluster's alarms begin like those of another (`wgc`, `wgc-prod`):
+ * who may publish to the topic goes by the beginning.
+ */
 export function alarmName(cluster: string, key: string): string {
-  return `${cluster}-${key}`;
+  return `${cluster}/${key}`;
 }
 
 /**

@@ -71,6 +71,8 @@ export function differences(before: Json | undefined, after: Json | undefined, p
     return sorted(before) === sorted(after) ? [] : [{ path, before, after }];
   if (Array.isArray(before) && Array.isArray(after) && SETS.has(path.split(".").at(-1) ?? path))
     return setDifference(before, after, path);
+  if (Array.isArray(before) && Array.isArray(after) && (isStatements(before) || isStatements(after)))
+    return statementDifferences(before, after, path);
   if (Array.isArray(before) && Array.isArray(after)) {
     const length = Math.max(before.length, after.length);
     return Array.from({ length }, (_, index) =>
@@ -82,6 +84,26 @@ export function differences(before: Json | undefined, after: Json | undefined, p
     return keys.flatMap((key) => differences(before[key], after[key], path === "" ? key : `${path}.${key}`));
   }
   return before === after ? [] : [{ path, before, after }];
+}
+
+const sidOf = (statement: Json): string | undefined => {
+  const sid = isObject(statement) ? statement["Sid"] : undefined;
+  return typeof sid === "string" ? sid : undefined;
+};
+
+/** Statements of a policy that all have a name of their own. */
+function isStatements(list: readonly Json[]): boolean {
+  const names = list.map(sidOf);
+  return names.length > 0 && !names.includes(undefined) && new Set(names).size === names.length;
+}
+
+/** By name, so that a statement that is gone does not look like a change of all behind it. */
+function statementDifferences(before: Json[], after: Json[], path: string): PropertyChange[] {
+  const by = (list: Json[]) => new Map(list.map((statement) => [sidOf(statement) ?? "", statement]));
+  const [old, now] = [by(before), by(after)];
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .sort()
+    .flatMap((sid) => differences(old.get(sid), now.get(sid), `${path}[${sid}]`));
 }
 
 /** What a set lost and what it gained, as one change. */

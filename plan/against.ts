@@ -1,7 +1,7 @@
 import { comparable, differences, type PropertyChange, sorted } from "./against-values";
 import { objects, types } from "./lookup";
 import type { Condition } from "./replace-entry";
-import { replaceTable, stateful } from "./replace-table";
+import { replaceTable, stateful, statefulNamed } from "./replace-table";
 import type { Json, JsonObject, Plan, PlannedResource } from "./types";
 import { makeUrn } from "./urn";
 
@@ -209,8 +209,8 @@ function deleted(resource: PlannedResource): ResourceChange {
   };
 }
 
-function dangerOf({ type, retainOnDelete }: PlannedResource): { danger?: string } {
-  const danger = stateful[type];
+function dangerOf({ type, name, retainOnDelete }: PlannedResource): { danger?: string } {
+  const danger = stateful[type] ?? statefulNamed[name];
   return danger === undefined || retainOnDelete ? {} : { danger };
 }
 

@@ -6,9 +6,14 @@ export const stateful: Readonly<Record<string, string>> = {
   "aws:efs/fileSystem:FileSystem": "the registry, all clients and the server's key pair are in it",
   "aws:efs/accessPoint:AccessPoint": "servers and the control function find the registry through it",
   "aws:efs/mountTarget:MountTarget": "servers of its zone lose the registry until they mount again",
-  "aws:kms/key:Key": "without it nothing in the file system can be read",
+  "aws:kms/key:Key": "without it nothing that was encrypted with it can be read",
   "aws:ec2/eip:Eip": "clients know this address", // where it is the load balancer's
   "aws:lb/loadBalancer:LoadBalancer": "clients know its name",
+};
+
+/** The same, where not all of a type are: by the resource's name. */
+export const statefulNamed: Readonly<Record<string, string>> = {
+  "wgc-sessions-log": "it is the record of what operators did on servers",
 };
 
 const NAMED = ["name", "namePrefix"] as const;

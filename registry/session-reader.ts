@@ -41,7 +41,11 @@ export class SessionReader {
   /** When a log was last written: the storage's time, since a server's own clock may be wrong. */
   private newest = 0;
 
-  constructor(private readonly runtimeRoot: string) {}
+  /** @param options.removes whether logs of servers that are long gone are removed. Default true */
+  constructor(
+    private readonly runtimeRoot: string,
+    private readonly options: { readonly removes: boolean } = { removes: true },
+  ) {}
 
   /** Why a log could not be read the last time; the others were. */
   problem: string | undefined;
@@ -81,7 +85,7 @@ export class SessionReader {
       const { size, mtimeMs } = await handle.stat();
       this.newest = Math.max(this.newest, mtimeMs);
       if (this.newest - mtimeMs > FORGET_AFTER_MS) {
-        await fs.rm(path, { force: true });
+        if (this.options.removes) await fs.rm(path, { force: true });
         return [];
       }
       if (size > MOST_BYTES) throw new Error(`${size} bytes, more than any server writes; remove the file`);

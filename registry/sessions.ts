@@ -17,6 +17,16 @@ export interface SessionRecord {
   readonly at: number;
 }
 
+/** How long an index is a server's: a session ends 180 s after its handshake (whitepaper, section 6.1), and a packet may be late. */
+export const SESSION_SECONDS = 200;
+/** No server's clock is so far ahead: a record from then is rubbish, and would stay the newest one until then. */
+const AHEAD_MS = 600_000;
+
+/** Whether a session lives. @param now milliseconds of the wall clock */
+export function isAlive({ at }: Pick<SessionRecord, "at">, now: number): boolean {
+  return at >= now - SESSION_SECONDS * 1000 && at <= now + AHEAD_MS;
+}
+
 /** Where a server's sessions are recorded. */
 export function sessionLogPath(runtimeRoot: string, instance: string): string {
   return join(runtimeRoot, "sessions", `${assertInstanceName(instance)}.log`);

@@ -1,5 +1,4 @@
-import type { SessionRecord } from "../../registry/sessions";
-import { SESSION_SECONDS } from "./ruleset";
+import { isAlive, SESSION_SECONDS, type SessionRecord } from "../../registry/sessions";
 
 /** A session and the server that holds it. */
 export interface HeldSession extends SessionRecord {
@@ -15,9 +14,6 @@ export type Verdict =
   /** Nobody's index as far as is known here. */
   | { readonly kind: "unknown" }
   | { readonly kind: "ignore"; readonly reason: "newer session" | "not a current client" };
-
-/** No server's clock is so far ahead: a record from then is rubbish, and would stay the newest one until then. */
-const AHEAD_MS = 600_000;
 
 /**
  * Who holds which client's session, as all servers recorded it. Pure: time comes in as an argument (milliseconds of the wall
@@ -44,7 +40,7 @@ export class SessionDirectory {
   add(instance: string, records: readonly SessionRecord[], now: number): string[] {
     const changed: string[] = [];
     for (const record of records) {
-      if (record.at < now - SESSION_SECONDS * 1000 || record.at > now + AHEAD_MS) continue;
+      if (!isAlive(record, now)) continue;
       const known = this.byIndex.get(record.index) ?? [];
       const session: HeldSession = { ...record, instance, learned: now };
       if (known.some((s) => s.publicKey === record.publicKey && !isNewer(session, s))) continue;

@@ -1,7 +1,5 @@
+import { SESSION_SECONDS } from "../../registry/sessions";
 import type { Lane } from "./flow-events";
-
-/** How long an index is ours: a session ends 180 s after its handshake (whitepaper, section 6.1), and a packet may be late. */
-export const SESSION_SECONDS = 200;
 
 /**
  * How many different stray packets are looked at: a flood of made-up indices must not keep the agent busy, and a router with

@@ -1,7 +1,8 @@
 import * as z from "zod";
+import { SESSION_SECONDS } from "../../registry/sessions";
 import type { Exec } from "../exec";
 import type { Lane } from "./flow-events";
-import { renderSessionsTable, SESSION_SECONDS } from "./ruleset";
+import { renderSessionsTable } from "./ruleset";
 
 /** An index that this server handed out, as the kernel's set remembers it. */
 export interface IssuedIndex {

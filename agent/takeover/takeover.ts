@@ -1,5 +1,6 @@
 import type { SessionNews } from "../../registry/session-reader";
 import type { SessionRecord } from "../../registry/sessions";
+import { SESSION_SECONDS } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
 import type { Clock } from "../clock";
@@ -17,7 +18,6 @@ import { HeldHere } from "./held-here";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
 import { PeerLooks } from "./peer-looks";
-import { SESSION_SECONDS } from "./ruleset";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
 import { Strays } from "./strays";

@@ -2,12 +2,12 @@
  * Many clients: a fresh server boots beside a registry that is full already. How long until it has them all, what one change costs
  * then, and what the agent uses.
  */
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Plan, runPlan } from "../../plan";
 import { Cluster, type Workshop } from "../cluster";
 import { median } from "../statistics";
 import { withGroup } from "../variant";
+import { FRESH, FreshServer, TUNNEL } from "./fresh-server";
 import { agentCpu, agentFamily, mib, processes, startedAt } from "./processes";
 import { clientName } from "./registry-filler";
 
@@ -49,80 +49,23 @@ export interface DirectoryResult {
   readonly storage_worker_rss_mib: number;
 }
 
-/** 10.100.0.0/16 has room for 65,000 clients only. */
-const TUNNEL = "10.64.0.0/10";
-const FRESH = "s2";
-/** MaxPeers of wireguard-go (device/constants.go), less the server's own probe; the kernel takes 2^20. */
-const MOST_OF_WIREGUARD_GO = 65_000;
 const CHANGES = 10;
 const HANDSHAKES_PER_SECOND = 1000;
-const APPLY_LIMIT_MS = 300_000;
-
-interface PeersChanged {
-  readonly time: string;
-  readonly msg: string;
-  readonly peers: number;
-  readonly seconds: number;
-}
-
-/** The agent's reports of changed peers, from its log. Pure. */
-export function peersChanged(log: string): PeersChanged[] {
-  return log.split("\n").flatMap((line) => {
-    if (!line.startsWith("{")) return [];
-    const entry = JSON.parse(line) as PeersChanged;
-    return entry.msg === "peers changed" ? [entry] : [];
-  });
-}
-
-async function reports(cluster: Cluster): Promise<PeersChanged[]> {
-  return peersChanged(
-    await cluster.sh(FRESH, "grep '\"peers changed\"' /var/log/units/wgc-agent.service.log || :"),
-  );
-}
 
 class ApplyBench {
   constructor(
-    private readonly workshop: Workshop,
+    private readonly server: FreshServer,
     private readonly cluster: Cluster,
-    private readonly standIn: boolean,
   ) {}
-
-  private script(name: string, ...args: (string | number)[]): Promise<string> {
-    const { project } = this.workshop;
-    const node = [process.execPath, "--import", join(project, "node_modules/tsx/dist/loader.mjs")];
-    return this.cluster.inside([...node, join(project, "bench/apply", name), ...args.map(String)]);
-  }
-
-  /** Fills the registry beside no server at all, then lets the group launch one. */
-  async boot(count: number): Promise<void> {
-    await this.cluster.fault("crash", { server: "s1" }); // it would apply the clients too, on the same processor
-    await this.script("registry-filler.ts", "fill", count);
-    if (this.standIn) {
-      const bin = `/run/lab/disks/${FRESH}/lab/bin`;
-      const file = join(this.workshop.project, "bench/apply/wg-stand-in");
-      await this.cluster.inside(["sh", "-c", 'mkdir -p "$1" && cp "$2" "$1/wg"', "sh", bin, file]);
-    }
-    await this.cluster.fault("scale", { capacity: 2 });
-  }
-
-  async applied(count: number): Promise<PeersChanged> {
-    const late = performance.now() + APPLY_LIMIT_MS;
-    for (;;) {
-      const done = (await reports(this.cluster)).find(({ peers }) => peers >= count);
-      if (done) return done;
-      if (performance.now() > late) throw new Error(`${count} clients were not applied in time`);
-      await pause(500);
-    }
-  }
 
   /** Revokes and restores one client in turn; resolves with each change's work and time until applied, in milliseconds. */
   async changes(): Promise<{ work: number[]; seen: number[] }> {
     const [work, seen]: [number[], number[]] = [[], []];
     for (let change = 0; change < CHANGES; change += 1) {
-      const before = (await reports(this.cluster)).length;
-      const written = Number(await this.script("registry-filler.ts", "toggle", clientName(7)));
+      const before = (await this.server.reports()).length;
+      const written = Number(await this.server.script("apply/registry-filler.ts", "toggle", clientName(7)));
       for (;;) {
-        const after = (await reports(this.cluster))[before];
+        const after = (await this.server.reports())[before];
         if (after) {
           work.push(after.seconds * 1000);
           seen.push(Date.parse(after.time) - written);
@@ -135,9 +78,9 @@ class ApplyBench {
   }
 
   async measure(count: number, seconds: number): Promise<ApplyResult> {
-    const { cluster } = this;
-    await this.boot(count);
-    const done = await this.applied(count);
+    const { cluster, server } = this;
+    await server.boot(count);
+    const done = await server.applied(count);
     const [agent] = await agentFamily(cluster, FRESH);
     if (!agent) throw new Error("the agent does not run");
     const apply = Date.parse(done.time) - (await startedAt(cluster, FRESH, agent));
@@ -149,10 +92,10 @@ class ApplyBench {
     const worker = Math.max(0, ...children.filter(({ name }) => name !== "conntrack").map((c) => c.rss_kib));
     return {
       clients: count,
-      wireguard: this.standIn ? "stand-in" : "real",
+      wireguard: server.standIn ? "stand-in" : "real",
       apply_s: Math.round(apply / 10) / 100,
       wg_s: Math.round(done.seconds * 100) / 100,
-      change_work_ms: this.standIn ? null : Math.round(median(work) * 10) / 10,
+      change_work_ms: server.standIn ? null : Math.round(median(work) * 10) / 10,
       change_seen_ms: Math.round(median(seen)),
       idle_cpu_percent: idle,
       agent_rss_mib: mib(main?.rss_kib ?? 0),
@@ -163,7 +106,10 @@ class ApplyBench {
 
   /** Others' sessions and handshakes, with this server's clients as they are. */
   async directory(sessions: number, seconds: number): Promise<DirectoryResult> {
-    const writing = this.script("session-writer.ts", sessions, HANDSHAKES_PER_SECOND, seconds + 30);
+    const writing = this.server.script(
+      "apply/session-writer.ts",
+      ...[sessions, HANDSHAKES_PER_SECOND, seconds + 30],
+    );
     writing.catch(() => {}); // awaited below
     await pause(20_000); // the logs are there, and have been read for the first time
     const cpu = await agentCpu(this.cluster, FRESH, seconds);
@@ -199,8 +145,7 @@ export async function benchApply(workshop: Workshop, options: ApplyOptions): Pro
     const cluster = await Cluster.open(workshop, `bench-${process.pid}`, plan);
     try {
       wireguard = (await cluster.status()).wireguard;
-      const standIn = wireguard === "wireguard-go" && count > MOST_OF_WIREGUARD_GO;
-      const bench = new ApplyBench(workshop, cluster, standIn);
+      const bench = new ApplyBench(FreshServer.of(workshop, cluster, wireguard, count), cluster);
       const result = await bench.measure(count, options.seconds);
       results.push(result);
       say(`${count} clients: applied in ${result.apply_s} s`);

@@ -40,6 +40,6 @@ export function labWorld(lab: Pick<RpcClient, "call">, control: Control, healthP
     health: async (server) =>
       readHealth(await run(server, ["curl", "--silent", `http://127.0.0.1:${healthPort}/healthz`])),
     drain: async (server, on) => void (await run(server, agentCommand(on ? "drain" : "undrain"))),
-    sleep: (milliseconds) => pause(milliseconds),
+    sleep: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
   };
 }

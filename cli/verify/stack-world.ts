@@ -15,6 +15,10 @@ const EXPIRES_SECONDS = 900;
 /** How long a new client takes to reach all servers, at most, and how often a handshake is tried meanwhile. */
 const APPLY_LIMIT_MS = 15_000;
 const PACE_MS = 500;
+/** Servers record a session within a second; NFS may show it a second later. */
+const RECORD_LIMIT_MS = 10_000;
+/** So long after the last handshake its record has been seen. */
+const SETTLE_MS = 3000;
 
 export function stackWorld(project: string, stack: string, control: Control): VerifyWorld {
   const place = sessionPlace(project, stack);
@@ -45,7 +49,7 @@ export function stackWorld(project: string, stack: string, control: Control): Ve
     },
     health: async (server) => readHealth(await onServer(server, "health")),
     drain: async (server, on) => void (await onServer(server, on ? "drain" : "undrain")),
-    sleep: (milliseconds) => pause(milliseconds),
+    sleep: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
   };
 }
 
@@ -81,9 +85,31 @@ async function join(
     handshakes: () =>
       Promise.all(sockets.map(async ({ address, socket }) => ({ address, ms: await first(socket) }))),
     longestGap: (during) => longestGap(sockets[0]?.socket, during),
-    server: () => Promise.resolve(undefined),
+    server: () => serverOf(control, name, sockets[0]?.socket),
     remove,
   };
+}
+
+/**
+ * The server of the flow that is watched, which may be another one than that of the other addresses' flows: one more handshake on it,
+ * and then the record of a session that was not there before. (Clocks differ, so times cannot be compared with this machine's.)
+ */
+async function serverOf(
+  control: Control,
+  name: string,
+  socket: HandshakeSocket | undefined,
+): Promise<string | undefined> {
+  const session = async () => (await control.call("show", { name })).result.session;
+  await pause(SETTLE_MS);
+  const before = (await session())?.at;
+  if ((await socket?.ask()) === undefined) return undefined;
+  const late = performance.now() + RECORD_LIMIT_MS;
+  while (performance.now() < late) {
+    const now = await session();
+    if (now !== undefined && now.at !== before) return now.instance;
+    await pause(PACE_MS);
+  }
+  return undefined;
 }
 
 /** Servers take a new client up within a second or two; the first answer counts. */

@@ -7,7 +7,7 @@ export interface TestClient {
   handshakes(): Promise<readonly { readonly address: string; readonly ms: number | undefined }[]>;
   /** Longest time without an answer, in milliseconds, while something goes on. */
   longestGap(during: () => Promise<void>): Promise<number>;
-  /** The server that it is on, where that can be known. */
+  /** The server that it is on; undefined where that cannot be known. */
   server(): Promise<string | undefined>;
   /** Takes the client away: from this machine and from the registry. */
   remove(): Promise<void>;
@@ -27,7 +27,8 @@ export interface VerifyWorld {
   join(name: string): Promise<TestClient>;
   health(server: string): Promise<ServerHealth>;
   drain(server: string, on: boolean): Promise<void>;
-  sleep(milliseconds: number): Promise<void>;
+  /** Rejects when the signal says that the operator has had enough. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface Step {
@@ -48,18 +49,26 @@ export const DRAIN_WATCH_MS = 60_000;
 /** A client's own timers give it 15 s without takeover; more is a client that was cut off. */
 export const LONGEST_GAP_MS = 20_000;
 
+/** How a test goes. */
+export interface VerifyOptions {
+  /** The name of the client that is added. */
+  readonly name: string;
+  /** Whether a server is drained, too. */
+  readonly drain: boolean;
+  readonly progress: (text: string) => void;
+  /** The operator's wish to stop: no step begins after it, and what was begun is put back. */
+  readonly signal: AbortSignal;
+}
+
 /** Runs all steps; a step that fails ends the test, and what was begun is put back. */
-export async function verifyCluster(
-  world: VerifyWorld,
-  name: string,
-  drain: boolean,
-  progress: (text: string) => void,
-): Promise<VerifyReport> {
+export async function verifyCluster(world: VerifyWorld, options: VerifyOptions): Promise<VerifyReport> {
+  const { progress, signal } = options;
   const steps: Step[] = [];
   const undo: { readonly what: string; readonly run: () => Promise<void> }[] = [];
   const attempt = async (step: Step["step"], what: string, work: () => Promise<string>): Promise<void> => {
     progress(`${step}: ${what} ...`);
     try {
+      if (signal.aborted && step !== "cleanup") throw new UserError("interrupted");
       steps.push({ step, ok: true, found: await work() });
     } catch (error) {
       steps.push({ step, ok: false, found: reason(error) });
@@ -67,7 +76,7 @@ export async function verifyCluster(
     }
   };
   try {
-    await walk(world, name, drain, attempt, undo);
+    await walk(world, options, attempt, undo);
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
   }
@@ -82,8 +91,7 @@ type Attempt = (step: Step["step"], what: string, work: () => Promise<string>) =
 
 async function walk(
   world: VerifyWorld,
-  name: string,
-  drain: boolean,
+  { name, drain, signal }: VerifyOptions,
   attempt: Attempt,
   undo: { what: string; run: () => Promise<void> }[],
 ): Promise<void> {
@@ -108,9 +116,8 @@ async function walk(
     return health(world, servers);
   });
   if (!drain) return;
-  const server = (await joined.server()) ?? servers[0] ?? "";
-  await attempt("drain", `${server}, with the client going on`, () =>
-    drained(world, joined, server, servers, undo),
+  await attempt("drain", "the client's server, for a minute, with the client going on", () =>
+    drained(world, joined, servers, undo, signal),
   );
 }
 
@@ -145,16 +152,21 @@ async function health(world: VerifyWorld, servers: readonly string[]): Promise<s
 async function drained(
   world: VerifyWorld,
   client: TestClient,
-  server: string,
   servers: readonly string[],
   undo: { what: string; run: () => Promise<void> }[],
+  signal: AbortSignal,
 ): Promise<string> {
   if (servers.length < 2) throw new UserError("there is one server only: draining it would leave none");
+  const server = await client.server();
+  if (server === undefined)
+    throw new UserError(
+      "no server has recorded the client's session, so draining one would not show that the client goes on; are records kept (wgc:takeover)?",
+    );
   // Before the command, which may take effect and still fail.
   undo.push({ what: `undraining ${server}`, run: () => world.drain(server, false) });
   const gap = await client.longestGap(async () => {
     await world.drain(server, true);
-    await world.sleep(DRAIN_WATCH_MS);
+    await world.sleep(DRAIN_WATCH_MS, signal);
   });
   const { status } = await world.health(server);
   if (status !== "draining") throw new UserError(`${server} says ${status} after it was drained`);
@@ -164,5 +176,6 @@ async function drained(
 }
 
 function reason(error: unknown): string {
+  if ((error as Partial<Error> | null)?.name === "AbortError") return "interrupted";
   return error instanceof Error ? error.message : String(error);
 }

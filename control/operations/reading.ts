@@ -1,6 +1,7 @@
 import { readChanges, readClient, readCluster, readServerKeys } from "../../registry/reader";
 import { readRotation, withPort } from "../../registry/rotation-files";
 import type { ClientFile } from "../../registry/schema";
+import { sessionOf } from "../../registry/session-of";
 import { fitPage, leftOut, viewOf } from "../views";
 import { unknownClient } from "./clients";
 import type { OperationContext, Perform } from "./context";
@@ -17,10 +18,22 @@ export const list: Perform<"list"> = async (input, { root, index, now }) => {
   return { revision, result: { clients: items, ...next, total: page.total, ...leftOut(page.broken) } };
 };
 
-/** One client. */
+/** One client, and the server that it is on. */
 export const show: Perform<"show"> = async ({ name }, context) => {
   const { revision } = await readChanges(context.root);
-  return { revision, result: { client: viewOf(await clientOf(name, context), context.now) } };
+  const client = await clientOf(name, context);
+  const keys = [client.publicKey, ...(client.previous === undefined ? [] : [client.previous.publicKey])];
+  const { session, problem } = await sessionOf(context.runtime, keys, context.now.getTime());
+  return {
+    revision,
+    result: {
+      client: viewOf(client, context.now),
+      ...(session === undefined
+        ? {}
+        : { session: { instance: session.instance, at: new Date(session.at).toISOString() } }),
+      ...(problem === undefined ? {} : { sessionProblem: problem }),
+    },
+  };
 };
 
 /**

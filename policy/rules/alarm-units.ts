@@ -1,4 +1,5 @@
 import type { ResourceValidationPolicy } from "@pulumi/policy";
+import { MixedUnits, powerOfPeriod } from "../metric-math";
 import { field, isOn, list, text } from "../read";
 
 const ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm";
@@ -31,8 +32,31 @@ export const alarmUnits: ResourceValidationPolicy = {
           `${id} (${text(field(query, "metric"), "metricName")}) is bytes per period and nothing divides it by PERIOD(…)`,
         );
     }
+    for (const query of queries) {
+      const expression = text(query, "expression");
+      if (expression !== undefined && counted.length > 0 && isMixed(expression, queries))
+        report(`"${expression}" adds bytes per period to bytes per second; are there parentheses missing?`);
+    }
   },
 };
+
+function isMixed(expression: string, queries: readonly unknown[]): boolean {
+  const powerOf = (id: string): number | undefined => {
+    const query = queries.find((one) => text(one, "id") === id);
+    const metric = text(field(query, "metric"), "metricName");
+    if (metric !== undefined) return PER_PERIOD.test(metric) ? 1 : 0;
+    const other = text(query, "expression");
+    // Only forwards: an expression that names itself is refused by CloudWatch, not here.
+    return other === undefined || other === expression ? undefined : powerOfPeriod(other, powerOf);
+  };
+  try {
+    powerOfPeriod(expression, powerOf);
+    return false;
+  } catch (error) {
+    if (error instanceof MixedUnits) return true;
+    throw error;
+  }
+}
 
 function divides(expression: string, counted: readonly unknown[]): boolean {
   return counted.some((query) =>

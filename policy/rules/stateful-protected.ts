@@ -5,7 +5,8 @@ import { isProduction, productionSchema } from "../stack";
 const STATEFUL: Readonly<Record<string, string>> = {
   "aws:efs/fileSystem:FileSystem": "all clients and the server's key pair are in it",
   "aws:efs/accessPoint:AccessPoint": "servers and the control function find the registry through it",
-  "aws:kms/key:Key": "without it nothing in the file system can be read",
+  "aws:efs/mountTarget:MountTarget": "servers of its zone lose the registry until they mount again",
+  "aws:kms/key:Key": "without it nothing that was encrypted with it can be read",
   "aws:lb/loadBalancer:LoadBalancer": "clients know its name",
 };
 const BALANCER = "aws:lb/loadBalancer:LoadBalancer";

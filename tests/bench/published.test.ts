@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { peersChanged } from "../../bench/apply/bench";
+import { peersChanged } from "../../bench/apply/fresh-server";
 import {
   mergeResults,
   type PublishedResult,

@@ -301,7 +301,11 @@ test("what --json prints keeps its keys", async () => {
     shape(added),
   );
   expect(shape(await desk.json("client", "list"))).toEqual({ total: "number", clients: [CLIENT] });
-  expect(shape(await desk.json("client", "show", "bob"))).toEqual({ client: CLIENT });
+  expect(shape(await desk.json("client", "show", "bob"))).toEqual({
+    client: CLIENT,
+    session: null,
+    sessionProblem: null,
+  });
   const changed = { client: CLIENT, revision: "number", wait: null };
   expect(shape(await desk.json("client", "update", "bob", "--split-tunnel"))).toEqual(changed);
   expect(shape(await desk.json("client", "revoke", "bob", "--yes"))).toEqual({

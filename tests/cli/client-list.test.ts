@@ -1,7 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { CSV_COLUMNS } from "../../cli/client-list";
 import type { ClientView } from "../../control/answers";
-import { registryPaths } from "../../registry/layout";
+import { registryPaths, runtimeOf } from "../../registry/layout";
+import { rewriteSessions } from "../../registry/sessions";
 import { generateKeyPair } from "../../wireguard/keys";
 import { Desk } from "./desk";
 
@@ -113,8 +115,32 @@ test("show", async () => {
     "DNS: the cluster's",
     "created: 2026-11-21T12:00:00.000Z",
     "expires: 2026-11-28T12:00:00Z (in 7 d)",
+    "session: none known",
     "tags: team=ops",
   ]);
+});
+
+test("show names the server that carries the client, and says when not all records could be read", async () => {
+  const { session } = await desk.json<{ session: unknown }>("client", "show", "bob");
+  expect(session).toBeNull();
+  const sessions = join(runtimeOf(desk.root), "sessions");
+  const { publicKey } = (await desk.json<{ client: { publicKey: string } }>("client", "show", "bob")).client;
+  const at = desk.now.getTime() - 12_000;
+  await rewriteSessions(join(sessions, "i-0a.log"), [{ publicKey, index: 1, at: at - 9000 }]);
+  await rewriteSessions(join(sessions, "i-0b.log"), [{ publicKey, index: 2, at }]);
+  expect((await desk.run("client", "show", "bob")).out).toMatch(
+    /^session +on i-0b, last handshake 12 s ago$/m,
+  );
+  expect(await desk.json("client", "show", "bob")).toMatchObject({
+    session: { instance: "i-0b", at: new Date(at).toISOString() },
+    sessionProblem: null,
+  });
+  const broken = join(sessions, "i-0c.log");
+  writeFileSync(broken, "");
+  truncateSync(broken, 300 * 2 ** 20);
+  expect((await desk.run("client", "show", "bob")).out).toMatch(
+    /^session +on i-0b, .* \(not all records could be read: i-0c\.log: .*remove the file\)$/m,
+  );
 });
 
 test("CSV quotes what has to be quoted (RFC 4180)", async () => {

@@ -24,6 +24,7 @@ const COMMANDS = [
   "bench throughput",
   "bench apply",
   "bench change",
+  "bench mesh",
   "bench registry",
   "cost",
   "soak",

@@ -25,21 +25,23 @@ test("the total is the plan's; the table has every line with its list price, and
   expect(text.stdout).toMatch(/\nprices: .+, collected \d{4}-\d\d-\d\d\n$/);
 });
 
-test.each([
+test.each<[string, string[], RegExp, number]>([
   [
     "a region without prices",
     ["--config", "aws:region=eu-central-1"],
     /no price table for region "eu-central-1".*plan\/prices\.ts/,
+    1,
   ],
   [
     "a server type without a price",
     ["--config", "wgc:instanceType=m7g.large"],
     /no price for m7g\.large.*known for t4g\.small/,
+    1,
   ],
-  ["a number that is none", ["--clients", "many"], /--clients many: it must be a number from 1 to 100000/],
-])("%s is refused, not guessed", async (_, args, message) => {
+  ["a number that is none", ["--clients", "many"], /--clients many: it must be a number from 1 to 100000/, 2],
+])("%s is refused, not guessed", async (_, args, message, exit) => {
   const { code, stdout, stderr } = await wgc(["cost", ...args]);
-  expect([code, stdout]).toEqual([1, ""]);
+  expect([code, stdout]).toEqual([exit, ""]);
   expect(stderr).toMatch(message);
   expect(stderr).not.toMatch(STACK);
 });

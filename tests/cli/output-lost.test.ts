@@ -109,12 +109,15 @@ test("a second signal ends at once", async () => {
   const said: string[] = [];
   await finishFirst(
     (text) => said.push(text),
-    async () => {
+    "the file is written first",
+    async (interrupted) => {
+      expect(interrupted.aborted).toBe(false);
       process.emit("SIGTERM", "SIGTERM");
+      expect(interrupted.aborted).toBe(true);
       expect(left).not.toHaveBeenCalled();
       process.emit("SIGTERM", "SIGTERM");
       expect(left).toHaveBeenCalledWith(143);
     },
   );
-  expect(said[0]).toContain("the configuration is written first");
+  expect(said[0]).toBe("the file is written first\n");
 });

@@ -34,8 +34,10 @@ function cluster(changes: Partial<VerifyWorld> = {}, client: Partial<TestClient>
     sleep: async () => undefined,
     ...changes,
   };
-  const run = (drain: boolean) => verifyCluster(world, "verify-1", drain, () => undefined);
-  return { done, run };
+  const enough = new AbortController();
+  const run = (drain: boolean) =>
+    verifyCluster(world, { name: "verify-1", drain, progress: () => undefined, signal: enough.signal });
+  return { done, run, enough };
 }
 const failed = (report: Awaited<ReturnType<typeof verifyCluster>>) =>
   report.steps.filter(({ ok }) => !ok).map(({ step, found }) => `${step}: ${found}`);
@@ -124,6 +126,12 @@ test.each<[string, Parameters<typeof cluster>, string, string[]]>([
     ["add verify-1", "remove verify-1"],
   ],
   [
+    "a client whose server nobody knows",
+    [{}, { server: async () => undefined }],
+    "drain: no server has recorded the client's session, so draining one would not show that the client goes on; are records kept (wgc:takeover)?",
+    ["add verify-1", "remove verify-1"],
+  ],
+  [
     "a client that is cut off by a drain",
     [{}, { longestGap: async (during) => during().then(() => 20_001) }],
     "drain: the client was without an answer for 20.0 s",
@@ -133,6 +141,21 @@ test.each<[string, Parameters<typeof cluster>, string, string[]]>([
   const tried = cluster(changes, client);
   const report = await tried.run(true);
   expect([report.ok, failed(report), tried.done]).toEqual([false, [fault], done]);
+});
+
+test("an operator who has had enough: no step begins any more, the wait ends, and what was begun is put back", async () => {
+  const { done, run, enough } = cluster({
+    sleep: async (_, signal) => {
+      enough.abort();
+      signal.throwIfAborted();
+    },
+  });
+  expect(failed(await run(true))).toEqual(["drain: interrupted"]);
+  expect(done).toEqual(["add verify-1", "drain i-2", "undrain i-2", "remove verify-1"]);
+  const early = cluster();
+  early.enough.abort();
+  expect(failed(await early.run(true))).toEqual(["endpoint: interrupted"]);
+  expect(early.done).toEqual([]);
 });
 
 test("a drain that fails half-way is taken back, and a cleanup that fails does not keep the next from running", async () => {

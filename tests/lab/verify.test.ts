@@ -13,7 +13,11 @@ cluster.test(
     const control = new ControlClient((request: Request) => cluster.lab.call<Response>("control", request));
     // The cluster of the tests checks health faster than a deployed one.
     const world = { ...labWorld(cluster.lab, control, 8080), sleep: () => pause(10_000) };
-    const report = await verifyCluster(world, "verify-lab", true, () => undefined);
+    const { signal } = new AbortController();
+    const report = await verifyCluster(world, {
+      ...{ name: "verify-lab", drain: true, signal },
+      progress: () => undefined,
+    });
     expect(report.steps.filter(({ ok }) => !ok)).toEqual([]);
     expect(report.steps.map(({ step }) => step)).toEqual([
       ...["endpoint", "client", "handshake", "health", "drain", "cleanup", "cleanup"],

@@ -100,11 +100,11 @@ test("fewer servers than zones, no alarms for empty zones; without takeover none
 
 test("what stops an instance refresh is what a bad version does, and fits into Auto Scaling's ten", () => {
   expect(rollbackAlarmNames("c", "basic")).toEqual([
-    "c-no-healthy-server",
-    "c-servers-below-minimum",
-    "c-probe-failing",
-    "c-registry-lag",
-    "c-boot-failures",
+    "c/no-healthy-server",
+    "c/servers-below-minimum",
+    "c/probe-failing",
+    "c/registry-lag",
+    "c/boot-failures",
   ]);
   expect(rollbackAlarmNames("c", "none")).toEqual([]);
 });

@@ -167,6 +167,16 @@ test("a lost address is a danger where clients know it, and not where it is a NA
   ]);
 });
 
+test("the record of operators' sessions is a danger to lose, another log is not", () => {
+  const logs = "aws:cloudwatch/logGroup:LogGroup";
+  const before = planOf({ type: logs, name: "wgc-sessions-log" }, { type: logs, name: "wgc-flow-log" });
+  const { changes } = comparePlans(before, planOf());
+  expect(changes.map(({ name, danger }) => [name, danger])).toEqual([
+    ["wgc-flow-log", undefined],
+    ["wgc-sessions-log", "it is the record of what operators did on servers"],
+  ]);
+});
+
 describe("servers are rolled", () => {
   const servers = (template: JsonObject, group: JsonObject = {}): Plan =>
     planOf(
@@ -277,6 +287,28 @@ describe("noise", () => {
     const ordered = (...list: string[]): Plan =>
       planOf({ type: T.group, name: "group", inputs: { terminationPolicies: list } });
     expect(comparePlans(ordered("a", "b"), ordered("b", "a")).counts.update).toBe(1);
+  });
+
+  test("statements with names are compared by name: one that is gone is no change of those behind it", () => {
+    const policy = (...statements: JsonObject[]): Plan =>
+      planOf({
+        type: T.rolePolicy,
+        name: "policy",
+        inputs: { policy: JSON.stringify({ Statement: statements }) },
+      });
+    const named = (Sid: string): JsonObject => ({ Sid, Action: `s3:${Sid}` });
+    const [a, b, c] = [named("A"), named("B"), named("C")];
+    const paths = (before: Plan, after: Plan) => change(comparePlans(before, after), "policy").changes;
+    expect(paths(policy(a, b, c), policy(b, { ...c, Action: "s3:D" }))).toEqual([
+      { path: "policy.Statement[A]", before: a, after: undefined },
+      { path: "policy.Statement[C].Action", before: "s3:C", after: "s3:D" },
+    ]);
+    expect(paths(policy(b), policy(b, c))).toEqual([
+      { path: "policy.Statement[C]", before: undefined, after: c },
+    ]);
+    // Without names, or with one twice, only their order is left.
+    const nameless = paths(policy(a, { Action: "s3:Z" }), policy(a, { Action: "s3:Y" }));
+    expect(nameless.map(({ path }) => path)).toEqual(["policy.Statement[1].Action"]);
   });
 
   test("a file counts by its content, and what Pulumi ignores is ignored", () => {

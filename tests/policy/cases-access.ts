@@ -14,6 +14,19 @@ export const accessCases: readonly Case[] = [
           metricQueries: [network("in"), { id: "rate", expression: "in / PERIOD(in)", returnData: true }],
         },
       },
+      {
+        type: types.alarm,
+        props: {
+          metricQueries: [
+            ...[network("in"), network("out"), { id: "sum", expression: "in + out + 0" }],
+            ...[
+              { id: "both", expression: "2 * -(in + out) / PERIOD(in) - 1" },
+              { id: "one", expression: "sum / PERIOD(out) + both", returnData: true },
+              { id: "more", expression: "FILL(in, 0) + in / PERIOD(in)" },
+            ],
+          ],
+        },
+      },
       { type: types.alarm, props: { metricName: "CPUUtilization", threshold: 70 } },
     ],
     violating: [
@@ -26,11 +39,24 @@ export const accessCases: readonly Case[] = [
           metricQueries: [network("in"), { id: "sum", expression: "in / PERIOD(cpu)", returnData: true }],
         },
       },
+      {
+        type: types.alarm,
+        name: "lost",
+        props: {
+          metricQueries: [
+            ...[network("in"), network("out")],
+            { id: "rate", expression: "in + out / PERIOD(in)", returnData: true },
+            { id: "next", expression: "(in - out) / PERIOD(out) + in", returnData: false },
+          ],
+        },
+      },
     ],
     says: [
       "single: compares NetworkOut, bytes per period, with a limit",
       "raw: in (NetworkIn) is bytes per period and nothing divides it by PERIOD(…)",
       "other: in (NetworkIn) is bytes per period and nothing divides it by PERIOD(…)",
+      'lost: "in + out / PERIOD(in)" adds bytes per period to bytes per second; are there parentheses missing?',
+      'lost: "(in - out) / PERIOD(out) + in" adds bytes per period to bytes per second; are there parentheses missing?',
     ],
   },
   {
@@ -231,11 +257,13 @@ export const accessCases: readonly Case[] = [
     ],
     violating: [
       { type: types.fileSystem, name: "efs" },
+      { type: types.mountTarget, name: "mount" },
       { type: types.eip, name: "ip", stack: "production-eu" },
       { type: types.balancer, name: "nlb", protect: true, from: { subnetMappings: "ip" } },
     ],
     says: [
       "efs: is not protected, and all clients and the server's key pair are in it",
+      "mount: is not protected, and servers of its zone lose the registry until they mount again",
       "ip: is not protected, and clients know this address",
     ],
   },

@@ -10,11 +10,12 @@ export function monitoringPairs({ arn, role, here, cluster, account }: Places): 
     "aws:SourceAccount": owner,
     "aws:SourceArn": here("cloudwatch", `alarm:${alarm}`),
   });
-  const own = `${cluster}-rings`;
+  const own = `${cluster}/rings`;
   const topic = arn("wgc-monitoring-alarms-topic");
   const key = arn("wgc-storage-key");
   const others = (says: string, action: string, resource: string) => [
-    alarms(`${says} of another cluster`, action, resource, from("another-rings")),
+    alarms(`${says} of another cluster`, action, resource, from("another/rings")),
+    alarms(`${says} of a cluster whose name begins alike`, action, resource, from(`${cluster}-two/rings`)),
     alarms(`${says} of another account`, action, resource, from(own, "999999999999")),
   ];
   return [

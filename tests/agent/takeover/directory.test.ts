@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { SessionDirectory } from "../../../agent/takeover/directory";
-import { SESSION_SECONDS } from "../../../agent/takeover/ruleset";
 import type { SessionRecord } from "../../../registry/sessions";
+import { SESSION_SECONDS } from "../../../registry/sessions";
 import { key } from "../fixtures";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");

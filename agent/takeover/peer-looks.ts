@@ -23,8 +23,11 @@ const URGENT_MS = 60;
 const EXPECTING_MS = 30;
 /** and whether a handshake of ours is complete, otherwise. */
 const USUAL_MS = 700;
-/** One look after the other may take at most this share of the time: a tenth while clients are called, a twentieth while new keys are expected. */
-const SHARE = { urgent: 10, expecting: 20, usual: 50 } as const;
+/**
+ * One look after the other may take at most this share of the time: a third while clients are called, which is over in seconds, and until
+ * the others are told of a new session their packets for the client go astray; a twentieth while new keys are expected.
+ */
+const SHARE = { urgent: 3, expecting: 20, usual: 50 } as const;
 
 /** Looks at the kernel's peers while there is something to look for, and only then; one look at a time. */
 export class PeerLooks {
@@ -32,7 +35,8 @@ export class PeerLooks {
   /** When the timer runs out (monotonic). */
   private due = 0;
   private running: Promise<void> | undefined;
-  private lastMs = 0;
+  /** How long the last two looks took: one alone may have waited for a busy processor. */
+  private took: readonly number[] = [];
   private lastAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
@@ -51,8 +55,8 @@ export class PeerLooks {
   /** When to look: the first time soon, then as often as the time that it takes allows. */
   private next(): number {
     const { clock, urgent, expecting } = this.options;
-    const at = (ms: number, share: number) =>
-      Math.max(clock.monotonic() + ms, this.lastAt + this.lastMs * share);
+    const cost = this.took.length === 0 ? 0 : Math.min(...this.took);
+    const at = (ms: number, share: number) => Math.max(clock.monotonic() + ms, this.lastAt + cost * share);
     if (urgent()) return at(URGENT_MS, SHARE.urgent);
     return expecting() ? at(EXPECTING_MS, SHARE.expecting) : at(USUAL_MS, SHARE.usual);
   }
@@ -83,6 +87,6 @@ export class PeerLooks {
       log.warn({ problem: messageOf(error) }, "the handshakes could not be looked at");
     }
     this.lastAt = clock.monotonic();
-    this.lastMs = this.lastAt - began;
+    this.took = [...this.took.slice(-1), this.lastAt - began];
   }
 }

@@ -281,6 +281,7 @@ export class Agent {
     return {
       draining: this.drain.reason,
       expectedPublicKey: serverKey.publicKey,
+      isKeyChanging: serverKey.isChanging,
       expectedListenPort: config.listenPort,
       storage: storage.state,
       registryProblems: this.follower.problems,
@@ -289,9 +290,17 @@ export class Agent {
       takeoverProblem: sessions.takeover?.problem,
       serverKeyProblem: serverKey.problem,
       leftBehind: serverKey.leftBehind,
-      clusterProblem: sessions.cluster?.problem,
+      clusterProblem: sessions.cluster?.problem ?? this.aloneProblem,
       clock: this.clockOffset.state,
     };
+  }
+
+  /** Why the others are not spoken to, where that is no matter of speed alone. */
+  private get aloneProblem(): string | undefined {
+    const { cluster, config } = this.options;
+    if (cluster !== undefined) return undefined;
+    if (config.addressing !== "routed" && config.topology !== "active-passive") return undefined;
+    return "the instance metadata did not name this server's address and zone when the agent started, so it is nothing to the other servers; restart the agent";
   }
 
   private nodeFile(): NodeFile {

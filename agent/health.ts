@@ -23,6 +23,8 @@ export interface HealthInput {
   /** Why the last change could not be applied. */
   readonly applyError: string | undefined;
   readonly expectedPublicKey: string;
+  /** Whether that is another one than a moment ago: the interface and the probe follow. */
+  readonly isKeyChanging: boolean;
   readonly expectedListenPort: number;
   readonly storage: StorageState;
   readonly registryProblems: readonly string[];
@@ -114,8 +116,8 @@ export const healthChecks: readonly Check[] = [
   {
     name: "key",
     patience: PATIENCE,
-    run: ({ device, expectedPublicKey }) =>
-      device === undefined || device.dump.interface.publicKey === expectedPublicKey
+    run: ({ device, expectedPublicKey, isKeyChanging }) =>
+      isKeyChanging || device === undefined || device.dump.interface.publicKey === expectedPublicKey
         ? undefined
         : `the WireGuard interface has the public key ${device.dump.interface.publicKey ?? "(none)"}, expected ${expectedPublicKey}`,
   },
@@ -130,7 +132,11 @@ export const healthChecks: readonly Check[] = [
   // Both are this machine's own: a table that another tool flushed, a switch that another tool turned back.
   { name: "firewall", patience: PATIENCE, run: ({ device }) => device?.firewallProblem },
   { name: "forwarding", patience: PATIENCE, run: ({ device }) => device?.forwardingProblem },
-  { name: "probe", patience: PATIENCE, run: ({ probeProblem }) => probeProblem },
+  {
+    name: "probe",
+    patience: PATIENCE,
+    run: ({ probeProblem, isKeyChanging }) => (isKeyChanging ? undefined : probeProblem),
+  },
   { name: "leftBehind", run: ({ leftBehind }) => leftBehind },
 ];
 

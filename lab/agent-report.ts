@@ -3,6 +3,8 @@ import { get } from "node:http";
 import { z } from "zod";
 
 const reportSchema = z.looseObject({
+  /** What it answers the load balancer with. */
+  status: z.string(),
   /** Revision of the registry that it has applied. */
   revision: z.number(),
   drain: z.object({ reason: z.string(), over: z.boolean() }).nullable(),

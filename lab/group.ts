@@ -242,7 +242,10 @@ export class Group {
     const late = performance.now() + HEALTHY_LIMIT_MS;
     const isHealthy = (): boolean =>
       this.balancer.status().targets.some((t) => t.name === server.name && t.health === "healthy");
-    while (!isHealthy()) {
+    const standsBy = async (): Promise<boolean> =>
+      this.model.routing.isPassive &&
+      (await askAgent(server.place.address, this.model.targets.health))?.status === "standby";
+    while (!isHealthy() && !(await standsBy())) {
       if (performance.now() > late)
         throw new UserError(`${server.name} was not healthy within ${HEALTHY_LIMIT_MS / 1000} s; it stays`);
       await pause(50);

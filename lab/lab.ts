@@ -125,11 +125,12 @@ export class Lab {
     await this.group.fill();
   }
 
-  /** Resolves when the load balancer calls as many servers healthy as the group wants; limit in milliseconds. */
+  /** Resolves when the load balancer calls as many servers healthy as are to be in service; limit in milliseconds. */
   async whenHealthy(limit: number): Promise<void> {
     const late = performance.now() + limit;
+    const wanted = (): number => (this.model.routing.isPassive ? 1 : this.group.desired);
     const healthy = (): number => this.balancer.status().targets.filter((t) => t.health === "healthy").length;
-    while (healthy() < this.group.desired) {
+    while (healthy() < wanted()) {
       if (performance.now() > late)
         throw new Error(`only ${healthy()} servers were healthy within ${limit / 1000} s`);
       await pause(50);
@@ -153,7 +154,7 @@ export class Lab {
           event.state === "healthy" ? "good" : "bad",
         );
         if (event.state === "healthy") this.group.noteHealthy(event.target);
-        if (event.state === "unhealthy" && this.options.replaceUnhealthy)
+        if (event.state === "unhealthy" && this.options.replaceUnhealthy && this.model.group.asksBalancer)
           void this.group.replace(event.target);
         return;
       case "rerouted":

@@ -57,6 +57,18 @@ export interface LabTargetGroup {
   };
 }
 
+/** The Auto Scaling group. */
+export interface LabGroup {
+  name: string;
+  min: number;
+  max: number;
+  desired: number;
+  gracePeriod: number;
+  /** Whether a server that the load balancer finds unhealthy is replaced; else only one that EC2 finds dead. */
+  asksBalancer: boolean;
+  hooks: StubHook[];
+}
+
 /** One rule of the servers' security group, reduced to what may come from the load balancer. */
 export interface LabPortRule {
   protocol: string;
@@ -74,7 +86,7 @@ export interface LabModel {
   vpc: LabVpc;
   /** Hosts behind the servers, in different zones where there is more than one. */
   backends: LabBackend[];
-  group: { name: string; min: number; max: number; desired: number; gracePeriod: number; hooks: StubHook[] };
+  group: LabGroup;
   targets: LabTargetGroup;
   allowedFromBalancer: LabPortRule[];
   security: LabSecurity;
@@ -238,6 +250,7 @@ export function readModel(plan: Plan): LabModel {
       max: number(group, "maxSize"),
       desired: number(group, "desiredCapacity"),
       gracePeriod: number(group, "healthCheckGracePeriod"),
+      asksBalancer: text(group, "healthCheckType") === "ELB",
       hooks: hooksOf(group.inputs),
     },
     targets: readTargets(view),

@@ -53,6 +53,8 @@ export interface LabRule {
 /** What the servers' `agent.json` says about the network behind them. */
 export interface LabRouting {
   mode: "masquerade" | "routed";
+  /** One server is in service and the others stand by: unhealthy to the load balancer, on purpose. */
+  isPassive: boolean;
   tunnelCidr: string;
   /** UDP ports on which servers talk to each other; undefined where they do not. */
   meshPort: number | undefined;
@@ -181,6 +183,7 @@ export function readRouting(userData: string): LabRouting {
   };
   return {
     mode: config["addressing"] === "routed" ? "routed" : "masquerade",
+    isPassive: config["topology"] === "active-passive",
     tunnelCidr: String(config["tunnelIpv4"]),
     meshPort: port("mesh", "port"),
     overlayPort: port("routed", "overlayPort"),

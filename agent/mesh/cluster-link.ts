@@ -4,9 +4,10 @@ import type { Parameter } from "../aws/query";
 import type { Clock } from "../clock";
 import type { AgentConfig } from "../config";
 import type { Exec } from "../exec";
-import type { Log } from "../log";
+import { type Log, messageOf } from "../log";
 import type { Scope } from "../reconcile";
 import { ClientHolders } from "../routed/client-holders";
+import { overlayUp } from "../routed/overlay-network";
 import { OverlayRoutes } from "../routed/overlay-routes";
 import { SourceCheck } from "../routed/source-check";
 import { VpcRoutes } from "../routed/vpc-routes";
@@ -55,6 +56,8 @@ const PACE: Readonly<Record<"calm" | "quick", Pace>> = {
   calm: { everyMs: 1000, goneMs: 5000, steadyMs: 3000 },
   quick: { everyMs: 200, goneMs: 1000, steadyMs: 3000 },
 };
+/** The overlay is looked after so often. */
+const NETWORK_MS = 30_000;
 /** The firewall's set of members is written again so often, whoever may have emptied it. */
 const FILTER_MS = 10_000;
 
@@ -71,7 +74,11 @@ export class ClusterLink {
   private readonly holders: ClientHolders | undefined;
   private readonly sourceCheck: SourceCheck | undefined;
   private readonly filter: MemberFilter;
-  private owns: readonly string[] = [];
+  /** Roles of this server, and since when (wall clock). */
+  private owns: ReadonlyMap<string, number> = new Map();
+  private isDirectoryRead = false;
+  private networkAt = Number.NEGATIVE_INFINITY;
+  private networkProblem: string | undefined;
   private addresses = new Map<string, string>();
   private filteredAt = Number.NEGATIVE_INFINITY;
   /** The server that takes traffic, where only one does; undefined while that is not known. */
@@ -86,10 +93,13 @@ export class ClusterLink {
       pace: this.isRouted || this.isPassive ? PACE.quick : PACE.calm,
       status: () => ({
         state: options.state(),
-        nextHop: this.sourceCheck === undefined || this.sourceCheck.isOff,
-        owns: [...this.owns],
+        nextHop: this.isNextHop,
+        owns: [...this.owns.keys()],
+        since: [...this.owns.values()],
+        calling: [...(this.routes?.calling ?? [])].map(zoneRole),
       }),
       onBeat: () => this.beat(),
+      onInformed: () => this.settle(),
     });
     this.filter = new MemberFilter(exec);
     if (config.routed === undefined) return;
@@ -138,7 +148,21 @@ export class ClusterLink {
 
   /** All that the storage knows of sessions has been read once. */
   onDirectoryRead(): void {
+    this.isDirectoryRead = true;
+    this.settle();
+  }
+
+  /** Once it is known who holds which client and where those servers are, routes of an agent before this one are what is left over. */
+  private settle(): void {
+    if (!this.isDirectoryRead || !this.mesh.isInformed) return;
+    this.holders?.update(this.options.connected());
     void this.overlay?.reconcile();
+  }
+
+  /** Whether packets for any client may be sent here: the network passes them on, and this server knows where they belong. */
+  private get isNextHop(): boolean {
+    if (this.routes === undefined || this.sourceCheck?.isOff !== true) return false;
+    return this.isDirectoryRead && this.networkProblem === undefined;
   }
 
   /** These clients may have other addresses than before, or may not connect any more. */
@@ -165,6 +189,7 @@ export class ClusterLink {
       this.mesh.problem ??
       this.filter.problem ??
       noInterface ??
+      this.networkProblem ??
       this.sourceCheck?.problem ??
       this.overlay?.problem ??
       this.routes?.problem
@@ -193,16 +218,30 @@ export class ClusterLink {
       const owner = this.isPassive ? this.activeServer : holderOf(zoneRole(zone), candidates, zone);
       if (owner === instance) roles.push(zoneRole(zone));
     }
-    const contested = candidates.flatMap((one) => (one.instance === instance ? [] : one.owns));
+    const contested = candidates.flatMap((one) =>
+      one.instance === instance ? [] : [...one.owns, ...one.calling],
+    );
     this.take(roles, contested);
     const again = clock.monotonic() - this.filteredAt > FILTER_MS;
     if (again) this.filteredAt = clock.monotonic();
-    this.follow(again);
+    // Until the others' records have been read, an agent before this one knew more.
+    if (this.mesh.isInformed) this.follow(again);
+    void this.keepNetwork();
+  }
+
+  /** The overlay's device, rule and address: a network manager that starts again may have taken away what is not its own. */
+  private async keepNetwork(): Promise<void> {
+    const { clock, config, exec } = this.options;
+    if (!this.isRouted || clock.monotonic() - this.networkAt < NETWORK_MS) return;
+    this.networkAt = clock.monotonic();
+    const problem = await overlayUp(config, exec).then(() => undefined, messageOf);
+    this.networkProblem = problem && `packets for other servers' clients cannot be passed on: ${problem}`;
   }
 
   private take(roles: readonly string[], contested: readonly string[]): void {
-    const isNews = roles.join() !== this.owns.join();
-    this.owns = roles;
+    const isNews = roles.join() !== [...this.owns.keys()].join();
+    const now = this.options.clock.now();
+    this.owns = new Map(roles.map((role) => [role, this.owns.get(role) ?? now]));
     this.routes?.own(zonesOf(roles), zonesOf(contested));
     if (!isNews) return;
     this.options.log.info({ roles }, "this server's roles among the others have changed");

@@ -12,6 +12,8 @@ const LIMIT_MS = 10_000;
 export class MemberFilter {
   private last = "";
   private running = false;
+  /** Whether the set is to be filled although the members are the same. */
+  private isStale = false;
   problem: string | undefined;
 
   constructor(private readonly exec: Exec) {}
@@ -19,8 +21,10 @@ export class MemberFilter {
   /** Makes these the members. @param again although they have not changed */
   async set(addresses: readonly string[], again = false): Promise<void> {
     const elements = [...new Set(addresses)].sort().join(", ");
-    if (this.running || (!again && elements === this.last)) return; // the next beat comes soon
+    this.isStale ||= again;
+    if (this.running || (!this.isStale && elements === this.last)) return; // the next beat comes soon
     this.running = true;
+    this.isStale = false;
     try {
       const fill = elements === "" ? "" : `add element ${SET} { ${elements} }\n`;
       await this.exec("nft", ["-f", "-"], { timeoutMs: LIMIT_MS, stdin: `flush set ${SET}\n${fill}` });

@@ -30,8 +30,12 @@ interface Known {
   heardAt: number;
   /** Since when it has been heard without a break. */
   since: number;
+  /** When it last said that it is ready no more. */
+  relapsedAt: number;
 }
 
+/** A server that was not ready takes its zone's role back from another zone's only after so long. */
+export const CALM_MS = 30_000;
 /** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
 const FORGET_MS = 60_000;
 /** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
@@ -47,6 +51,7 @@ const CLOCKS_APART_MS = 30_000;
 export class Members {
   private readonly known = new Map<string, Known>();
 
+  /** @param self this server, which is none of the others */
   constructor(
     private readonly self: string,
     private readonly pace: Pace,
@@ -80,8 +85,15 @@ export class Members {
     if (!isForgotten && (epoch < member.epoch || (epoch === member.epoch && number <= member.number)))
       return false;
     if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
+    if (member.heartbeat?.state === "ready" && body.state !== "ready") member.relapsedAt = now;
     Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
     return true;
+  }
+
+  /** This process did not listen for so long (ms): nobody was silent because of that. */
+  excuse(ms: number): void {
+    const now = this.clock.monotonic();
+    for (const member of this.known.values()) member.heardAt = Math.min(now, member.heardAt + ms);
   }
 
   /** Everybody to speak to. */
@@ -98,10 +110,11 @@ export class Members {
   get live(): readonly Candidate[] {
     const now = this.clock.monotonic();
     return [...this.known.values()].flatMap((member) => {
-      const { instance, heartbeat, since } = member;
+      const { instance, heartbeat, since, relapsedAt } = member;
       if (heartbeat === undefined || !this.isHeard(member)) return [];
-      const { zone, state, nextHop, owns } = heartbeat;
-      return { instance, zone, state, nextHop, owns, steady: now - since >= this.pace.steadyMs };
+      const { kind: _, ...said } = heartbeat;
+      const [steady, calm] = [now - since >= this.pace.steadyMs, now - relapsedAt >= CALM_MS];
+      return { instance, ...said, steady, calm };
     });
   }
 
@@ -113,6 +126,7 @@ export class Members {
     const fresh: Known = {
       ...{ instance, address, epoch: 0, number: 0, heartbeat: undefined },
       ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
+      relapsedAt: Number.NEGATIVE_INFINITY,
     };
     const member = this.known.get(instance) ?? fresh;
     this.known.set(instance, member);

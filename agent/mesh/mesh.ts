@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
-import { Members, type Pace } from "./members";
+import { CALM_MS, Members, type Pace } from "./members";
 import { type Heartbeat, type Message, open, portions, seal } from "./message";
 import type { Candidate } from "./roles";
 
@@ -19,6 +19,8 @@ export interface MeshOptions {
   readonly line: MeshLine;
   /** How this server is now. */
   readonly status: () => Omit<Heartbeat, "kind" | "zone">;
+  /** Called once, when it is known which other servers there are. */
+  readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
   /** Called with each beat: somebody may have come, gone or changed. */
@@ -40,7 +42,11 @@ export class Mesh {
   readonly members: Members;
   readonly stats = { sent: 0, received: 0, refused: 0, announced: 0 };
   private readonly epoch: number;
-  private readonly began: number;
+  /** Since when this server knows the others and can be known to them (monotonic). */
+  private informedAt: number | undefined;
+  private lastBeat: number | undefined;
+  private relapsedAt = Number.NEGATIVE_INFINITY;
+  private wasReady = false;
   private number = 0;
   private key: Buffer | undefined;
   private readonly timers = new Map<string, Timer>();
@@ -50,7 +56,6 @@ export class Mesh {
   constructor(private readonly options: MeshOptions) {
     const { clock, instance, pace, line } = options;
     this.epoch = clock.now();
-    this.began = clock.monotonic();
     this.members = new Members(instance, pace, clock);
     line.onDatagram((datagram, address) => this.take(datagram, address));
   }
@@ -71,11 +76,27 @@ export class Mesh {
     return this.options.line.problem ?? (this.key === undefined ? this.storageProblem : undefined);
   }
 
-  /** All servers that live, this one included; it is steady once it would know of all the others that they are. */
+  /** Whether it is known which other servers there are. */
+  get isInformed(): boolean {
+    return this.informedAt !== undefined;
+  }
+
+  /** All servers that live, this one included. */
   get candidates(): readonly Candidate[] {
-    const { instance, zone, pace, clock, status } = this.options;
-    const steady = clock.monotonic() - this.began >= pace.steadyMs + pace.goneMs;
-    return [{ instance, zone, steady, ...status() }, ...this.members.live];
+    const { instance, zone, clock, status } = this.options;
+    const calm = clock.monotonic() - this.relapsedAt >= CALM_MS;
+    return [{ instance, zone, calm, steady: this.isSteady, ...status() }, ...this.members.live];
+  }
+
+  /**
+   * Whether this server would know of all the others that they are steady. They speak to it when they have read its record, which may take
+   * them one more look; until then their silence says nothing. Without the key it hears nobody, and is nobody.
+   */
+  private get isSteady(): boolean {
+    const { pace, clock } = this.options;
+    if (this.informedAt === undefined || this.key === undefined) return false;
+    const unheard = this.members.all.length === 0 ? 0 : LOOK_MS;
+    return clock.monotonic() - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
   }
 
   /** Tells everybody, at once and twice more, that this server holds these sessions. */
@@ -104,6 +125,15 @@ export class Mesh {
   }
 
   private beat(): void {
+    const { clock, pace, status } = this.options;
+    const now = clock.monotonic();
+    // A process that was stopped runs its timers before it reads what has come meanwhile.
+    const late = this.lastBeat === undefined ? 0 : now - this.lastBeat - pace.everyMs;
+    if (late > pace.everyMs) this.members.excuse(late);
+    this.lastBeat = now;
+    const isReady = status().state === "ready";
+    if (this.wasReady && !isReady) this.relapsedAt = now;
+    this.wasReady = isReady;
     this.options.onBeat();
     this.say();
   }
@@ -147,6 +177,10 @@ export class Mesh {
       if (this.key?.equals(key) !== true) log.info("the servers' mesh key is known");
       this.key = key;
       this.members.learn(await storage.request("readNodes", { runtimeRoot }));
+      if (this.informedAt === undefined) {
+        this.informedAt = this.options.clock.monotonic();
+        this.options.onInformed();
+      }
       this.storageProblem = undefined;
     } catch (error) {
       this.storageProblem = `the mesh key cannot be read: ${messageOf(error)}`;

@@ -14,6 +14,10 @@ const heartbeatSchema = z.object({
   nextHop: z.boolean(),
   /** Roles that it holds: routes of zones, or being the active server. */
   owns: z.array(z.string().max(64)).max(64),
+  /** Since when it holds each of them, in the order of `owns` (milliseconds of its wall clock): of two holders the earlier one stays. */
+  since: z.array(z.int().min(0)).max(64).default([]),
+  /** Roles that it has given up while a call is under way that it made for them: its effect may be still to come. */
+  calling: z.array(z.string().max(64)).max(64).default([]),
 });
 /** What a server says a few times a second. */
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

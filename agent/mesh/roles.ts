@@ -9,6 +9,12 @@ export interface Candidate {
   /** Heard without a break for a while: one that has only just come (back) gets nothing yet. */
   readonly steady: boolean;
   readonly owns: readonly string[];
+  /** Since when it holds each of them. */
+  readonly since: readonly number[];
+  /** Roles for which its last call may be still to take effect, though it has given them up. */
+  readonly calling: readonly string[];
+  /** Ready without a break for a while, or never anything else: one that goes up and down takes nothing back for its zone's sake. */
+  readonly calm: boolean;
 }
 
 /** Being the one server that takes traffic, where only one does. */
@@ -19,7 +25,8 @@ export const zoneRole = (zone: string): string => `zone:${zone}`;
 
 /**
  * Who holds a role: whoever holds it already, as long as it can; else the first in order of the names. Pure, and the same on every
- * server that hears the same others. Two holders at once are harmless, and end as soon as they hear each other: the first one stays.
+ * server that hears the same others. Two holders at once are harmless, and end as soon as they hear each other: the one that has held it
+ * for longer stays, since that is where the traffic is.
  *
  * A server that drains or is not healthy still passes packets on, but is taken only where there is no other.
  *
@@ -28,12 +35,21 @@ export const zoneRole = (zone: string): string => `zone:${zone}`;
 export function holderOf(role: string, candidates: readonly Candidate[], zone?: string): string | undefined {
   const able = candidates.filter(({ steady, nextHop }) => steady && (zone === undefined || nextHop));
   const pools = [
-    able.filter((one) => one.state === "ready" && one.zone === zone),
+    able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || one.owns.includes(role))),
     able.filter((one) => one.state === "ready"),
     able.filter((one) => one.owns.includes(role)),
     able,
   ];
   const pool = pools.find((one) => one.length > 0) ?? [];
   const holders = pool.filter(({ owns }) => owns.includes(role));
-  return (holders.length > 0 ? holders : pool).map(({ instance }) => instance).sort()[0];
+  const byName = (a: Candidate, b: Candidate): number => (a.instance < b.instance ? -1 : 1);
+  const byAge = (a: Candidate, b: Candidate): number =>
+    heldSince(a, role) - heldSince(b, role) || byName(a, b);
+  const [first] = holders.length > 0 ? [...holders].sort(byAge) : [...pool].sort(byName);
+  return first?.instance;
+}
+
+/** A server that does not say it is one of a former version; of two such the name decides. */
+function heldSince({ owns, since }: Candidate, role: string): number {
+  return since[owns.indexOf(role)] ?? Number.MAX_SAFE_INTEGER;
 }

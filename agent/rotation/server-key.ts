@@ -31,6 +31,8 @@ export interface ServerKeyOptions {
 }
 
 const POLL_MS = 500;
+/** A moment, in which the interface has one key and the probe another; what is not right after that is a fault. */
+const CHANGING_MS = 10_000;
 
 /** For a start: a rotation that was finished while this server was away has made its next key the current one. */
 export async function adoptFinished(
@@ -60,6 +62,8 @@ export class ServerKey {
   private stepProblem: string | undefined;
   private isForeign = false;
   private isLeft = false;
+  /** When the next key became the current one here (monotonic). */
+  private changedAt = Number.NEGATIVE_INFINITY;
   /** Whether the kernel may differ from the local copy. */
   private unsettled = false;
   /** The interface of the next key, while there is one. */
@@ -84,6 +88,14 @@ export class ServerKey {
   get leftBehind(): string | undefined {
     if (!this.isLeft) return undefined;
     return "the server key was replaced while this server was cut off, and it does not have the new one; replace this server";
+  }
+
+  /**
+   * Whether the current key has just become another one. All servers go over at the same time: what looks wrong for a moment must not
+   * take all of them out of service together.
+   */
+  get isChanging(): boolean {
+    return this.options.clock.monotonic() - this.changedAt < CHANGING_MS;
   }
 
   /** The next key, once it is served here beside the current one. */
@@ -158,6 +170,7 @@ export class ServerKey {
       this.next = undefined;
       log.info("the next server key is given up");
     } else if (step.kind === "finish") {
+      this.changedAt = this.options.clock.monotonic();
       await local.promoteNext(step.next.publicKey);
       this.publicKey = step.next.publicKey;
       this.next = undefined;

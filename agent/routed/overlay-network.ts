@@ -29,7 +29,7 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
   await exec("ip", ["address", "replace", address, "dev", name], options);
   const { rulePriority, table } = OVERLAY_ROUTES;
   const rules = await exec("ip", ["-4", "rule", "show"], options);
-  if (rules.includes(`${rulePriority}:`)) return;
+  if (new RegExp(`^${rulePriority}:`, "m").test(rules)) return;
   const rule = ["priority", String(rulePriority), "to", tunnelIpv4, "lookup", String(table)];
   await exec("ip", ["-4", "rule", "add", ...rule], options);
 }

@@ -13,7 +13,8 @@ const RETRY_MS = 1000;
  * table of their own, so that the routes of this server's own interfaces stay as they are.
  *
  * INVARIANTS: one run of the tools at a time; what is asked for meanwhile is joined into the next one, so a change costs what it changes,
- * however many clients there are. After a failure, and at the start, the table is read anew before anything is assumed about it.
+ * however many clients there are. After a failure, and at the start, the table is read anew before anything is assumed about it; nothing
+ * that an agent before this one put there goes before it is known where the clients are.
  */
 export class OverlayRoutes {
   private readonly wanted = new Map<string, string>();
@@ -21,6 +22,7 @@ export class OverlayRoutes {
   /** What the table has; undefined while that is not known. */
   private have: Map<string, string> | undefined;
   private running: Promise<void> | undefined;
+  private started = false;
   private stopped = false;
 
   /** Why the last change failed; undefined when it did not. */
@@ -38,7 +40,10 @@ export class OverlayRoutes {
     return this.wanted.size;
   }
 
-  /** Leads an address (with its length) to a server, or (undefined) leaves it to this server's own routes. Settles when that is so, or failed. */
+  /**
+   * Leads an address (with its length) to a server, or (undefined) leaves it to this server's own routes. Settles when that is so, or
+   * failed; before the first {@link reconcile} it is only kept in mind.
+   */
   set(address: string, server: string | undefined): Promise<void> {
     if (this.wanted.get(address) === server) return this.running ?? Promise.resolve();
     if (server === undefined) this.wanted.delete(address);
@@ -49,6 +54,7 @@ export class OverlayRoutes {
 
   /** Makes the table what is wanted, whatever it holds: what an agent before this one left goes. */
   reconcile(): Promise<void> {
+    this.started = true;
     this.have = undefined;
     return this.flush();
   }
@@ -59,6 +65,7 @@ export class OverlayRoutes {
   }
 
   private flush(): Promise<void> {
+    if (!this.started) return Promise.resolve();
     this.running ??= this.run().finally(() => {
       this.running = undefined;
     });

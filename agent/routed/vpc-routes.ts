@@ -45,6 +45,7 @@ const AUDIT_MS = 60_000;
 export class VpcRoutes {
   private readonly tables: readonly Table[];
   private audit: Timer | undefined;
+  private auditProblem: string | undefined;
   private stopped = false;
   readonly stats = { replaced: 0, failed: 0, throttled: 0, lastMs: undefined as number | undefined };
 
@@ -83,15 +84,21 @@ export class VpcRoutes {
       if (wanted === table.wanted) continue;
       table.wanted = wanted;
       this.doubt(table);
+      table.failures = 0;
       table.problem = undefined;
       table.timer?.cancel();
       if (wanted) void this.work(table);
     }
   }
 
-  /** Why a route that this server should have does not lead here. */
+  /** Why a route that this server should have does not lead here, or cannot be looked at. */
   get problem(): string | undefined {
-    return this.tables.find(({ problem }) => problem !== undefined)?.problem;
+    return this.tables.find(({ problem }) => problem !== undefined)?.problem ?? this.auditProblem;
+  }
+
+  /** Zones that are not this server's any more while a call is under way that was made when they were. */
+  get calling(): ReadonlySet<string> {
+    return new Set(this.tables.flatMap(({ zone, wanted, working }) => (working && !wanted ? zone : [])));
   }
 
   /** Tables that this server keeps, and those of them whose route is known to lead here. */
@@ -164,16 +171,19 @@ export class VpcRoutes {
   private async look(): Promise<void> {
     const { call, clock, destination, interfaceId, log } = this.options;
     const mine = this.tables.filter(({ wanted, settled }) => wanted && settled);
-    try {
-      for (const table of mine) {
+    let problem: string | undefined;
+    for (const table of mine) {
+      try {
         const xml = await call("DescribeRouteTables", { RouteTableId: [table.id] });
         if (!table.wanted || targetOf(xml, destination) === interfaceId) continue;
         table.settled = false;
         void this.work(table);
+      } catch (error) {
+        problem = `whether the route of ${table.id} leads here cannot be looked up: ${messageOf(error)}`;
+        log.warn({ problem }, "a route cannot be looked at");
       }
-    } catch (error) {
-      log.warn({ problem: messageOf(error) }, "the routes cannot be looked at");
     }
+    this.auditProblem = problem;
     if (!this.stopped) this.audit = clock.after(AUDIT_MS, () => void this.look());
   }
 }

@@ -105,7 +105,15 @@ async function main(words: readonly string[]): Promise<void> {
     const beat = (): void =>
       add(
         beats,
-        player.say({ kind: "heartbeat", state: "ready", zone: `zone-${index % 3}`, nextHop: true, owns: [] }),
+        player.say({
+          kind: "heartbeat",
+          state: "ready",
+          zone: `zone-${index % 3}`,
+          nextHop: true,
+          owns: [],
+          since: [],
+          calling: [],
+        }),
       );
     return setInterval(beat, BEAT_MS);
   });

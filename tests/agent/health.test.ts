@@ -15,6 +15,7 @@ const good: HealthInput = {
   deviceError: undefined,
   applyError: undefined,
   expectedPublicKey: key(1),
+  isKeyChanging: false,
   expectedListenPort: 51820,
   storage: "ok",
   registryProblems: [],
@@ -205,4 +206,10 @@ test("a drain counts at once, whatever else there is", () => {
     reasons: ["draining: SIGTERM", "lost"],
   });
   expect(server.beat({ draining: "SIGTERM" }, 30)).toMatchObject({ status: "draining", healthy: false });
+});
+
+test("while the server key is exchanged, neither it nor the probe takes a server out; everything else does", () => {
+  const changing = { isKeyChanging: true, expectedPublicKey: key(7), probeProblem: "no packet comes back" };
+  expect(lasting(changing)).toMatchObject({ status: "ok", healthy: true });
+  expect(lasting({ ...changing, deviceError: "no such device" })).toMatchObject({ healthy: false });
 });

@@ -185,6 +185,7 @@ describe("a server in time", () => {
       rest: () => ({
         draining: undefined,
         expectedPublicKey: key(1),
+        isKeyChanging: false,
         expectedListenPort: 51820,
         storage: "ok",
         registryProblems: [],

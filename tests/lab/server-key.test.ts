@@ -52,6 +52,9 @@ async function onServers(script: string): Promise<string[]> {
   return Promise.all(names.map((name) => cluster.lab.sh(name, `${script} 2>/dev/null || :`)));
 }
 
+/** How often a server said that it is out of service; at its start it does. */
+const FELL_OUT = "grep -c 'out of service' /var/log/units/wgc-agent.service.log";
+
 const everywhere = (script: string, expected: string) =>
   eventually(
     async () => ((await onServers(script)).every((text) => text === expected) ? true : undefined),
@@ -59,6 +62,7 @@ const everywhere = (script: string, expected: string) =>
   );
 
 cluster.test("clients move to the next key one by one, and finish leaves them all connected", async () => {
+  const before = await onServers(FELL_OUT);
   const begun = await serverKey("begin");
   const next = begun.next?.publicKey ?? "";
   expect([begun.phase, begun.current.publicKey === next, begun.waiting]).toEqual(["rotating", false, 3]);
@@ -93,6 +97,8 @@ cluster.test("clients move to the next key one by one, and finish leaves them al
     const reports = await onServers('curl -s http://127.0.0.1:8080/healthz | grep -o \'"status": *"ok"\'');
     return servers.every(isHealthy) && reports.every((text) => text !== "") ? true : undefined;
   }, "every server to be in order");
+  // Nor was any of them out of service for a moment: all go over at once, and that must not look like a fault.
+  expect(await onServers(FELL_OUT)).toEqual(before);
   await cluster.lab.call("join", { name: "dave", nat: "strict" });
   expect(await cluster.lab.sh("dave", "wg show wg0 peers")).toBe(next);
 });
@@ -112,3 +118,52 @@ cluster.test("a rotation that is given up leaves the key that there was", async 
     (await cluster.serverNames()).map(() => current.publicKey),
   );
 });
+
+/** What a server answers the load balancer's checks with. */
+const health = (server: string): Promise<string> =>
+  cluster.lab.sh(server, "curl -s --max-time 5 http://127.0.0.1:8080/healthz || :");
+
+cluster.test(
+  "a server that was cut off during a whole rotation comes back to no service, and says why",
+  async () => {
+    const { lab } = cluster;
+    const { server } = await cluster.busiest();
+    const { name: lost, address } = server;
+    await lab.fault("blackhole", { server: lost });
+    const others = (await cluster.serverNames()).filter((name) => name !== lost);
+    await eventually(
+      async () => (Object.values(await lab.flows(Object.keys(CLIENTS))).includes(address) ? undefined : true),
+      "all clients to be on other servers",
+    );
+    const { next } = await serverKey("begin");
+    const onOthers = (script: string, expected: string) =>
+      eventually(async () => {
+        const texts = await Promise.all(others.map((name) => lab.sh(name, `${script} 2>/dev/null || :`)));
+        return texts.every((text) => text === expected) ? true : undefined;
+      }, `${script} to be '${expected}' on the other servers`);
+    await onOthers("wg show wg1 public-key", next?.publicKey ?? "");
+    for (const name of Object.keys(CLIENTS)) {
+      await adopt(name);
+      await talks(name);
+    }
+    await serverKey("finish", true);
+    await onOthers("wg show wg0 public-key", next?.publicKey ?? "");
+
+    await lab.fault("heal", { server: lost });
+    await eventually(async () => {
+      const { status, reasons } = JSON.parse(await health(lost)) as { status: string; reasons: string[] };
+      return status === "unhealthy" && reasons.some((one) => one.includes("was cut off")) ? true : undefined;
+    }, "the server to be out of service because it was left behind");
+    expect(await cluster.peers(lost)).toEqual([""]); // it serves nobody, with whatever key
+    const { nodes } = await eventually(async () => {
+      const status = await call("status", {});
+      return status.nodes.some(
+        ({ healthy, problems }) => !healthy && problems.some((one) => one.includes("was cut off")),
+      )
+        ? status
+        : undefined;
+    }, "the servers' status to say why");
+    expect(nodes.filter(({ healthy }) => !healthy)).toHaveLength(1);
+    for (const name of Object.keys(CLIENTS)) await talks(name);
+  },
+);

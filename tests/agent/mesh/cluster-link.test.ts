@@ -18,7 +18,10 @@ const ROUTED: Partial<AgentConfig> = {
     ],
   },
 };
+const PASSIVE: Partial<AgentConfig> = { ...ROUTED, topology: "active-passive" };
 const ALICE = key(9);
+/** Servers that start together read each other's records, listen to each other for a while, and make their calls. */
+const START_MS = 16_000;
 
 /** A cluster of servers, one network and one VPC. */
 class World {
@@ -30,9 +33,19 @@ class World {
     ["rtb-0000000b", "eni-0"],
   ]);
   readonly stored: NodeFile[] = [];
+  /** Servers whose shared storage does not answer. */
+  readonly without = new Set<string>();
+  /** What each server's firewall was told last. */
+  private readonly firewalls = new Map<string, string>();
   private readonly meshKey = Buffer.alloc(32, 3).toString("base64");
 
-  server(number: number, zone: string, config: Partial<AgentConfig>) {
+  /** @param place.interfaceId undefined where the metadata does not say it */
+  server(
+    number: number,
+    zone: string,
+    config: Partial<AgentConfig>,
+    { recordAfter = 0, ...place }: { recordAfter?: number; interfaceId?: string | undefined } = {},
+  ) {
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const state: { is: MemberState; holder: string | undefined } = { is: "ready", holder: undefined };
@@ -40,27 +53,31 @@ class World {
       meshKey: () => this.meshKey,
       readNodes: () => this.stored,
     };
-    const time = new Date(this.clock.now()).toISOString();
-    this.stored.push({
-      schema: 1,
-      instance,
-      revision: 1,
-      peers: 0,
-      healthy: true,
-      version: "1",
-      time,
-      address,
-    });
+    const record = () =>
+      this.stored.push({
+        ...{ schema: 1, instance, revision: 1, peers: 0, healthy: true, version: "1", address },
+        time: new Date(this.clock.now()).toISOString(),
+      });
+    if (recordAfter === 0) record();
+    else this.clock.after(recordAfter, record);
     const link = new ClusterLink({
       config: { ...CONFIG, ...config },
       instance,
-      place: { address, zone, interfaceId: `eni-${number}` },
+      place: { address, zone, interfaceId: `eni-${number}`, ...place },
       clock: this.clock,
       log: silent,
-      storage: { request: (operation: string) => Promise.resolve(answers[operation]?.()) } as never,
+      storage: {
+        request: async (operation: string) => {
+          if (this.without.has(address)) throw new Error("the storage hangs");
+          return answers[operation]?.();
+        },
+      } as never,
       exec: (file, args, { stdin }) => {
-        if (file === "nft") tools.nft.push(stdin ?? "");
-        if (file === "ip" && !args.includes("show")) tools.ip.push(stdin ?? "");
+        if (file === "nft") {
+          tools.nft.push(stdin ?? "");
+          this.firewalls.set(address, stdin ?? "");
+        }
+        if (file === "ip" && args.includes("-batch")) tools.ip.push(stdin ?? "");
         return Promise.resolve("");
       },
       line: this.line(address),
@@ -77,6 +94,7 @@ class World {
       onSessions: () => {},
     });
     link.start();
+    if (!this.without.has(address)) link.onDirectoryRead();
     return { link, tools, state };
   }
 
@@ -84,7 +102,8 @@ class World {
     return {
       problem: undefined,
       send: (datagram, to) => {
-        if (!this.cut.has(own) && !this.cut.has(to)) this.ears.get(to)?.(datagram, own);
+        const isMember = new RegExp(`[ ,]${own}[ ,]`).test(this.firewalls.get(to) ?? "");
+        if (isMember && !this.cut.has(own) && !this.cut.has(to)) this.ears.get(to)?.(datagram, own);
       },
       onDatagram: (take) => this.ears.set(own, take),
       close: () => this.ears.delete(own),
@@ -99,7 +118,7 @@ class World {
 test("each zone's route leads to a server of that zone, and after its end within three seconds to another", async () => {
   const world = new World();
   const [one] = [world.server(1, "a", ROUTED), world.server(2, "b", ROUTED), world.server(3, "b", ROUTED)];
-  await world.clock.advance(6500);
+  await world.clock.advance(START_MS);
   expect(world.routes).toEqual(["eni-1", "eni-2"]);
   world.cut.add("10.0.0.2");
   await world.clock.advance(3000);
@@ -118,7 +137,7 @@ test("an owner that drains hands its route on before it goes", async () => {
   const world = new World();
   const one = world.server(1, "a", ROUTED);
   world.server(2, "a", ROUTED);
-  await world.clock.advance(6500);
+  await world.clock.advance(START_MS);
   expect(world.routes).toEqual(["eni-1", "eni-1"]);
   one.state.is = "draining";
   await world.clock.advance(2200);
@@ -141,7 +160,7 @@ test("the firewall knows the other servers, and is told again when somebody empt
   const world = new World();
   const one = world.server(1, "a", {});
   world.server(2, "a", {});
-  await world.clock.advance(6500);
+  await world.clock.advance(START_MS);
   expect(one.tools.nft.at(-1)).toBe(
     "flush set inet wgc mesh_members\nadd element inet wgc mesh_members { 10.0.0.2 }\n",
   );
@@ -153,13 +172,12 @@ test("the firewall knows the other servers, and is told again when somebody empt
 test("a client's packets go on to its holder, by an address that may be learnt later", async () => {
   const world = new World();
   const one = world.server(1, "a", ROUTED);
-  one.link.onDirectoryRead();
   one.state.holder = "i-2";
   one.link.onHolders([ALICE]);
   await world.clock.advance(1000);
   expect(one.tools.ip).toEqual([]);
   world.server(2, "a", ROUTED);
-  await world.clock.advance(1000);
+  await world.clock.advance(6000);
   expect(one.tools.ip.join("")).toBe(
     "route replace 10.100.0.2/32 encap ip id 51820 dst 10.0.0.2 dev wgc-mesh table 119\n",
   );
@@ -169,18 +187,93 @@ test("a client's packets go on to its holder, by an address that may be learnt l
   expect(one.tools.ip.at(-1)).toBe("route del 10.100.0.2/32 table 119\n");
 });
 
+test("a server that does not know the others gets no role and changes no route", async () => {
+  const world = new World();
+  world.server(2, "a", ROUTED);
+  world.server(3, "b", ROUTED);
+  await world.clock.advance(START_MS);
+  world.without.add("10.0.0.1");
+  const mute = world.server(1, "a", ROUTED);
+  const seen = new Set<string>();
+  for (let second = 0; second < 150; second++) {
+    await world.clock.advance(1000);
+    seen.add(world.routes.join());
+  }
+  expect([...seen]).toEqual(["eni-2,eni-3"]);
+  expect(mute.link.problem).toContain("the storage hangs");
+  expect(mute.tools.nft).toEqual([]); // nor does it forget which servers there were
+});
+
+test("a server without a network interface to lead to gets no route", async () => {
+  const world = new World();
+  world.server(1, "a", ROUTED, { interfaceId: undefined });
+  world.server(2, "b", ROUTED);
+  await world.clock.advance(START_MS);
+  expect(world.routes).toEqual(["eni-2", "eni-2"]);
+});
+
+test("a server whose directory has not been read is no next hop", async () => {
+  const world = new World();
+  world.server(2, "b", ROUTED);
+  world.without.add("10.0.0.1");
+  const one = world.server(1, "a", ROUTED);
+  world.without.clear(); // the key and the records come, the sessions do not
+  await world.clock.advance(START_MS);
+  expect(world.routes).toEqual(["eni-2", "eni-2"]);
+  one.link.onDirectoryRead();
+  await world.clock.advance(5000);
+  expect(world.routes).toEqual(["eni-1", "eni-2"]);
+});
+
+test("a process that was stopped for a moment does not take the others for dead", async () => {
+  const world = new World();
+  const servers = [1, 2, 3].map((number) => world.server(number, "a", PASSIVE));
+  await world.clock.advance(START_MS);
+  const standby = () => servers.map(({ link }) => link.standby);
+  const before = standby();
+  world.clock.skip(1300); // all of them, and nobody heard anything
+  await world.clock.advance(5000);
+  expect(standby()).toEqual(before);
+});
+
+test("a server that was cut off for a while takes nothing from the one that went on", async () => {
+  const world = new World();
+  const servers = [1, 2, 3].map((number) => world.server(number, "a", PASSIVE));
+  await world.clock.advance(START_MS);
+  servers[0]?.link.stop();
+  world.cut.add("10.0.0.1");
+  await world.clock.advance(5000);
+  expect(servers[1]?.link.standby).toBeUndefined();
+  // The third loses the second, takes itself for the active one, and hears of it again.
+  world.cut.add("10.0.0.3");
+  await world.clock.advance(5000);
+  world.cut.delete("10.0.0.3");
+  await world.clock.advance(8000);
+  expect([servers[1]?.link.standby, servers[2]?.link.standby]).toEqual([undefined, "standby: i-2 is active"]);
+});
+
+test.each([700, 1700, 2700, 3700, 4700])(
+  "an earlier server that comes %i ms before its record does not take over",
+  async (recordAfter) => {
+    const world = new World();
+    const [two] = [world.server(2, "a", PASSIVE), world.server(3, "a", PASSIVE)];
+    await world.clock.advance(START_MS);
+    const one = world.server(1, "a", PASSIVE, { recordAfter });
+    await world.clock.advance(25_000);
+    expect([one.link.standby, two.link.standby]).toEqual(["standby: i-2 is active", undefined]);
+  },
+);
+
 test("with masquerading nothing is asked of EC2 and nothing routed", async () => {
   const world = new World();
   const one = world.server(1, "a", {});
-  await world.clock.advance(6500);
+  await world.clock.advance(START_MS);
   expect(world.routes).toEqual(["eni-0", "eni-0"]);
   expect(one.link.overlay).toBeUndefined();
   expect(one.link.standby).toBeUndefined();
 });
 
 describe("with one active server", () => {
-  const PASSIVE: Partial<AgentConfig> = { ...ROUTED, topology: "active-passive" };
-
   test("the others stand by, all routes lead to it, and when it ends another one is active", async () => {
     const world = new World();
     const servers = [
@@ -190,7 +283,7 @@ describe("with one active server", () => {
     ];
     const standby = () => servers.map(({ link }) => link.standby);
     expect(standby()).toEqual(Array(3).fill("standby: the active server is not known yet"));
-    await world.clock.advance(6500);
+    await world.clock.advance(START_MS);
     expect(standby()).toEqual([undefined, "standby: i-1 is active", "standby: i-1 is active"]);
     expect(world.routes).toEqual(["eni-1", "eni-1"]);
     world.cut.add("10.0.0.1");
@@ -202,7 +295,7 @@ describe("with one active server", () => {
   test("an earlier server that comes later does not take over", async () => {
     const world = new World();
     const two = world.server(2, "b", PASSIVE);
-    await world.clock.advance(6500);
+    await world.clock.advance(START_MS);
     const one = world.server(1, "a", PASSIVE);
     await world.clock.advance(10_000);
     expect([one.link.standby, two.link.standby]).toEqual(["standby: i-2 is active", undefined]);

@@ -32,10 +32,13 @@ class World {
     };
   }
 
-  server(number: number, more: { zone?: string; storage?: () => Promise<never> } = {}) {
+  server(number: number, more: { zone?: string; storage?: () => Promise<never>; onBeat?: () => void } = {}) {
     const address = `10.0.0.${number}`;
     const heard: [string, readonly SessionRecord[]][] = [];
-    const status: Omit<Heartbeat, "kind" | "zone"> = { state: "ready", nextHop: true, owns: [] };
+    const status: Omit<Heartbeat, "kind" | "zone"> = {
+      ...{ state: "ready", nextHop: true },
+      ...{ owns: [], since: [], calling: [] },
+    };
     const answers: Record<string, () => unknown> = {
       meshKey: () => this.meshKey,
       readNodes: () => this.stored,
@@ -47,7 +50,8 @@ class World {
       ...{ instance: `i-${number}`, zone: more.zone ?? "a", runtimeRoot: "/r", pace: PACE },
       ...{ clock: this.clock, log: silent, storage, line: this.line(address), status: () => status },
       onSessions: (holder, records) => heard.push([holder, records]),
-      onBeat: () => {},
+      onBeat: () => more.onBeat?.(),
+      onInformed: () => {},
     });
     this.stored.push({
       ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1", address },
@@ -76,6 +80,9 @@ test("who is silent for a second is gone, and has a role again only after three 
   const one = world.server(1);
   world.server(2);
   await world.clock.advance(4400);
+  // The others may not have heard of it yet, and their silence says nothing then.
+  expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([false, true]);
+  await world.clock.advance(5000);
   expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([true, true]);
   world.cut.add("10.0.0.2");
   await world.clock.advance(800);
@@ -87,6 +94,35 @@ test("who is silent for a second is gone, and has a role again only after three 
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: false }]);
   await world.clock.advance(600);
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
+});
+
+test("a process that was stopped takes nobody for dead whom it could not hear", async () => {
+  const world = new World();
+  const seen: string[][] = [];
+  let look = (): void => undefined;
+  const one = world.server(1, { onBeat: () => look() });
+  world.server(2);
+  await world.clock.advance(2000);
+  look = () => seen.push(one.live());
+  world.clock.skip(5000);
+  await world.clock.advance(600);
+  expect(new Set(seen.map((live) => live.join()))).toEqual(new Set(["i-2"]));
+});
+
+test("who goes up and down is not calm for half a minute", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(1000);
+  const calm = () => one.mesh.candidates.map((each) => each.calm);
+  expect(calm()).toEqual([true, true]);
+  two.status.state = "unhealthy";
+  await world.clock.advance(400);
+  two.status.state = "ready";
+  await world.clock.advance(29_000);
+  expect(calm()).toEqual([true, false]);
+  one.status.state = "draining";
+  await world.clock.advance(2000);
+  expect(calm()).toEqual([false, true]);
 });
 
 test("a session is announced at once, and twice more for those who missed it", async () => {

@@ -2,6 +2,7 @@ import { ACTIVE, type Candidate, holderOf, zoneRole } from "../../../agent/mesh/
 
 const server = (instance: string, zone: string, more: Partial<Candidate> = {}): Candidate => ({
   ...{ instance, zone, state: "ready", nextHop: true, steady: true, owns: [] },
+  ...{ since: [], calling: [], calm: true },
   ...more,
 });
 const A = zoneRole("a");
@@ -11,6 +12,26 @@ test.each<[string, Candidate[], string | undefined]>([
   ["the first of the zone", [server("i-3", "a"), server("i-2", "a"), server("i-1", "b")], "i-2"],
   ["whoever has it already", [server("i-3", "a", own), server("i-2", "a"), server("i-1", "b")], "i-3"],
   ["the first of two who have it", [server("i-3", "a", own), server("i-2", "a", own)], "i-2"],
+  [
+    "the one of two that has had it for longer",
+    [server("i-2", "a", { ...own, since: [900] }), server("i-3", "a", { ...own, since: [800] })],
+    "i-3",
+  ],
+  [
+    "the one that says since when, of two",
+    [server("i-2", "a", own), server("i-3", "a", { ...own, since: [800] })],
+    "i-3",
+  ],
+  [
+    "another zone's, while the zone's own goes up and down",
+    [server("i-1", "a", { calm: false }), server("i-2", "b", own)],
+    "i-2",
+  ],
+  [
+    "the zone's own that has it, though it was ill a moment ago",
+    [server("i-3", "a", { ...own, calm: false }), server("i-1", "b")],
+    "i-3",
+  ],
   ["another zone's server where the zone has none", [server("i-2", "b"), server("i-3", "c")], "i-2"],
   ["the zone's own again when it comes back", [server("i-1", "b", own), server("i-2", "a")], "i-2"],
   ["nobody that has only just come", [server("i-1", "a", { steady: false }), server("i-2", "a")], "i-2"],

@@ -36,6 +36,11 @@ test("what is there is not made again", async () => {
   );
 });
 
+test("another rule whose number ends alike is not the one", async () => {
+  const rules = "0:\tfrom all lookup local\n11190:\tfrom all lookup main\n";
+  expect(await ran("4: wgc-mesh: <UP> mtu 1420", rules)).toEqual([...ALWAYS, RULE]);
+});
+
 test("with masquerading there is no overlay", async () => {
   const { routed: _, ...masquerade } = config;
   expect(await ran("", "", masquerade as AgentConfig)).toEqual([]);

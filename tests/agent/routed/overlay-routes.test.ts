@@ -102,3 +102,13 @@ test("routes are read as ip prints them", () => {
     ["10.100.2.0/24", "10.0.0.3"],
   ]);
 });
+
+test("before it is known where clients are, what an agent before this one left stays", async () => {
+  const { table, routes } = world();
+  table.routes.set("10.100.0.9/32", "10.0.0.9");
+  await routes.set("10.100.0.2/32", "10.0.0.2");
+  await settle();
+  expect([table.batches, [...table.routes.keys()]]).toEqual([[], ["10.100.0.9/32"]]);
+  await routes.reconcile();
+  expect([...table.routes]).toEqual([["10.100.0.2/32", "10.0.0.2"]]);
+});

@@ -198,3 +198,45 @@ test("the source check is asked off until that has worked", async () => {
   ]);
   expect(ec2.calls).toEqual([]);
 });
+
+test("a zone that was given up is named until the call for it has ended: it may still take effect", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(100);
+  expect([...routes.calling]).toEqual([]);
+  routes.own(new Set());
+  expect([...routes.calling]).toEqual(["a"]);
+  await clock.advance(1500);
+  expect([...routes.calling]).toEqual([]);
+});
+
+test("after the role was lost the next attempt is a first one again", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  ec2.errors.push(...Array.from({ length: 20 }, () => error("Throttling")));
+  routes.own(new Set(["a"]));
+  await clock.advance(40_000);
+  routes.own(new Set());
+  await clock.advance(60_000);
+  ec2.errors.length = 1;
+  const again = clock.monotonic();
+  routes.own(new Set(["a"]));
+  await clock.advance(4000);
+  // One refused call of 1.5 s, the first pause, and the call that succeeds.
+  expect(ec2.calls.map(([at]) => at - again).filter((at) => at >= 0)).toEqual([0, 1750]);
+});
+
+test("a table that cannot be looked at does not keep the others from it, and is said", async () => {
+  const { ec2, clock, routes } = world();
+  routes.start();
+  routes.own(new Set(["a", "b"]));
+  await clock.advance(5000);
+  ec2.errors.push(error("InvalidRouteTableID.NotFound")); // of the first table
+  ec2.routes.set("rtb-b", "eni-9");
+  await clock.advance(60_000);
+  expect(ec2.routes.get("rtb-b")).toBe("eni-1");
+  expect(routes.problem).toContain("rtb-a");
+  await clock.advance(64_000);
+  expect(routes.problem).toBeUndefined();
+});

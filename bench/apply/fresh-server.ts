@@ -1,6 +1,7 @@
 /** A server that boots beside a registry which is full already, and what it says of the clients that it applies. */
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { LabStatus } from "../../lab/status";
 import type { Cluster, Workshop } from "../cluster";
 
 /** 10.100.0.0/16 has room for 65,000 clients only. */
@@ -62,7 +63,13 @@ export class FreshServer {
     await this.cluster.fault("crash", { server: "s1" }); // it would apply the clients too, on the same processor
     await this.script("apply/registry-filler.ts", "fill", count);
     if (this.standIn) await this.give(join(this.workshop.project, "bench/apply/wg-stand-in"), "bin/wg");
-    await this.cluster.fault("scale", { capacity: 2 });
+    const launching = this.cluster.fault("scale", { capacity: 2 });
+    // No packet passes through a stand-in, so this server never says that it is ready to serve; it applies clients all the same.
+    if (!this.standIn) return void (await launching);
+    launching.catch(() => undefined);
+    const runs = ({ servers }: LabStatus): boolean =>
+      servers.some(({ name, state }) => name === FRESH && state === "running");
+    await this.cluster.until(runs, `${FRESH} to run`, APPLY_LIMIT_MS);
   }
 
   async reports(): Promise<PeersChanged[]> {

@@ -18,6 +18,7 @@ export function meshRows(result: MeshResult): string[][] {
     ["routes to all clients after", `${result.routes_s.toFixed(1)} s`],
     [`a client's move, ${result.moves} of them`, milliseconds(result.move_ms)],
     [`the same, ${busy}`, milliseconds(result.move_busy_ms)],
+    ["moves that were not heard of, of both", String(result.unheard)],
     ["heartbeats heard", heartbeats(result.heard)],
     ["heartbeats said", heartbeats(result.said)],
     ["CPU, heartbeats alone", `${result.cpu_percent.toFixed(1)} %`],

@@ -19,13 +19,11 @@ test("changes of routes with their times; what was deleted leads nowhere", () =>
   ]);
 });
 
-test("a move took from its announcement to the route; one that never came is no result", () => {
+test("a move took from its announcement to the route; one that never came has no time", () => {
   const changes = routeChanges(MONITOR);
   const move = { address: "10.64.0.2/32", to: "10.0.241.2", at: at + 200 };
   expect(delays([move], changes).map((ms) => ms.toFixed(3))).toEqual(["5.433"]);
-  expect(() => delays([{ ...move, to: "10.0.241.3" }], changes)).toThrow(
-    "the route to 10.64.0.2/32 never led to 10.0.241.3",
-  );
+  expect(delays([{ ...move, to: "10.0.241.3" }], changes)).toEqual([]);
 });
 
 test("the played servers differ, and share the clients", () => {
@@ -40,7 +38,14 @@ test("the played servers differ, and share the clients", () => {
 
 test("the table", () => {
   const result: MeshResult = {
-    ...{ servers: 100, clients: 100_000, routes_s: 3.21, moves: 100, handshakes_per_second: 1000 },
+    ...{
+      servers: 100,
+      clients: 100_000,
+      routes_s: 3.21,
+      moves: 100,
+      unheard: 2,
+      handshakes_per_second: 1000,
+    },
     move_ms: { p50: 5.9, p95: 15.8, max: 21.7 },
     move_busy_ms: { p50: 7, p95: 18, max: 30 },
     heard: { per_second: 495, kbit_per_second: 880 },
@@ -51,6 +56,7 @@ test("the table", () => {
     "100,000 | routes to all clients after | 3.2 s",
     "100,000 | a client's move, 100 of them | p50 5.9 ms, p95 15.8 ms, max 21.7 ms",
     "100,000 | the same, with 1,000 handshakes a second announced | p50 7.0 ms, p95 18.0 ms, max 30.0 ms",
+    "100,000 | moves that were not heard of, of both | 2",
     "100,000 | heartbeats heard | 495/s, 880 kbit/s",
     "100,000 | heartbeats said | 496/s, 881 kbit/s",
     "100,000 | CPU, heartbeats alone | 2.7 %",

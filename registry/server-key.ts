@@ -1,12 +1,21 @@
 import { generateKeyPair } from "../wireguard/keys";
 import { listMoved } from "./confirmed";
 import { RegistryError } from "./errors";
-import { createFile, replaceFile, toJson } from "./files";
+import { createFile } from "./files";
 import { type KeyHolders, keyHolders } from "./key-holders";
 import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
-import { portOf, portsOf, readFormerKeys, readRotation, settleRotation, withPort } from "./rotation-files";
+import {
+  nextKeyProblem,
+  portOf,
+  portsOf,
+  readFormerKeys,
+  readRotation,
+  settleRotation,
+  withPort,
+  writeRotation,
+} from "./rotation-files";
 import { isPast } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
 import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
@@ -121,6 +130,8 @@ export async function finishRotation(
     if (wasCompleted(session, "server-key finish")) return;
     const rotation = await current(session);
     await readFormerKeys(root); // a list that cannot be read is mended before the key is put on it
+    const damage = await nextKeyProblem(root, rotation);
+    if (damage !== undefined) throw damage; // before anything is recorded: until then abort gives the rotation up
     if (!force) assertReady(session, await rotationState(root, session.now));
     await record(session, "server-key finish", context, rotation.next.publicKey);
     await writeRotation(session, { ...rotation, phase: "finishing" });
@@ -190,11 +201,6 @@ function record(session: Session, operation: string, context: ChangeContext, nex
     changed: ["serverKey"],
     claims: [next],
   });
-}
-
-async function writeRotation(session: Session, rotation: RotationFile): Promise<void> {
-  await session.lock.assertHeld();
-  await replaceFile(session.paths.rotation, toJson(rotation), { mode: 0o644 });
 }
 
 async function step(

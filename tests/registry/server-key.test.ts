@@ -106,6 +106,60 @@ test("a list of former keys that cannot be read stops a finish before anything i
   expect(findings.map(({ path }) => path)).toEqual([join(server, "former.json")]);
 });
 
+/** What a foreign tool, or a restore of files that were being written, leaves in the place of the next key. */
+const DAMAGES = [
+  { how: "missing", text: undefined, problem: "is missing while the server key rotates" },
+  {
+    how: "another one",
+    text: `${generateKeyPair().privateKey}\n`,
+    problem: "is not the key that rotation.json names",
+  },
+  { how: "garbage", text: "garbage\n", problem: "is not a private key (32 bytes in base64)" },
+];
+
+describe.each(DAMAGES)("a next key that is $how", ({ text, problem }) => {
+  async function damaged() {
+    const made = await registry();
+    await made.writer.add({ name: "a", publicKey: newKey() }, WHO);
+    const next = (await beginRotation(made.root, WHO)).value.next?.publicKey;
+    const path = join(made.server, "next.key");
+    const good = await fs.readFile(path, "utf8");
+    if (text === undefined) await fs.rm(path);
+    else await fs.writeFile(path, text);
+    return { ...made, next, path, good };
+  }
+  const problems = async (root: string) =>
+    (await checkRegistry(root, runtimeOf(root), { repair: false })).findings;
+
+  test("is told by check with the way out, and stops a finish before anything is recorded", async () => {
+    const { root, server, publicKey, path } = await damaged();
+    const log = () => fs.readFile(join(root, "audit.log"), "utf8");
+    const before = await log();
+    expect(await problems(root)).toMatchObject([{ path, problem, remedy: expect.stringContaining("abort") }]);
+    await expect(finishRotation(root, WHO, { force: true })).rejects.toMatchObject({ path, problem });
+    expect(await log()).toBe(before);
+    expect((await readRotation(root))?.phase).toBe("rotating");
+    expect((await abortRotation(root, WHO)).value).toMatchObject({ phase: "steady", current: { publicKey } });
+    expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+    expect(await problems(root)).toEqual([]);
+  });
+
+  test("holds no client up, also when the rotation says that it is being finished; restored, it can be finished", async () => {
+    const { root, server, publicKey, writer, path, good, next = "" } = await damaged();
+    await writer.add({ name: "b", publicKey: newKey() }, WHO);
+    const rotation = await readRotation(root);
+    await fs.writeFile(join(server, "rotation.json"), JSON.stringify({ ...rotation, phase: "finishing" }));
+    expect((await problems(root)).map((one) => one.problem)).toContain(problem);
+    expect((await writer.revoke("a", WHO)).value.revokedAt).toBeDefined();
+    expect((await readServerKeys(root)).publicKey).toBe(publicKey);
+    expect((await readRotation(root))?.phase).toBe("rotating");
+    await expect(writer.add({ name: "c", publicKey: next }, WHO)).rejects.toThrow("the server's next one");
+    await fs.writeFile(path, good, { mode: 0o600 });
+    expect((await finishRotation(root, WHO, { force: true })).value.current.publicKey).toBe(next);
+    expect(await problems(root)).toEqual([]);
+  });
+});
+
 test("finish waits for the servers that are there, and tells of those that are silent, unless it is forced", async () => {
   const { root, publicKey } = await registry();
   const next = (await beginRotation(root, WHO)).value.next?.publicKey ?? "";

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { MOST_TAGS } from "../registry/rules";
 import {
   clientNameSchema,
-  clusterFileSchema,
+  clusterSettingsSchema,
   dnsEntrySchema,
   presharedKeySchema,
   publicKeySchema,
@@ -63,7 +63,7 @@ export type ImportEntry = z.infer<typeof importEntrySchema>;
 /** What each operation is given. */
 export const inputs = {
   /** Makes the registry and its server key pair when there is none; takes over changed settings when there is one. */
-  init: z.strictObject({ cluster: clusterFileSchema.omit({ schema: true }) }),
+  init: z.strictObject({ cluster: clusterSettingsSchema.omit({ schema: true }) }),
   add: z.strictObject({
     name,
     publicKey: publicKeySchema,

@@ -3,10 +3,16 @@ import { dirname } from "node:path";
 import { isKey, publicKeyOf } from "../wireguard/keys";
 import type { AuditEntry } from "./audit-log";
 import { RegistryError } from "./errors";
-import { readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
+import { checkValue, readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
 import { movedFolder, type RegistryPaths, registryPaths, runtimeOf } from "./layout";
 import { inspectServerKeys, readCluster, readServerKeys } from "./reader";
-import { type ClusterFile, formerKeysSchema, type RotationFile, rotationFileSchema } from "./schema";
+import {
+  type ClusterFile,
+  clusterFileSchema,
+  formerKeysSchema,
+  type RotationFile,
+  rotationFileSchema,
+} from "./schema";
 import type { Session } from "./session";
 
 const PUBLIC = { mode: 0o644 } as const;
@@ -111,12 +117,17 @@ export async function settleRotation(session: Session): Promise<void> {
 
 /** Says how far the rotation is. */
 export async function writeRotation(session: Session, rotation: RotationFile): Promise<void> {
+  const path = session.paths.rotation;
+  const checked = checkValue(path, rotationFileSchema, rotation); // what cannot be read back is never written
   await session.lock.assertHeld();
-  await replaceFile(session.paths.rotation, toJson(rotation), PUBLIC);
+  await replaceFile(path, toJson(checked), PUBLIC);
 }
 
 /** Makes the next key, which {@link nextKeyProblem} has seen, the server key. */
 async function finish(root: string, paths: RegistryPaths, { next }: RotationFile): Promise<void> {
+  const cluster = await readCluster(root);
+  const wish = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
+  const moved = checkValue(paths.cluster, clusterFileSchema, wish); // before the key goes
   if (await isServerKey(root, next.publicKey)) await removeFile(paths.nextKey);
   else {
     await listAsFormer(root, paths);
@@ -124,8 +135,6 @@ async function finish(root: string, paths: RegistryPaths, { next }: RotationFile
     await syncFolder(dirname(paths.privateKey));
   }
   await replaceFile(paths.publicKey, `${next.publicKey}\n`, PUBLIC);
-  const cluster = await readCluster(root);
-  const moved = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
   await replaceFile(paths.cluster, toJson(moved), PUBLIC);
 }
 

@@ -54,6 +54,14 @@ export const clusterFileSchema = z.looseObject({
 /** The content of `cluster.json`. */
 export type ClusterFile = z.infer<typeof clusterFileSchema>;
 
+/** Settings that somebody asks for: they have to be good for more than the file, which is read whatever older versions wrote into it. */
+export const clusterSettingsSchema = clusterFileSchema.extend({
+  endpoint: clusterFileSchema.shape.endpoint.refine(
+    (text) => !text.endsWith(":65535"),
+    "has the last port there is; the server key's next generation needs the port after it (65534 at most)",
+  ),
+});
+
 /** `clients/<name>.json`: one client. */
 export const clientFileSchema = z.looseObject({
   schema: z.literal(1),

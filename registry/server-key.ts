@@ -106,6 +106,11 @@ export async function beginRotation(
       throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
     }
     const port = portOf(cluster.endpoint) === first ? second : first;
+    if (port > 65_535) {
+      const problem = `endpoint has the last port there is, ${first}; the next key needs the port after it`;
+      const remedy = "give the cluster an endpoint with a lower port first";
+      throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
+    }
     const { privateKey, publicKey } = generateKeyPair();
     const startedAt = session.now.toISOString();
     const rotation: RotationFile = { schema: 1, phase: "rotating", next: { publicKey, port }, startedAt };

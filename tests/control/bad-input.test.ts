@@ -261,6 +261,13 @@ const REST: Case[] = [
     ["input.clients.0.addresses"],
   ],
   ["finishing what has not begun", "serverKey", { action: "finish" }, "conflict", []],
+  [
+    "the last port, which has none after it for the next server key",
+    "init",
+    { cluster: { ...CLUSTER, endpoint: "vpn.example.org:65535" } },
+    "invalid-request",
+    ["input.cluster.endpoint"],
+  ],
   ["another cluster", "init", { cluster: { ...CLUSTER, tunnelIpv4: "10.9.0.0/16" } }, "conflict", []],
 ];
 

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { checkRegistry } from "../../registry/check";
 import { listMoved, markMoved } from "../../registry/confirmed";
 import { initRegistry } from "../../registry/init";
-import { movedFolder, nodeRecordPath, runtimeOf } from "../../registry/layout";
+import { movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
 import { readCluster, readServerKeys } from "../../registry/reader";
+import { writeRotation } from "../../registry/rotation-files";
+import type { RotationFile } from "../../registry/schema";
 import {
   abortRotation,
   beginRotation,
@@ -13,6 +15,7 @@ import {
   readRotation,
   rotationState,
 } from "../../registry/server-key";
+import type { Session } from "../../registry/session";
 import { RegistryWriter } from "../../registry/writer";
 import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
@@ -273,6 +276,33 @@ test("settings that come again with each deployment leave the port to the server
   await writer.setCluster({ ...CLUSTER, endpoint: "new.example.org:4500" }, WHO);
   expect(await port()).toBe("new.example.org:4501");
   expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("new.example.org:4500");
+});
+
+test("the last port there is has none after it: neither settings nor a rotation begin with it, and nothing is written", async () => {
+  const last = { ...CLUSTER, endpoint: "vpn.example.org:65535" };
+  await expect(initRegistry(folder(), last)).rejects.toThrow("endpoint has the last port there is");
+  const { root, writer } = await registry();
+  await beginRotation(root, WHO);
+  await finishRotation(root, WHO);
+  await expect(writer.setCluster(last, WHO)).rejects.toThrow("endpoint has the last port there is");
+  expect((await readCluster(root)).ports).toEqual([51820, 51821]);
+
+  const older = await registry(); // made by a version that took the port
+  const log = join(older.root, "audit.log");
+  await fs.writeFile(join(older.root, "cluster.json"), JSON.stringify(last));
+  await expect(beginRotation(older.root, WHO)).rejects.toThrow("the next key needs the port after it");
+  await expect(fs.access(log)).rejects.toThrow("ENOENT");
+  expect(await fs.readdir(older.server)).toEqual(["private.key", "public.key"]);
+  await older.writer.setCluster({ ...last, endpoint: "vpn.example.org:65534" }, WHO);
+  expect((await beginRotation(older.root, WHO)).value.next?.endpoint).toBe("vpn.example.org:65535");
+});
+
+test("what could not be read back is not written, whatever it is", async () => {
+  const { root, server } = await registry();
+  const rotation = { phase: "rotating", next: { publicKey: newKey(), port: 65_536 } } as RotationFile;
+  const session = { lock: { assertHeld: async () => {} }, paths: registryPaths(root) } as Session;
+  await expect(writeRotation(session, rotation)).rejects.toThrow("next.port");
+  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
 });
 
 test("where the load balancer does not listen on the second port no rotation begins, and one that needs it keeps it", async () => {

@@ -107,7 +107,12 @@ export const inputs = {
     overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.default),
   }),
   config: z.strictObject({ name }),
-  import: z.strictObject({ clients: z.array(importEntrySchema).min(1).max(10_000), dryRun: z.boolean() }),
+  import: z.strictObject({
+    clients: z.array(importEntrySchema).min(1).max(10_000),
+    dryRun: z.boolean(),
+    /** Addresses of other clients of the same import, which are in other requests: nobody here gets one of them. */
+    promised: z.array(host).max(200_000).optional(),
+  }),
   export: z.strictObject({
     after: z.string().max(63).optional(),
     limit: z.int().min(1).max(5000).default(1000),

@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import { confirmedPath } from "./confirmed";
 import { RegistryError } from "./errors";
 import { checkValue, MOVE_AWAY } from "./files";
-import { type ImportEntry, type ImportOutcome, importAll } from "./import";
+import { type ImportEntry, type ImportOptions, type ImportOutcome, importAll } from "./import";
 import { initRegistry } from "./init";
 import { runtimeOf } from "./layout";
 import { Ledger, unknownClient } from "./ledger";
@@ -177,12 +177,12 @@ export class RegistryWriter {
   /** Takes clients of another system over, one by one: what is refused keeps no other one out. */
   importClients(
     entries: readonly ImportEntry[],
-    { dryRun }: { readonly dryRun: boolean },
+    options: ImportOptions,
     context: ChangeContext,
   ): Promise<Changed<readonly ImportOutcome[]>> {
-    const once = dryRun ? { ...context, requestKey: undefined } : context;
+    const once = options.dryRun ? { ...context, requestKey: undefined } : context;
     return this.ledger.change("import", entries, once, { operation: "import" }, async (session) => {
-      const outcomes = await importAll(session, entries, dryRun, context);
+      const outcomes = await importAll(session, entries, options, context);
       return { answer: () => outcomes, steps: [] };
     });
   }

@@ -11,6 +11,7 @@ import { reasonOf } from "./client-files";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { announced, type Control, type Operator, type TargetOptions } from "./operator";
+import { visible } from "./output";
 import { withControl, withTarget } from "./target";
 
 interface ImportOptions extends TargetOptions {
@@ -149,7 +150,7 @@ function printReport(operator: Operator, report: ImportJson): void {
   // Reasons are what this table is for: they are never cut.
   if (rows.length > 0)
     terminal.out(`${fitted(["client", "outcome", "address", "why"], rows, undefined)}\n\n`);
-  for (const note of report.notes) terminal.out(`note: ${note}\n`);
+  for (const note of report.notes) terminal.out(`note: ${visible(note)}\n`);
   const { kept, changed, present, refused } = report.counts;
   terminal.out(
     `${kept} kept as they are, ${changed} changed, ${present} present already, ${refused} refused\n`,

@@ -56,6 +56,12 @@ export type ClusterFile = z.infer<typeof clusterFileSchema>;
 
 /** Settings that somebody asks for: they have to be good for more than the file, which is read whatever older versions wrote into it. */
 export const clusterSettingsSchema = clusterFileSchema.extend({
+  cluster: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+      "is not a cluster's name (letters, digits, '.', '_', '-', at most 63, first a letter or digit)",
+    ),
   endpoint: clusterFileSchema.shape.endpoint.refine(
     (text) => !text.endsWith(":65535"),
     "has the last port there is; the server key's next generation needs the port after it (65534 at most)",

@@ -89,6 +89,16 @@ test("large files go in batches, and one that fails later says how far it came",
   );
 });
 
+test("notes are shown with everything in them to be seen, also as JSON", async () => {
+  const odd = { name: "bob\u009b2J\u202e", address: "10.100.0.9", publicKey: bob?.publicKey };
+  writeFileSync(desk.file("wg0.json"), JSON.stringify({ server: {}, clients: { 1: odd } }));
+  for (const json of [[], ["--json"]]) {
+    const { out } = await desk.run("client", "import", "FILE:wg0.json", ...json);
+    expect(out).toContain("x9b2J");
+    expect(out).not.toMatch(/[\u009b\u202e]/);
+  }
+});
+
 test("of more than one batch, each address goes to who has it in the file, and the dry run says so too", async () => {
   const peer = (name: string, ip: string) =>
     `[Peer]\n# ${name}\nPublicKey = ${generateKeyPair().publicKey}\nAllowedIPs = ${ip}/32\n`;

@@ -169,3 +169,10 @@ test("init makes a registry that clients can be added to, and never touches one 
   expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
   fresh.close();
 });
+
+test("the name of a cluster that an older version took is shown with everything in it to be seen", async () => {
+  const path = registryPaths(desk.root).cluster;
+  const cluster = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...cluster, cluster: "a\u001b[31mb" }));
+  expect((await desk.run("status")).out).toMatch(/^a\\x1b\[31mb · /);
+});

@@ -268,6 +268,13 @@ const REST: Case[] = [
     "invalid-request",
     ["input.cluster.endpoint"],
   ],
+  [
+    "an escape sequence in the cluster's name",
+    "init",
+    { cluster: { ...CLUSTER, cluster: "a\u001b[31mb" } },
+    "invalid-request",
+    ["input.cluster.cluster"],
+  ],
   ["another cluster", "init", { cluster: { ...CLUSTER, tunnelIpv4: "10.9.0.0/16" } }, "conflict", []],
 ];
 

@@ -139,7 +139,7 @@ test("WireGuard Portal: what is the peer's own is kept, what is its interface's 
       "Notes of 1 peers are left out",
       "ExtraAllowedIPs of 1 peers are left out: the cluster routes nothing behind a client",
       'peer0 (peer 1): the route "fd00::/64" is left out: inside the tunnel there is only IPv4',
-      "peer0 (peer 1): the IPv6 address fdfd::2/128 is left out: inside the tunnel there is only IPv4",
+      'peer0 (peer 1): the IPv6 address "fdfd::2/128" is left out: inside the tunnel there is only IPv4',
       "peer1 (peer 2): is disabled in the file, so it is imported as revoked",
     ],
   });

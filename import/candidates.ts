@@ -23,6 +23,10 @@ export function acceptCandidates(candidates: readonly Candidate[], now: Date): A
   const names = giveNames(usable.map(({ wantedName, publicKey }) => ({ wanted: wantedName, publicKey })));
   const entries = usable.flatMap((candidate, index) => {
     const name = names[index] ?? "";
+    if (candidate.problem !== undefined) {
+      refused.push({ where: `${candidate.where} (${name})`, reason: candidate.problem });
+      return [];
+    }
     const said: string[] = [];
     const draft = entryOf(candidate, name, now, said);
     const parsed = importEntrySchema.safeParse(draft);

@@ -167,6 +167,9 @@ function present(entry: ImportEntry, there: ClientFile): Plan {
   const differs = (field: (typeof fields)[number]): boolean =>
     entry[field] !== undefined && JSON.stringify(entry[field]) !== JSON.stringify(there[field]);
   const reasons = fields.filter(differs).map((field) => `${field} is another one and stays`);
+  const [revokedThere, revokedHere] = [entry.revoked === true, there.revokedAt !== undefined];
+  if (revokedThere && !revokedHere) reasons.unshift("is revoked in the file, but not here, and stays so");
+  if (revokedHere && !revokedThere) reasons.unshift("is revoked here, but not in the file, and stays so");
   return { outcome: { name, outcome: "present", reasons, addresses } };
 }
 

@@ -7,6 +7,7 @@ import type { ClientView } from "../control/answers";
 import type { Input } from "../control/protocol";
 import { privateKeyPlaceholder } from "../wireguard/formats";
 import { generateKeyPair, generatePresharedKey } from "../wireguard/keys";
+import { addOrRepeat } from "./add-again";
 import { reasonOf } from "./client-files";
 import { clientJson, type DeliveredJson } from "./client-json";
 import {
@@ -29,7 +30,7 @@ import {
   profileOf,
   withOutputs,
 } from "./client-output";
-import { expiryPhrase, ipv6Note } from "./client-table";
+import { accessPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
 import { finishFirst } from "./finish-first";
@@ -98,7 +99,7 @@ async function add(operator: Operator, name: string, options: AddOptions): Promi
       : await readPrivateKey(options.privateKeyFile);
   const input = addInput(name, options, key, operator.now());
   await giveKey(operator, name, options, key.privateKey, (control) =>
-    control.call("add", input, { requestKey: randomUUID() }).catch(async (error: unknown) => {
+    addOrRepeat(control, input).catch(async (error: unknown) => {
       throw await withKeptKey(error, safeFileName(name), key.privateKey, folderOf(options));
     }),
   );
@@ -221,8 +222,8 @@ async function report(
   } catch (error) {
     throw notWritten(client.name, done.revision, error);
   }
-  tell(`${client.name}: ${client.addresses.join(", ")}, ${expiryPhrase(client, operator.now())}`);
-  if (client.previous !== undefined)
+  tell(`${client.name}: ${client.addresses.join(", ")}, ${accessPhrase(client, operator.now())}`);
+  if (client.previous !== undefined && client.state !== "revoked")
     tell(`the former key works until the new one has been used, at most until ${client.previous.until}`);
   if (delivered.files.length > 0)
     tell(

@@ -3,6 +3,7 @@ import { listMoved } from "./confirmed";
 import { RegistryError } from "./errors";
 import { createFile } from "./files";
 import { type KeyHolders, keyHolders } from "./key-holders";
+import { lastStep, stepPhrase } from "./last-step";
 import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
@@ -191,11 +192,15 @@ function wasCompleted({ completed }: Session, operation: string): boolean {
 async function current({ root, paths }: Session): Promise<RotationFile> {
   const rotation = await readRotation(root);
   if (rotation !== undefined) return rotation;
+  // Whoever repeats a step because its answer was lost must not take "begin one" for the next step.
+  const last = await lastStep(root, ({ subject }) => subject === "server-key");
+  const problem = "no rotation of the server key is going on";
+  if (last === undefined) throw new RegistryError(paths.rotation, problem, "conflict", "begin one");
   throw new RegistryError(
     paths.rotation,
-    "no rotation of the server key is going on",
+    `${problem}; the last step of one was ${stepPhrase(last)}`,
     "conflict",
-    "begin one",
+    "if that was this step, there is nothing left to do: see ./wgc server-key status",
   );
 }
 

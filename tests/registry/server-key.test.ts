@@ -210,8 +210,26 @@ test("abort leaves the registry as it was before begin", async () => {
   expect((await abortRotation(root, WHO)).value).toMatchObject({ phase: "steady", current: { publicKey } });
   expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
   expect(await readCluster(root)).toEqual(CLUSTER);
-  await expect(abortRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
-  await expect(finishRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
+  for (const step of [abortRotation, finishRotation])
+    await expect(step(root, WHO)).rejects.toThrow(
+      /no rotation of the server key is going on; the last step of one was server-key abort at \S+Z by ops; .* nothing left to do/,
+    );
+});
+
+test("a step without a rotation tells the last one that took effect, not one that was undone", async () => {
+  const { root, publicKey } = await registry();
+  await expect(finishRotation(root, WHO)).rejects.toThrow("is going on; begin one");
+  const { value } = await beginRotation(root, WHO);
+  await finishRotation(root, { who: "first" });
+  expect(value.current.publicKey).toBe(publicKey);
+  const link = fs.link.bind(fs);
+  const killed = jest.spyOn(fs, "link").mockImplementation((from, to) => {
+    if (String(to).endsWith("next.key")) throw new Error("killed");
+    return link(from, to);
+  });
+  await expect(beginRotation(root, { who: "undone" })).rejects.toThrow("killed");
+  killed.mockRestore();
+  await expect(finishRotation(root, WHO)).rejects.toThrow(/server-key finish at \S+Z by first; if that/);
 });
 
 test("who has moved: active clients by their current or former key; finish waits for all of them unless it is forced", async () => {

@@ -1,5 +1,4 @@
 import { promises as fs } from "node:fs";
-import { serverAddress } from "../wireguard/addresses";
 import { generateKeyPair } from "../wireguard/keys";
 import { errorCode, RegistryError } from "./errors";
 import { checkValue, createFile, readText, toJson } from "./files";
@@ -27,7 +26,6 @@ export async function initRegistry(
 ): Promise<{ publicKey: string; created: boolean }> {
   const paths = registryPaths(root);
   const wanted = checkValue(paths.cluster, clusterSettingsSchema, cluster);
-  serverAddress(wanted.tunnelIpv4); // throws when the range has no room
   if ((await readText(paths.cluster)) !== undefined) await assertSameCluster(root, wanted);
   if (expected !== undefined) await assertSameKey(paths, root, expected);
   for (const folder of [paths.root, paths.clients, paths.addresses, paths.keys])

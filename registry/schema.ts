@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isCidr, isHostCidr } from "../wireguard/addresses";
+import { isCidr, isHostCidr, isTunnelRange } from "../wireguard/addresses";
 import { isDnsEntry, isEndpoint } from "../wireguard/hosts";
 import { isKey, isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { isClientName } from "./layout";
@@ -61,6 +61,12 @@ export const clusterSettingsSchema = clusterFileSchema.extend({
     .regex(
       /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
       "is not a cluster's name (letters, digits, '.', '_', '-', at most 63, first a letter or digit)",
+    ),
+  tunnelIpv4: z
+    .string()
+    .refine(
+      isTunnelRange,
+      "is not a range for the tunnel (IPv4, /8 to /29, no bits behind the length, like 10.100.0.0/16)",
     ),
   endpoint: clusterFileSchema.shape.endpoint.refine(
     (text) => !text.endsWith(":65535"),

@@ -176,3 +176,24 @@ test("the name of a cluster that an older version took is shown with everything 
   writeFileSync(path, JSON.stringify({ ...cluster, cluster: "a\u001b[31mb" }));
   expect((await desk.run("status")).out).toMatch(/^a\\x1b\[31mb · /);
 });
+
+test.each([
+  ["--tunnel", "10.0.0.0/30", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "fd00::/64", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "10.100.5.7/16", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "0.0.0.0/0", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--endpoint", "vpn.example.org:65535", "input.cluster.endpoint has the last port there is"],
+])("init with %s %s names the field and leaves nothing behind", async (option, value, problem) => {
+  const made = [
+    "registry",
+    "init",
+    "FILE:new",
+    "--endpoint",
+    "vpn.example.org:51820",
+    "--routes",
+    "10.0.0.0/8",
+  ];
+  const { code, err } = await desk.run(...made, option, value);
+  expect([code, err]).toEqual([2, expect.stringContaining(problem)]);
+  expect(desk.has("new")).toBe(false);
+});

@@ -275,6 +275,15 @@ const REST: Case[] = [
     "invalid-request",
     ["input.cluster.cluster"],
   ],
+  ...["10.0.0.0/30", "fd00::/64", "10.100.5.7/16", "10.0.0.0/7"].map(
+    (tunnelIpv4): Case => [
+      `the tunnel range ${tunnelIpv4}`,
+      "init",
+      { cluster: { ...CLUSTER, tunnelIpv4 } },
+      "invalid-request",
+      ["input.cluster.tunnelIpv4"],
+    ],
+  ),
   ["another cluster", "init", { cluster: { ...CLUSTER, tunnelIpv4: "10.9.0.0/16" } }, "conflict", []],
 ];
 

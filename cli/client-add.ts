@@ -139,7 +139,9 @@ type Gives = "add" | "rotate";
 async function giveKey<O extends Gives>(
   operator: Operator,
   name: string,
-  options: OutputOptions & TargetOptions & { readonly wait?: string | boolean },
+  options: OutputOptions &
+    TargetOptions &
+    Pick<RotateOptions, "privateKeyFile" | "presharedKeyOnly"> & { readonly wait?: string | boolean },
   privateKey: string | undefined,
   change: (control: Control) => Promise<Answer<O>>,
 ): Promise<void> {
@@ -205,10 +207,17 @@ interface Done {
   readonly delivered: Delivered;
 }
 
+/** A key pair that was made here is in the file alone; one that came from a file is there as well. */
+function ownKeyNote({ privateKeyFile }: { readonly privateKeyFile?: string }): string {
+  return privateKeyFile === undefined
+    ? "holds the private key, and is the only copy of it"
+    : "holds the private key";
+}
+
 /** The result, as soon as it is there; the configuration alone where it goes to standard output. */
 async function report(
   operator: Operator,
-  options: OutputOptions,
+  options: OutputOptions & Pick<RotateOptions, "privateKeyFile" | "presharedKeyOnly">,
   done: Done & { privateKey: string | undefined },
 ): Promise<void> {
   if (options.json) return;
@@ -225,9 +234,13 @@ async function report(
   tell(`${client.name}: ${client.addresses.join(", ")}, ${accessPhrase(client, operator.now())}`);
   if (client.previous !== undefined && client.state !== "revoked")
     tell(`the former key works until the new one has been used, at most until ${client.previous.until}`);
+  if (options.presharedKeyOnly === true)
+    tell(
+      "the new preshared key counts at once: the device has no connection from its next handshake on, until it has the new configuration",
+    );
   if (delivered.files.length > 0)
     tell(
-      `${delivered.files.join(", ")}: ${done.privateKey === undefined ? "put the device's private key into it" : "holds the private key, and is the only copy of it"}`,
+      `${delivered.files.join(", ")}: ${done.privateKey === undefined ? "put the device's private key into it" : ownKeyNote(options)}`,
     );
   else if (!mixed)
     tell(`configuration for its private key: ./wgc client config ${client.name} --private-key-file FILE`);
@@ -288,7 +301,10 @@ export function addKeyCommands(client: Command, operator: Operator): void {
     .description("give a client a new key; the former one works until the new one has been used")
     .option("--public-key <key>", "the device's own new public key, instead of a key pair made here")
     .option("--preshared-key", "a new preshared key as well")
-    .option("--preshared-key-only", "a new preshared key, the key pair stays")
+    .option(
+      "--preshared-key-only",
+      "a new preshared key, the key pair stays; it counts at once, without an overlap",
+    )
     .option("--overlap <time>", "how long the former key works at most", "7d")
     .option("--no-overlap", "the former key stops working at once")
     .option(

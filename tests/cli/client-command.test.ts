@@ -123,6 +123,18 @@ test("the same add again works, also with what comes out otherwise each time; ot
   expect(rotated.out).not.toContain("former key works");
 });
 
+test("a preshared key alone is said to count at once, and the file is not called the only copy of a key from another", async () => {
+  await add("alice");
+  const only = ["--preshared-key-only", "--private-key-file", "FILE:alice.conf", "--out", "FILE:psk.conf"];
+  const { code, out } = await desk.run("client", "rotate", "alice", ...only);
+  expect(code).toBe(0);
+  expect(out).toContain("the new preshared key counts at once: the device has no connection");
+  expect(out).toMatch(/psk\.conf: holds the private key$/m);
+  const both = await desk.run("client", "rotate", "alice", "--preshared-key", "--out", "FILE:both.conf");
+  expect(both.out).not.toContain("at once");
+  expect(both.out).toContain("is the only copy of it");
+});
+
 test("a file that cannot be written after all: how to go on, and nothing of the key", async () => {
   const real = desk.control;
   desk.control = {

@@ -7,6 +7,7 @@ import type { ClientView } from "../control/answers";
 import type { Input } from "../control/protocol";
 import { privateKeyPlaceholder } from "../wireguard/formats";
 import { generateKeyPair, generatePresharedKey } from "../wireguard/keys";
+import { addOrRepeat } from "./add-again";
 import { reasonOf } from "./client-files";
 import { clientJson, type DeliveredJson } from "./client-json";
 import {
@@ -29,7 +30,7 @@ import {
   profileOf,
   withOutputs,
 } from "./client-output";
-import { expiryPhrase, ipv6Note } from "./client-table";
+import { accessPhrase, ipv6Note } from "./client-table";
 import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
 import { finishFirst } from "./finish-first";
@@ -98,7 +99,7 @@ async function add(operator: Operator, name: string, options: AddOptions): Promi
       : await readPrivateKey(options.privateKeyFile);
   const input = addInput(name, options, key, operator.now());
   await giveKey(operator, name, options, key.privateKey, (control) =>
-    control.call("add", input, { requestKey: randomUUID() }).catch(async (error: unknown) => {
+    addOrRepeat(control, input).catch(async (error: unknown) => {
       throw await withKeptKey(error, safeFileName(name), key.privateKey, folderOf(options));
     }),
   );
@@ -138,7 +139,9 @@ type Gives = "add" | "rotate";
 async function giveKey<O extends Gives>(
   operator: Operator,
   name: string,
-  options: OutputOptions & TargetOptions & { readonly wait?: string | boolean },
+  options: OutputOptions &
+    TargetOptions &
+    Pick<RotateOptions, "privateKeyFile" | "presharedKeyOnly"> & { readonly wait?: string | boolean },
   privateKey: string | undefined,
   change: (control: Control) => Promise<Answer<O>>,
 ): Promise<void> {
@@ -204,10 +207,17 @@ interface Done {
   readonly delivered: Delivered;
 }
 
+/** A key pair that was made here is in the file alone; one that came from a file is there as well. */
+function ownKeyNote({ privateKeyFile }: { readonly privateKeyFile?: string }): string {
+  return privateKeyFile === undefined
+    ? "holds the private key, and is the only copy of it"
+    : "holds the private key";
+}
+
 /** The result, as soon as it is there; the configuration alone where it goes to standard output. */
 async function report(
   operator: Operator,
-  options: OutputOptions,
+  options: OutputOptions & Pick<RotateOptions, "privateKeyFile" | "presharedKeyOnly">,
   done: Done & { privateKey: string | undefined },
 ): Promise<void> {
   if (options.json) return;
@@ -221,12 +231,16 @@ async function report(
   } catch (error) {
     throw notWritten(client.name, done.revision, error);
   }
-  tell(`${client.name}: ${client.addresses.join(", ")}, ${expiryPhrase(client, operator.now())}`);
-  if (client.previous !== undefined)
+  tell(`${client.name}: ${client.addresses.join(", ")}, ${accessPhrase(client, operator.now())}`);
+  if (client.previous !== undefined && client.state !== "revoked")
     tell(`the former key works until the new one has been used, at most until ${client.previous.until}`);
+  if (options.presharedKeyOnly === true)
+    tell(
+      "the new preshared key counts at once: the device has no connection from its next handshake on, until it has the new configuration",
+    );
   if (delivered.files.length > 0)
     tell(
-      `${delivered.files.join(", ")}: ${done.privateKey === undefined ? "put the device's private key into it" : "holds the private key, and is the only copy of it"}`,
+      `${delivered.files.join(", ")}: ${done.privateKey === undefined ? "put the device's private key into it" : ownKeyNote(options)}`,
     );
   else if (!mixed)
     tell(`configuration for its private key: ./wgc client config ${client.name} --private-key-file FILE`);
@@ -287,7 +301,10 @@ export function addKeyCommands(client: Command, operator: Operator): void {
     .description("give a client a new key; the former one works until the new one has been used")
     .option("--public-key <key>", "the device's own new public key, instead of a key pair made here")
     .option("--preshared-key", "a new preshared key as well")
-    .option("--preshared-key-only", "a new preshared key, the key pair stays")
+    .option(
+      "--preshared-key-only",
+      "a new preshared key, the key pair stays; it counts at once, without an overlap",
+    )
     .option("--overlap <time>", "how long the former key works at most", "7d")
     .option("--no-overlap", "the former key stops working at once")
     .option(

@@ -125,7 +125,7 @@ function updateInput(name: string, options: UpdateOptions, now: Date): Input<"up
   const routes = parseRoutes(options);
   const dns = parseDns(options.dns);
   const { tag = {}, untag = [] } = options;
-  const both = untag.find((key) => key in tag);
+  const both = untag.find((key) => Object.hasOwn(tag, key));
   if (both !== undefined) throw new UsageError(`--untag ${both}: --tag ${both}=... sets it at the same time`);
   const tags = { ...tag, ...Object.fromEntries(untag.map((key) => [key, null])) };
   const input: Input<"update"> = {

@@ -11,6 +11,7 @@ import { reasonOf } from "./client-files";
 import { fitted } from "./client-table";
 import { EXIT, EXIT_HELP } from "./exit-codes";
 import { announced, type Control, type Operator, type TargetOptions } from "./operator";
+import { visible } from "./output";
 import { withControl, withTarget } from "./target";
 
 interface ImportOptions extends TargetOptions {
@@ -54,19 +55,37 @@ async function readImport(file: string, format: ImportFormat | undefined): Promi
   }
 }
 
-/** Sends the entries in batches; a dry run of a later batch does not know what an earlier one would take. */
+/**
+ * Addresses that nobody of one batch may get: those that later batches want to keep, and those that earlier ones would have been
+ * given, of which a dry run leaves no trace in the registry. Who wants one first gets it, whatever comes later.
+ */
+function promisedTo(
+  others: Iterable<string>,
+  batch: readonly ImportEntry[],
+  later: readonly ImportEntry[],
+): string[] {
+  const own = new Set(batch.flatMap(({ addresses }) => addresses));
+  const wanted = later.flatMap(({ addresses }) => addresses).filter((address) => !own.has(address));
+  return [...new Set([...others, ...wanted])];
+}
+
+/** Sends the entries in batches. */
 async function send(
   control: Control,
   entries: readonly ImportEntry[],
   dryRun: boolean,
 ): Promise<{ outcomes: ImportOutcome[]; revision: number }> {
   const outcomes: ImportOutcome[] = [];
+  const given: string[] = [];
   let revision = 0;
   for (let at = 0; at < entries.length; at += BATCH) {
     const clients = entries.slice(at, at + BATCH);
+    const promised = promisedTo(given, clients, entries.slice(at + BATCH));
+    const input = { clients, dryRun, ...(promised.length === 0 ? {} : { promised }) };
     try {
-      const answer = await control.call("import", { clients, dryRun }, { requestKey: randomUUID() });
+      const answer = await control.call("import", input, { requestKey: randomUUID() });
       outcomes.push(...answer.result.outcomes);
+      if (dryRun) given.push(...answer.result.outcomes.flatMap(({ addresses }) => addresses));
       revision = answer.revision;
     } catch (error) {
       if (dryRun || at === 0) throw error;
@@ -131,7 +150,7 @@ function printReport(operator: Operator, report: ImportJson): void {
   // Reasons are what this table is for: they are never cut.
   if (rows.length > 0)
     terminal.out(`${fitted(["client", "outcome", "address", "why"], rows, undefined)}\n\n`);
-  for (const note of report.notes) terminal.out(`note: ${note}\n`);
+  for (const note of report.notes) terminal.out(`note: ${visible(note)}\n`);
   const { kept, changed, present, refused } = report.counts;
   terminal.out(
     `${kept} kept as they are, ${changed} changed, ${present} present already, ${refused} refused\n`,

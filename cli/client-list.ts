@@ -56,7 +56,10 @@ export async function readClients(
     clients.push(...result.clients);
     for (const name of result.broken ?? []) broken.add(name);
     after = result.next;
-    if (after === undefined || clients.length >= most) return { clients, total: result.total, broken };
+    if (after !== undefined && clients.length < most) continue;
+    // A page knows its own broken clients, and counts those of the pages before.
+    const counted = [...broken].filter((name) => result.broken?.includes(name) !== true);
+    return { clients, total: result.total - counted.length, broken };
   }
 }
 

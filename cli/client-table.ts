@@ -26,6 +26,13 @@ export function expiryPhrase(client: ClientView, now: Date): string {
   return `${left > 0 ? "expires" : "expired"} ${expiryCell(client, now)} (${client.expiresAt})`;
 }
 
+/** Whether a client has access, and until when. */
+export function accessPhrase(client: ClientView, now: Date): string {
+  return client.state === "revoked"
+    ? `revoked: it has no access until ./wgc client restore ${client.name}`
+    : expiryPhrase(client, now);
+}
+
 /** A client's tags in one line. */
 export function tagText(tags: Readonly<Record<string, string>>): string {
   return Object.entries(tags)

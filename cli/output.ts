@@ -1,6 +1,9 @@
 /** What the command line prints: results on standard output, everything about progress on standard error. */
 import Table from "cli-table3";
 import pc from "picocolors";
+import { visible } from "../control/visible";
+
+export { visible } from "../control/visible";
 
 /** Prints a line of progress. */
 export function say(text: string): void {
@@ -20,17 +23,6 @@ export function printJson(value: unknown): void {
 /** `1.2 s` or `340 ms`. */
 export function duration(milliseconds: number): string {
   return milliseconds >= 1000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.round(milliseconds)} ms`;
-}
-
-/** Characters that a terminal acts on instead of showing them: control characters, line separators, and what turns the direction of writing. */
-const UNSEEN = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-
-/** A text that somebody else wrote, with everything in it to be seen: an escape sequence in a tag must not paint over other lines. */
-export function visible(text: string): string {
-  return text.replaceAll(UNSEEN, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
-  });
 }
 
 /** Cells come with our own colours (ECMA-48, SGR), which stay. */

@@ -4,9 +4,11 @@ import { mkdir } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
+import { issuesOf, summarise } from "../control/issues";
+import { inputs } from "../control/protocol";
 import { reasonOf } from "./client-files";
 import { parseDns, parseRoutes } from "./client-options";
-import { EXIT_HELP } from "./exit-codes";
+import { EXIT_HELP, UsageError } from "./exit-codes";
 import type { Operator } from "./operator";
 import { withControl } from "./target";
 
@@ -29,9 +31,6 @@ async function init(operator: Operator, folder: string, options: InitOptions): P
   const root = resolve(folder);
   if (existsSync(`${root}/cluster.json`))
     throw new UserError(`${folder} is a registry already; name another folder`);
-  await mkdir(root, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new UserError(`${folder} cannot be made: ${reasonOf(error)}`, { cause: error });
-  });
   const cluster = {
     cluster: options.cluster ?? basename(root),
     endpoint: options.endpoint,
@@ -41,6 +40,12 @@ async function init(operator: Operator, folder: string, options: InitOptions): P
     mtu: 1420,
     persistentKeepalive: 25,
   };
+  // Before the folder is made: a typing error leaves nothing behind.
+  const checked = inputs.init.safeParse({ cluster });
+  if (!checked.success) throw new UsageError(summarise(issuesOf(checked.error, ["input"])));
+  await mkdir(root, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new UserError(`${folder} cannot be made: ${reasonOf(error)}`, { cause: error });
+  });
   await withControl(operator, { registry: root }, async ({ control }) => {
     const { publicKey } = (await control.call("init", { cluster })).result;
     const document: RegistryInitJson = { folder: root, publicKey };

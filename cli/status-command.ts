@@ -93,7 +93,7 @@ async function status(operator: Operator, options: TargetOptions & { json?: bool
       terminal.out(`${JSON.stringify(document, null, 2)}\n`);
       return;
     }
-    terminal.out(`${result.cluster} · ${result.endpoint} · revision ${revision}\n\n`);
+    terminal.out(`${visible(result.cluster)} · ${result.endpoint} · revision ${revision}\n\n`);
     const head = ["server", "revision", "behind", "peers", "health", "version", "age"];
     if (servers.length > 0) terminal.out(`${table(head, servers.map(row))}\n\n`);
     const said = servers.flatMap(({ instance, problems, silent }) =>

@@ -1,5 +1,6 @@
 import { ClientIndex } from "../registry/client-index";
 import { RegistryError } from "../registry/errors";
+import { lastStep, stepPhrase } from "../registry/last-step";
 import { runtimeOf } from "../registry/layout";
 import type { LockOptions } from "../registry/lock";
 import { RegistryWriter } from "../registry/writer";
@@ -77,7 +78,7 @@ export function createControl(options: ControlOptions): Control {
     } catch (error) {
       const told = explain(error, root, operation);
       if (told.code === "internal") options.onUnexpected?.(error, operation);
-      return refused(await withSuggestion(told, error, request, index));
+      return refused(await withSuggestion(told, error, request, { root, index }));
     }
   };
   return {
@@ -101,10 +102,15 @@ async function withSuggestion(
   told: ControlError,
   error: unknown,
   { input }: CheckedRequest,
-  index: ClientIndex,
+  { root, index }: Pick<OperationContext, "root" | "index">,
 ): Promise<ControlError> {
   if (!(error instanceof RegistryError) || error.kind !== "unknown-client" || !("name" in input)) return told;
-  const suggestion = await index.didYouMean(input.name).catch(() => undefined);
+  const { name } = input;
+  // A removal whose answer was lost is repeated: its name is not a misspelt one.
+  const last = await lastStep(root, ({ client }) => client === name).catch(() => undefined);
+  if (last?.removes === true)
+    return { ...told, message: `${told.message}; the last step about it was ${stepPhrase(last)}` };
+  const suggestion = await index.didYouMean(name).catch(() => undefined);
   const issues = [{ path: "input.name", message: "is not the name of a client" }];
   return { ...told, issues, ...(suggestion === undefined ? {} : { suggestion }) };
 }

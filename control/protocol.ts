@@ -7,7 +7,7 @@ import * as z from "zod";
 import { MOST_TAGS } from "../registry/rules";
 import {
   clientNameSchema,
-  clusterFileSchema,
+  clusterSettingsSchema,
   dnsEntrySchema,
   presharedKeySchema,
   publicKeySchema,
@@ -63,7 +63,7 @@ export type ImportEntry = z.infer<typeof importEntrySchema>;
 /** What each operation is given. */
 export const inputs = {
   /** Makes the registry and its server key pair when there is none; takes over changed settings when there is one. */
-  init: z.strictObject({ cluster: clusterFileSchema.omit({ schema: true }) }),
+  init: z.strictObject({ cluster: clusterSettingsSchema.omit({ schema: true }) }),
   add: z.strictObject({
     name,
     publicKey: publicKeySchema,
@@ -107,7 +107,12 @@ export const inputs = {
     overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.default),
   }),
   config: z.strictObject({ name }),
-  import: z.strictObject({ clients: z.array(importEntrySchema).min(1).max(10_000), dryRun: z.boolean() }),
+  import: z.strictObject({
+    clients: z.array(importEntrySchema).min(1).max(10_000),
+    dryRun: z.boolean(),
+    /** Addresses of other clients of the same import, which are in other requests: nobody here gets one of them. */
+    promised: z.array(host).max(200_000).optional(),
+  }),
   export: z.strictObject({
     after: z.string().max(63).optional(),
     limit: z.int().min(1).max(5000).default(1000),

@@ -1,3 +1,5 @@
+import { visible } from "./visible";
+
 /** Thirty-two bytes in base64, the form of every WireGuard key. */
 const KEY = /[A-Za-z0-9+/]{43}=/g;
 
@@ -16,5 +18,5 @@ export function redact(text: string): string {
 /** A text that somebody else wrote, fit to stand in a message: short, on one line, no key. */
 export function quote(text: string): string {
   if (mayHoldKey(text)) return "(not shown)";
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 63)}…` : text);
+  return visible(JSON.stringify(text.length > 64 ? `${text.slice(0, 63)}…` : text));
 }

@@ -1,6 +1,7 @@
 import { Address4, Address6 } from "ip-address";
 import { type ImportEntry, importEntrySchema } from "../control/protocol";
 import { mayHoldKey } from "../control/redact";
+import { visible } from "../control/visible";
 import { isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { giveNames } from "./names";
 import type { Candidate, Refusal } from "./types";
@@ -22,6 +23,10 @@ export function acceptCandidates(candidates: readonly Candidate[], now: Date): A
   const names = giveNames(usable.map(({ wantedName, publicKey }) => ({ wanted: wantedName, publicKey })));
   const entries = usable.flatMap((candidate, index) => {
     const name = names[index] ?? "";
+    if (candidate.problem !== undefined) {
+      refused.push({ where: `${candidate.where} (${name})`, reason: candidate.problem });
+      return [];
+    }
     const said: string[] = [];
     const draft = entryOf(candidate, name, now, said);
     const parsed = importEntrySchema.safeParse(draft);
@@ -39,10 +44,10 @@ export function acceptCandidates(candidates: readonly Candidate[], now: Date): A
   return { entries, refused, notes };
 }
 
-/** A text from a foreign file inside a message: one line, not too long. */
+/** A text from a foreign file inside a message: one line, not too long, nothing in it that a terminal would act on. */
 export function show(text: string): string {
   if (mayHoldKey(text)) return "(a text that may hold a key)";
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+  return visible(JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text));
 }
 
 function withUsableKeys(candidates: readonly Candidate[], refused: Refusal[]): Candidate[] {
@@ -86,10 +91,10 @@ function hosts(addresses: readonly string[], said: string[]): string[] {
   for (const text of addresses) {
     const [address = "", length = "32"] = text.split("/");
     if (Address6.isValid(text))
-      said.push(`the IPv6 address ${text} is left out: inside the tunnel there is only IPv4`);
+      said.push(`the IPv6 address ${show(text)} is left out: inside the tunnel there is only IPv4`);
     else if (!Address4.isValid(text)) said.push(`${show(text)} is left out: it is no address`);
     else if (length !== "32")
-      said.push(`the network ${text} is left out: the cluster routes nothing behind a client`);
+      said.push(`the network ${show(text)} is left out: the cluster routes nothing behind a client`);
     else kept.add(`${address}/32`);
   }
   return [...kept];

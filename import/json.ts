@@ -18,11 +18,35 @@ export function textsOf(value: unknown): string[] {
   return list.flatMap((item) => textOf(item) ?? []);
 }
 
+/** ISO 8601 with a zone, or a day: `Date.parse` also takes what people read in two ways, like 01/02/2027. */
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
 /** A point in time as the registry writes it; undefined when the text is none. */
 export function timeOf(value: unknown): string | undefined {
-  const text = textOf(value);
-  const time = text === undefined ? Number.NaN : Date.parse(text);
+  const text = textOf(value) ?? "";
+  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+}
+
+/** Whether a field says anything at all. */
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && !(typeof value === "string" && value.trim() === "");
+}
+
+/**
+ * Why the end of a client's access cannot be told from its fields; undefined where it can. What is there and not understood must not
+ * pass for "no end": that would be access that nobody has given.
+ */
+export function accessProblem(
+  fields: Readonly<Record<string, unknown>>,
+  end: string,
+  flag: string,
+): string | undefined {
+  if (isSaid(fields[end]) && timeOf(fields[end]) === undefined)
+    return `${end} is not understood: it is no time like 2027-01-31T00:00:00Z`;
+  if (isSaid(fields[flag]) && typeof fields[flag] !== "boolean")
+    return `${flag} is not understood: it is neither true nor false`;
+  return undefined;
 }
 
 /** Parses JSON; undefined when the text is none. The parser's own message is not used: it repeats a piece of the text. */

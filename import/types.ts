@@ -34,5 +34,7 @@ export interface Candidate {
   readonly dns?: readonly string[] | undefined;
   readonly expiresAt?: string | undefined;
   readonly disabled?: boolean | undefined;
+  /** Why it cannot be taken over, where its file says something that must not be left out. */
+  readonly problem?: string | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }

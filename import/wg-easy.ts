@@ -1,6 +1,6 @@
 import { isKey, publicKeyOf } from "../wireguard/keys";
 import { acceptCandidates } from "./candidates";
-import { objectOf, parseJsonText, textOf, timeOf } from "./json";
+import { accessProblem, objectOf, parseJsonText, textOf, timeOf } from "./json";
 import type { Candidate, Parsed } from "./types";
 
 /** Whether a value looks like wg-easy's wg0.json. */
@@ -51,6 +51,7 @@ function candidateOf(id: string, client: Readonly<Record<string, unknown>>, inde
     addresses: address === undefined ? [] : [address],
     expiresAt: timeOf(client["expiredAt"]),
     disabled: client["enabled"] === false,
+    problem: accessProblem(client, "expiredAt", "enabled"),
     // By it the client is found again in the old system and its backups.
     ...(shortId === undefined ? {} : { tags: { "wg-easy/id": shortId } }),
   };

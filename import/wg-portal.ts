@@ -1,6 +1,6 @@
 import { isKey } from "../wireguard/keys";
 import { acceptCandidates } from "./candidates";
-import { objectOf, parseJsonText, textOf, textsOf } from "./json";
+import { accessProblem, objectOf, parseJsonText, textOf, textsOf, timeOf } from "./json";
 import type { Candidate, Parsed } from "./types";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -49,7 +49,7 @@ function peersOf(value: unknown): Fields[] {
 
 function candidateOf(peer: Fields, where: string): Candidate {
   const user = textOf(peer["UserIdentifier"]);
-  const day = textOf(peer["ExpiresAt"])?.slice(0, 10);
+  const day = timeOf(peer["ExpiresAt"])?.slice(0, 10);
   return {
     where,
     wantedName: textOf(peer["DisplayName"]),
@@ -62,8 +62,9 @@ function candidateOf(peer: Fields, where: string): Candidate {
     routes: ownChoice(peer["AllowedIPs"]),
     dns: [...ownChoice(peer["Dns"]), ...ownChoice(peer["DnsSearch"])],
     // A date; the peer is refused from its first second on (domain.Peer.IsExpired).
-    expiresAt: day !== undefined && /^\d{4}-\d\d-\d\d$/.test(day) ? `${day}T00:00:00Z` : undefined,
+    expiresAt: day === undefined ? undefined : `${day}T00:00:00Z`,
     disabled: peer["Disabled"] === true,
+    problem: accessProblem(peer, "ExpiresAt", "Disabled"),
     ...(user === undefined ? {} : { tags: { "wg-portal/user": user.slice(0, 256) } }),
   };
 }

@@ -20,7 +20,7 @@ import { readNodes } from "./nodes";
 import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
 import { oldRequests } from "./requests";
 import { isSettled, withoutPrevious } from "./rotate";
-import { readFormerKeys, readRotation } from "./rotation-files";
+import { nextKeyProblem, readFormerKeys, readRotation } from "./rotation-files";
 import { addressProblem } from "./rules";
 import { type ClientFile, clientFileSchema } from "./schema";
 import type { Session, Step } from "./session";
@@ -94,7 +94,7 @@ export class Scan {
   private async settings(): Promise<void> {
     await this.told(() => readCluster(this.root));
     await this.told(() => readChanges(this.root));
-    const { publicKey: path, nextKey } = this.paths;
+    const { publicKey: path } = this.paths;
     const keys = await this.told(() => readServerKeys(this.root));
     const beside = (await readText(path))?.trim();
     if (keys !== undefined && beside === undefined) {
@@ -109,9 +109,11 @@ export class Scan {
     }
     await this.told(() => readFormerKeys(this.root));
     const rotation = await this.told(() => readRotation(this.root));
-    const next = await readText(nextKey);
-    if (rotation?.phase === "rotating" && next === undefined)
-      this.wrong(nextKey, "is missing while the server key rotates", "restore it from the backup, or abort");
+    if (rotation === undefined || rotation.phase === "aborting") return;
+    await this.told(async () => {
+      const damage = await nextKeyProblem(this.root, rotation);
+      if (damage !== undefined) throw damage;
+    });
   }
 
   /**

@@ -3,12 +3,12 @@ import { repairFeed } from "./check-feed";
 import { Scan } from "./check-scan";
 import { type Found, found } from "./check-strays";
 import { RegistryError, storageError } from "./errors";
-import { removeFile } from "./files";
+import { readText, removeFile } from "./files";
 import { registryPaths } from "./layout";
 import { Ledger } from "./ledger";
 import { isHeldByTheDead } from "./lock";
 import { readChanges } from "./reader";
-import { readNextKey, readRotation } from "./rotation-files";
+import { readRotation } from "./rotation-files";
 import type { ChangeContext, Session, WriterOptions } from "./session";
 
 /** A problem of the registry; `repaired` when this run mended it. */
@@ -121,7 +121,7 @@ async function lookAtUnfinished(root: string, options: CheckOptions): Promise<{ 
     );
   }
   const rotation = await readRotation(root).catch(() => undefined); // the scan tells why it cannot be read
-  if (rotation === undefined && (await readNextKey(root)) !== undefined)
+  if (rotation === undefined && (await readText(paths.nextKey)) !== undefined)
     all.push(found(paths.nextKey, "was left by a rotation that was not begun", mendsItself));
   if (rotation !== undefined && rotation.phase !== "rotating")
     all.push(found(paths.rotation, `the server key's rotation is ${rotation.phase}`, mendsItself));

@@ -28,7 +28,7 @@ export interface ClientPage {
   readonly clients: readonly ClientFile[];
   /** Give this as `after` for the next page; missing on the last one. */
   readonly next?: string;
-  /** How many clients meet the query, on all pages. */
+  /** How many clients meet the query, on all pages, without those that {@link broken} names. */
   readonly total: number;
   /** Clients that are left out because their file cannot be read; what the query asks for cannot be told of them. */
   readonly broken: readonly string[];
@@ -96,10 +96,10 @@ export class ClientIndex {
     const begin = after === undefined ? 0 : placeOf(names, after, true);
     const chosen = names.slice(begin, begin + limit);
     const { clients, unreadable } = await readClients(this.root, chosen);
-    const page = pageOf(clients, begin + limit < names.length, names.length, unreadable);
-    // The page goes on after the last name that was looked at, also where that one could not be read.
-    const last = chosen.at(-1);
-    return page.next === undefined || last === undefined ? page : { ...page, next: last };
+    const total = names.length - unreadable.length;
+    // The page goes on after the last name that was looked at, also where that one, or all of them, could not be read.
+    const next = begin + limit < names.length ? chosen.at(-1) : undefined;
+    return { clients, ...(next === undefined ? {} : { next }), total, broken: unreadable };
   }
 
   /** Takes over what changed; questions that come meanwhile wait for the same reading. */

@@ -28,6 +28,14 @@ export interface ImportOutcome {
   readonly addresses: readonly string[];
 }
 
+/** How entries are taken over. */
+export interface ImportOptions {
+  /** Only tell what would happen. */
+  readonly dryRun: boolean;
+  /** Addresses of other clients of the same import, which another call has: they are neither kept nor given out here. */
+  readonly promised?: readonly string[] | undefined;
+}
+
 /** So many clients are written and announced together: one line of the feed each, but one sync of the log. */
 const BATCH = 100;
 
@@ -44,10 +52,10 @@ interface Plan {
 export async function importAll(
   session: Session,
   entries: readonly ImportEntry[],
-  dryRun: boolean,
+  { dryRun, promised = [] }: ImportOptions,
   context: ChangeContext,
 ): Promise<ImportOutcome[]> {
-  const planner = new Planner(session, await readCluster(session.root), entries);
+  const planner = new Planner(session, await readCluster(session.root), entries, new Set(promised));
   const outcomes: ImportOutcome[] = [];
   for (let at = 0; at < entries.length; at += BATCH) {
     const steps: Step[] = [];
@@ -77,8 +85,9 @@ class Planner {
     private readonly session: Session,
     private readonly cluster: ClusterFile,
     entries: readonly ImportEntry[],
+    private readonly promised: ReadonlySet<string>,
   ) {
-    this.wanted = new Set(entries.flatMap(({ addresses }) => addresses));
+    this.wanted = new Set([...promised, ...entries.flatMap(({ addresses }) => addresses)]);
     this.nextAddress = session.nextAddress;
   }
 
@@ -140,7 +149,8 @@ class Planner {
     const problem = addressProblem(address, this.cluster.tunnelIpv4);
     if (problem !== undefined) return problem;
     const owner = this.used.get(address) ?? (await this.session.claims.ownerOf(address, name));
-    return owner === undefined ? undefined : `${address} already belongs to client ${owner}`;
+    if (owner !== undefined) return `${address} already belongs to client ${owner}`;
+    return this.promised.has(address) ? `${address} is another client's of this import` : undefined;
   }
 }
 
@@ -157,6 +167,9 @@ function present(entry: ImportEntry, there: ClientFile): Plan {
   const differs = (field: (typeof fields)[number]): boolean =>
     entry[field] !== undefined && JSON.stringify(entry[field]) !== JSON.stringify(there[field]);
   const reasons = fields.filter(differs).map((field) => `${field} is another one and stays`);
+  const [revokedThere, revokedHere] = [entry.revoked === true, there.revokedAt !== undefined];
+  if (revokedThere && !revokedHere) reasons.unshift("is revoked in the file, but not here, and stays so");
+  if (revokedHere && !revokedThere) reasons.unshift("is revoked here, but not in the file, and stays so");
   return { outcome: { name, outcome: "present", reasons, addresses } };
 }
 

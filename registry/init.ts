@@ -1,11 +1,10 @@
 import { promises as fs } from "node:fs";
-import { serverAddress } from "../wireguard/addresses";
 import { generateKeyPair } from "../wireguard/keys";
 import { errorCode, RegistryError } from "./errors";
 import { checkValue, createFile, readText, toJson } from "./files";
 import { type RegistryPaths, registryPaths } from "./layout";
 import { readCluster, readServerKeys } from "./reader";
-import { type ClusterFile, clusterFileSchema } from "./schema";
+import { type ClusterFile, clusterSettingsSchema } from "./schema";
 
 const SECRET = { mode: 0o600 } as const;
 const PUBLIC = { mode: 0o644 } as const;
@@ -26,8 +25,7 @@ export async function initRegistry(
   expected?: string,
 ): Promise<{ publicKey: string; created: boolean }> {
   const paths = registryPaths(root);
-  const wanted = checkValue(paths.cluster, clusterFileSchema, cluster);
-  serverAddress(wanted.tunnelIpv4); // throws when the range has no room
+  const wanted = checkValue(paths.cluster, clusterSettingsSchema, cluster);
   if ((await readText(paths.cluster)) !== undefined) await assertSameCluster(root, wanted);
   if (expected !== undefined) await assertSameKey(paths, root, expected);
   for (const folder of [paths.root, paths.clients, paths.addresses, paths.keys])

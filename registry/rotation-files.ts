@@ -1,12 +1,18 @@
 import { promises as fs } from "node:fs";
 import { dirname } from "node:path";
-import { publicKeyOf } from "../wireguard/keys";
+import { isKey, publicKeyOf } from "../wireguard/keys";
 import type { AuditEntry } from "./audit-log";
 import { RegistryError } from "./errors";
-import { readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
+import { checkValue, readJson, readText, removeFile, replaceFile, syncFolder, toJson } from "./files";
 import { movedFolder, type RegistryPaths, registryPaths, runtimeOf } from "./layout";
 import { inspectServerKeys, readCluster, readServerKeys } from "./reader";
-import { type ClusterFile, formerKeysSchema, type RotationFile, rotationFileSchema } from "./schema";
+import {
+  type ClusterFile,
+  clusterFileSchema,
+  formerKeysSchema,
+  type RotationFile,
+  rotationFileSchema,
+} from "./schema";
 import type { Session } from "./session";
 
 const PUBLIC = { mode: 0o644 } as const;
@@ -16,9 +22,44 @@ export function readRotation(root: string): Promise<RotationFile | undefined> {
   return readJson(registryPaths(root).rotation, rotationFileSchema);
 }
 
+/** The way out where the next key is not what it should be. */
+const NEXT_KEY_REMEDY =
+  "restore it from the backup or from a server's copy (next.key in its state folder, /var/lib/wgc), or give the rotation up (./wgc server-key abort)";
+
 /** The next private key, while there is one. */
 export async function readNextKey(root: string): Promise<string | undefined> {
-  return (await readText(registryPaths(root).nextKey))?.trim();
+  const path = registryPaths(root).nextKey;
+  const text = (await readText(path))?.trim();
+  if (text === undefined || isKey(text)) return text;
+  throw new RegistryError(path, "is not a private key (32 bytes in base64)", "corrupt", NEXT_KEY_REMEDY);
+}
+
+/**
+ * Why the rotation cannot be finished: the next key is not the one that rotation.json names. Undefined where it is, and where it
+ * has become the server key already.
+ */
+export async function nextKeyProblem(
+  root: string,
+  { next }: RotationFile,
+): Promise<RegistryError | undefined> {
+  if (await isServerKey(root, next.publicKey)) return undefined;
+  const path = registryPaths(root).nextKey;
+  try {
+    const privateKey = await readNextKey(root);
+    if (privateKey === undefined)
+      return new RegistryError(path, "is missing while the server key rotates", "missing", NEXT_KEY_REMEDY);
+    if (publicKeyOf(privateKey) === next.publicKey) return undefined;
+    return new RegistryError(path, "is not the key that rotation.json names", "conflict", NEXT_KEY_REMEDY);
+  } catch (error) {
+    if (error instanceof RegistryError) return error;
+    throw error;
+  }
+}
+
+/** Whether this is the server key; a private key that cannot be read is nobody's. */
+async function isServerKey(root: string, publicKey: string): Promise<boolean> {
+  const privateKey = (await readText(registryPaths(root).privateKey))?.trim() ?? "";
+  return isKey(privateKey) && publicKeyOf(privateKey) === publicKey;
 }
 
 /** The public keys that the servers had before the current one; none where no rotation has finished. */
@@ -50,6 +91,8 @@ export function portsOf(cluster: ClusterFile): [number, number] {
  * go on to the next key being the only one, `aborting` to it being gone. The private key is replaced by a rename, so there is
  * never a moment without one. The key that goes is listed as a former one before it goes: a server that has it still, and no
  * next one, then knows that it was left behind and is not looking at another cluster's registry.
+ * A finish whose next key is lost or damaged goes back to `rotating`: clients must be revocable whatever became of that key, and
+ * whoever began it can restore the key or abort.
  */
 export async function settleRotation(session: Session): Promise<void> {
   const { root, paths, lock } = session;
@@ -62,34 +105,36 @@ export async function settleRotation(session: Session): Promise<void> {
     return;
   }
   await lock.assertHeld();
-  if (rotation.phase === "finishing") await finish(root, paths, rotation);
-  else await removeFile(paths.nextKey);
+  if (rotation.phase === "finishing") {
+    if ((await nextKeyProblem(root, rotation)) !== undefined)
+      return writeRotation(session, { ...rotation, phase: "rotating" });
+    await finish(root, paths, rotation);
+  } else await removeFile(paths.nextKey);
   await lock.assertHeld();
   await fs.rm(movedFolder(runtimeOf(root), rotation.next.publicKey), { recursive: true, force: true });
   await removeFile(paths.rotation);
 }
 
+/** Says how far the rotation is. */
+export async function writeRotation(session: Session, rotation: RotationFile): Promise<void> {
+  const path = session.paths.rotation;
+  const checked = checkValue(path, rotationFileSchema, rotation); // what cannot be read back is never written
+  await session.lock.assertHeld();
+  await replaceFile(path, toJson(checked), PUBLIC);
+}
+
+/** Makes the next key, which {@link nextKeyProblem} has seen, the server key. */
 async function finish(root: string, paths: RegistryPaths, { next }: RotationFile): Promise<void> {
-  const waiting = await readNextKey(root);
-  if (waiting !== undefined) {
-    if (publicKeyOf(waiting) !== next.publicKey)
-      throw new RegistryError(paths.nextKey, "is not the key that rotation.json names", "conflict");
+  const cluster = await readCluster(root);
+  const wish = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
+  const moved = checkValue(paths.cluster, clusterFileSchema, wish); // before the key goes
+  if (await isServerKey(root, next.publicKey)) await removeFile(paths.nextKey);
+  else {
     await listAsFormer(root, paths);
     await fs.rename(paths.nextKey, paths.privateKey);
     await syncFolder(dirname(paths.privateKey));
   }
-  const { publicKey } = await readServerKeys(root);
-  if (publicKey !== next.publicKey) {
-    throw new RegistryError(
-      paths.privateKey,
-      `is the key of ${publicKey}, but the rotation that is being finished goes to ${next.publicKey}`,
-      "conflict",
-      "restore server/next.key or server/private.key from the backup",
-    );
-  }
-  await replaceFile(paths.publicKey, `${publicKey}\n`, PUBLIC);
-  const cluster = await readCluster(root);
-  const moved = { ...cluster, endpoint: withPort(cluster.endpoint, next.port), ports: portsOf(cluster) };
+  await replaceFile(paths.publicKey, `${next.publicKey}\n`, PUBLIC);
   await replaceFile(paths.cluster, toJson(moved), PUBLIC);
 }
 

@@ -1,9 +1,8 @@
 import { isClientAddress, isInside, probeAddress, serverAddress } from "../wireguard/addresses";
-import { publicKeyOf } from "../wireguard/keys";
 import { RegistryError } from "./errors";
 import { type RegistryPaths, registryPaths } from "./layout";
 import { readServerKeys } from "./reader";
-import { readNextKey } from "./rotation-files";
+import { readRotation } from "./rotation-files";
 import { type ClusterFile, clientFileSchema, describeIssues } from "./schema";
 
 /** The refusal of a field. */
@@ -62,8 +61,9 @@ export function isPast(time: string, now: Date): boolean {
 /** Why a public key cannot be a client's: it is the servers', now or soon. */
 export async function serverKeyProblem(root: string, publicKey: string): Promise<string | undefined> {
   if (publicKey === (await readServerKeys(root)).publicKey) return "is the server's own";
-  const next = await readNextKey(root);
-  return next !== undefined && publicKey === publicKeyOf(next) ? "is the server's next one" : undefined;
+  // By its public key: a private key that is damaged must not keep clients out.
+  const next = (await readRotation(root))?.next.publicKey;
+  return publicKey === next ? "is the server's next one" : undefined;
 }
 
 /** Throws for the values of a client that no client of this cluster may have. */

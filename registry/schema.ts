@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { isCidr, isHostCidr } from "../wireguard/addresses";
+import { isCidr, isHostCidr, isTunnelRange } from "../wireguard/addresses";
 import { isDnsEntry, isEndpoint } from "../wireguard/hosts";
 import { isKey, isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { isClientName } from "./layout";
@@ -53,6 +53,26 @@ export const clusterFileSchema = z.looseObject({
 });
 /** The content of `cluster.json`. */
 export type ClusterFile = z.infer<typeof clusterFileSchema>;
+
+/** Settings that somebody asks for: they have to be good for more than the file, which is read whatever older versions wrote into it. */
+export const clusterSettingsSchema = clusterFileSchema.extend({
+  cluster: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+      "is not a cluster's name (letters, digits, '.', '_', '-', at most 63, first a letter or digit)",
+    ),
+  tunnelIpv4: z
+    .string()
+    .refine(
+      isTunnelRange,
+      "is not a range for the tunnel (IPv4, /8 to /29, no bits behind the length, like 10.100.0.0/16)",
+    ),
+  endpoint: clusterFileSchema.shape.endpoint.refine(
+    (text) => !text.endsWith(":65535"),
+    "has the last port there is; the server key's next generation needs the port after it (65534 at most)",
+  ),
+});
 
 /** `clients/<name>.json`: one client. */
 export const clientFileSchema = z.looseObject({

@@ -1,12 +1,22 @@
 import { generateKeyPair } from "../wireguard/keys";
 import { listMoved } from "./confirmed";
 import { RegistryError } from "./errors";
-import { createFile, replaceFile, toJson } from "./files";
+import { createFile } from "./files";
 import { type KeyHolders, keyHolders } from "./key-holders";
+import { lastStep, stepPhrase } from "./last-step";
 import { runtimeOf } from "./layout";
 import { Ledger } from "./ledger";
 import { readCluster, readServerKeys, scanClients } from "./reader";
-import { portOf, portsOf, readFormerKeys, readRotation, settleRotation, withPort } from "./rotation-files";
+import {
+  nextKeyProblem,
+  portOf,
+  portsOf,
+  readFormerKeys,
+  readRotation,
+  settleRotation,
+  withPort,
+  writeRotation,
+} from "./rotation-files";
 import { isPast } from "./rules";
 import type { ClientFile, RotationFile } from "./schema";
 import type { ChangeContext, Changed, Session, WriterOptions } from "./session";
@@ -97,6 +107,11 @@ export async function beginRotation(
       throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
     }
     const port = portOf(cluster.endpoint) === first ? second : first;
+    if (port > 65_535) {
+      const problem = `endpoint has the last port there is, ${first}; the next key needs the port after it`;
+      const remedy = "give the cluster an endpoint with a lower port first";
+      throw new RegistryError(session.paths.cluster, problem, "conflict", remedy);
+    }
     const { privateKey, publicKey } = generateKeyPair();
     const startedAt = session.now.toISOString();
     const rotation: RotationFile = { schema: 1, phase: "rotating", next: { publicKey, port }, startedAt };
@@ -121,6 +136,8 @@ export async function finishRotation(
     if (wasCompleted(session, "server-key finish")) return;
     const rotation = await current(session);
     await readFormerKeys(root); // a list that cannot be read is mended before the key is put on it
+    const damage = await nextKeyProblem(root, rotation);
+    if (damage !== undefined) throw damage; // before anything is recorded: until then abort gives the rotation up
     if (!force) assertReady(session, await rotationState(root, session.now));
     await record(session, "server-key finish", context, rotation.next.publicKey);
     await writeRotation(session, { ...rotation, phase: "finishing" });
@@ -175,11 +192,15 @@ function wasCompleted({ completed }: Session, operation: string): boolean {
 async function current({ root, paths }: Session): Promise<RotationFile> {
   const rotation = await readRotation(root);
   if (rotation !== undefined) return rotation;
+  // Whoever repeats a step because its answer was lost must not take "begin one" for the next step.
+  const last = await lastStep(root, ({ subject }) => subject === "server-key");
+  const problem = "no rotation of the server key is going on";
+  if (last === undefined) throw new RegistryError(paths.rotation, problem, "conflict", "begin one");
   throw new RegistryError(
     paths.rotation,
-    "no rotation of the server key is going on",
+    `${problem}; the last step of one was ${stepPhrase(last)}`,
     "conflict",
-    "begin one",
+    "if that was this step, there is nothing left to do: see ./wgc server-key status",
   );
 }
 
@@ -190,11 +211,6 @@ function record(session: Session, operation: string, context: ChangeContext, nex
     changed: ["serverKey"],
     claims: [next],
   });
-}
-
-async function writeRotation(session: Session, rotation: RotationFile): Promise<void> {
-  await session.lock.assertHeld();
-  await replaceFile(session.paths.rotation, toJson(rotation), { mode: 0o644 });
 }
 
 async function step(

@@ -4,7 +4,7 @@ import { digestOf } from "./mend";
 import { readCluster } from "./reader";
 import { portOf, portsOf, readRotation, withPort } from "./rotation-files";
 import { refusal } from "./rules";
-import { type ClusterFile, clusterFileSchema } from "./schema";
+import { type ClusterFile, clusterFileSchema, clusterSettingsSchema } from "./schema";
 import { type ChangeContext, type Changed, changedFields } from "./session";
 
 /** Records that the registry was made, unless something has been recorded before. */
@@ -17,20 +17,21 @@ export function recordInit(ledger: Ledger, publicKey: string, context: ChangeCon
 }
 
 /** See `RegistryWriter.setCluster`. */
-export function writeCluster(
+export async function writeCluster(
   ledger: Ledger,
   wanted: ClusterFile,
   context: ChangeContext,
 ): Promise<Changed<ClusterFile>> {
   const path = ledger.paths.cluster;
-  const checked = checkValue(path, clusterFileSchema, wanted);
+  const checked = checkValue(path, clusterSettingsSchema, wanted);
   return ledger.change("set-cluster", wanted, context, { operation: "set-cluster" }, async (session) => {
     const there = await readCluster(ledger.root);
     for (const field of ["cluster", "tunnelIpv4"] as const) {
       if (there[field] !== checked[field])
         throw refusal(path, field, `is ${there[field]} and cannot change: clients depend on it`, "conflict");
     }
-    const after = { ...there, ...checked, ...endpointOf(there, checked) };
+    const wish = { ...there, ...checked, ...endpointOf(there, checked) };
+    const after = checkValue(path, clusterFileSchema, wish); // what cannot be read back is never written
     const changed = changedFields(there, after);
     if (changed.length === 0) return { answer: () => there, steps: [] };
     await assertReachable(ledger.root, after, path);

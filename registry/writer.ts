@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import { confirmedPath } from "./confirmed";
 import { RegistryError } from "./errors";
 import { checkValue, MOVE_AWAY } from "./files";
-import { type ImportEntry, type ImportOutcome, importAll } from "./import";
+import { type ImportEntry, type ImportOptions, type ImportOutcome, importAll } from "./import";
 import { initRegistry } from "./init";
 import { runtimeOf } from "./layout";
 import { Ledger, unknownClient } from "./ledger";
@@ -19,6 +19,7 @@ import {
   type WriterOptions,
 } from "./session";
 import { recordInit, writeCluster } from "./settings";
+import { otherWishes } from "./wishes";
 
 export type { ImportEntry, ImportOutcome } from "./import";
 export type { NewKeys } from "./rotate";
@@ -48,7 +49,10 @@ export interface ClientChange {
 /** Whoever works on the registry's folder itself. */
 const LOCAL: ChangeContext = { who: "local" };
 
-/** Adds a client and gives it an address. Adding the same client again (same name and key) returns the one that is there. */
+/**
+ * Adds a client and gives it an address. Adding the same client again (same name and key) returns the one that is there, revoked or
+ * not; that it is not as it is asked for now is a conflict.
+ */
 export async function addClient(root: string, client: NewClient): Promise<ClientFile> {
   return (await new RegistryWriter(root).add(client, LOCAL)).value;
 }
@@ -177,12 +181,12 @@ export class RegistryWriter {
   /** Takes clients of another system over, one by one: what is refused keeps no other one out. */
   importClients(
     entries: readonly ImportEntry[],
-    { dryRun }: { readonly dryRun: boolean },
+    options: ImportOptions,
     context: ChangeContext,
   ): Promise<Changed<readonly ImportOutcome[]>> {
-    const once = dryRun ? { ...context, requestKey: undefined } : context;
+    const once = options.dryRun ? { ...context, requestKey: undefined } : context;
     return this.ledger.change("import", entries, once, { operation: "import" }, async (session) => {
-      const outcomes = await importAll(session, entries, dryRun, context);
+      const outcomes = await importAll(session, entries, options, context);
       return { answer: () => outcomes, steps: [] };
     });
   }
@@ -194,14 +198,9 @@ export class RegistryWriter {
     const there = await readClient(this.root, name);
     const draft = checkValue(path, clientFileSchema, draftOf(input, session.now));
     if (there !== undefined) {
-      if (there.publicKey === draft.publicKey) return { answer: () => there, steps: [] };
-      throw new RegistryError(
-        path,
-        "already exists with another public key",
-        "conflict",
-        "remove it first or choose another name",
-        "name",
-      );
+      const [problem, remedy] = conflictWith(there, draft.publicKey, input);
+      if (problem === undefined) return { answer: () => there, steps: [] };
+      throw new RegistryError(path, problem, "conflict", remedy, "name");
     }
     assertAllowed(this.root, cluster, input, session.now);
     await this.assertKeyFree(session, name, draft.publicKey);
@@ -263,6 +262,18 @@ export class RegistryWriter {
     assertName(this.ledger.paths, name);
     return this.ledger.change(operation, input, context, { operation, client: name }, work);
   }
+}
+
+/** Why a client that is there is not the one that somebody adds, and what to do then; nothing where it is. */
+function conflictWith(there: ClientFile, publicKey: string, input: NewClient): string[] {
+  if (there.publicKey !== publicKey)
+    return ["already exists with another public key", "remove it first or choose another name"];
+  const fields = otherWishes(there, input);
+  if (fields.length === 0) return [];
+  return [
+    `already exists with this public key, but not as it is asked for: ${fields.join(", ")}`,
+    "change it (./wgc client update or rotate), or leave out what is different",
+  ];
 }
 
 function draftOf(input: NewClient, now: Date): ClientFile {

@@ -102,6 +102,13 @@ export function allocateAddress(tunnel: string, taken: ReadonlySet<string>): str
   return first.done === true ? undefined : first.value;
 }
 
+/** Whether the text can be the tunnel's range: IPv4, from /8 to /29, without host bits. */
+export function isTunnelRange(text: string): boolean {
+  if (!Address4.isValid(text) || !text.includes("/")) return false;
+  const { subnetMask } = new Address4(text);
+  return subnetMask >= 8 && subnetMask <= 29 && canonicalCidr(text) === text;
+}
+
 function tunnelRange(tunnel: string): TunnelRange {
   if (!Address4.isValid(tunnel) || !tunnel.includes("/"))
     throw new RangeError(`${tunnel} is not an IPv4 range`);

@@ -15,8 +15,8 @@ export const init: Perform<"init"> = async ({ cluster }, { writer, change }) => 
 };
 
 /** Takes clients of another system over. */
-export const importClients: Perform<"import"> = async ({ clients, dryRun }, { writer, change }) => {
-  const { value, revision } = await writer.importClients(clients, { dryRun }, change);
+export const importClients: Perform<"import"> = async ({ clients, dryRun, promised }, { writer, change }) => {
+  const { value, revision } = await writer.importClients(clients, { dryRun, promised }, change);
   return { revision, result: { outcomes: value, dryRun } };
 };
 

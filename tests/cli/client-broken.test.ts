@@ -25,3 +25,22 @@ test.each([["list"], ["list", "--state", "active"], ["list", "--json"], ["export
     }
   },
 );
+
+test("a client whose file is broken is not counted, and --all is not said to show it", async () => {
+  const desk = await new Desk().open();
+  try {
+    for (const name of ["alice", "bob", "carol"])
+      await desk.run("client", "add", name, "--public-key", generateKeyPair().publicKey);
+    writeFileSync(registryPaths(desk.root).client("alice"), "{");
+    const list = async (...words: string[]) => {
+      desk.control = new ControlClient(folderTransport(desk.root));
+      return desk.run("client", "list", ...words);
+    };
+    expect((await list()).err).toMatch(/^2 clients$/m);
+    expect((await list("--all")).err).toMatch(/^2 clients$/m);
+    expect((await list("--limit", "1")).err).toMatch(/^2 clients, 1 not shown \(--all shows them\)$/m);
+    expect(JSON.parse((await list("--json")).out).total).toBe(2);
+  } finally {
+    desk.close();
+  }
+});

@@ -114,6 +114,12 @@ test("update changes what is named and leaves the rest", async () => {
   expect(desk.stored("alice")["routes"]).toBeUndefined();
 });
 
+test("a tag that is called like a method of objects is taken away like any other", async () => {
+  await add("alice");
+  const { code } = await desk.run("client", "update", "alice", "--tag", "a=b", "--untag", "toString");
+  expect([code, desk.stored("alice")["tags"]]).toEqual([0, { a: "b" }]);
+});
+
 test("--wait returns when every server has the revision", async () => {
   await add("alice");
   server("s1", 1);

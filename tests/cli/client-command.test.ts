@@ -96,6 +96,45 @@ test("a client that is refused leaves no file", async () => {
   expect(readdirSync(desk.folder)).toEqual(before);
 });
 
+test("the same add again works, also with what comes out otherwise each time; other wishes are a conflict", async () => {
+  const { publicKey } = generateKeyPair();
+  const again = (...more: string[]) =>
+    desk.run("client", "add", "alice", "--public-key", publicKey, "--out", "-", ...more);
+  const first = await again("--preshared-key", "--expires", "30d");
+  expect(first.code).toBe(0);
+  const before = desk.stored("alice");
+  desk.now = new Date(desk.now.getTime() + 300_000);
+  const repeated = await again("--preshared-key", "--expires", "30d");
+  expect([repeated.code, repeated.out]).toEqual([0, first.out]);
+  expect(desk.stored("alice")).toEqual(before);
+  for (const wish of [
+    ["--expires", "1d"],
+    ["--expires", "60d"],
+    ["--tag", "z=1"],
+  ]) {
+    const { code, err } = await again("--preshared-key", ...wish);
+    expect(code).toBe(1);
+    expect(err).toMatch(/already exists with this public key, but .*: (expiresAt|tags); change it/);
+  }
+  await desk.run("client", "revoke", "alice", "--yes");
+  expect((await again()).err).toContain("revoked: it has no access until ./wgc client restore alice\n");
+  const rotated = await desk.run("client", "rotate", "alice", "--out", "FILE:new.conf");
+  expect(rotated.out).toContain("alice: 10.100.0.2/32, revoked: it has no access");
+  expect(rotated.out).not.toContain("former key works");
+});
+
+test("a preshared key alone is said to count at once, and the file is not called the only copy of a key from another", async () => {
+  await add("alice");
+  const only = ["--preshared-key-only", "--private-key-file", "FILE:alice.conf", "--out", "FILE:psk.conf"];
+  const { code, out } = await desk.run("client", "rotate", "alice", ...only);
+  expect(code).toBe(0);
+  expect(out).toContain("the new preshared key counts at once: the device has no connection");
+  expect(out).toMatch(/psk\.conf: holds the private key$/m);
+  const both = await desk.run("client", "rotate", "alice", "--preshared-key", "--out", "FILE:both.conf");
+  expect(both.out).not.toContain("at once");
+  expect(both.out).toContain("is the only copy of it");
+});
+
 test("a file that cannot be written after all: how to go on, and nothing of the key", async () => {
   const real = desk.control;
   desk.control = {

@@ -89,6 +89,44 @@ test("large files go in batches, and one that fails later says how far it came",
   );
 });
 
+test("notes are shown with everything in them to be seen, also as JSON", async () => {
+  const odd = { name: "bob\u009b2J\u202e", address: "10.100.0.9", publicKey: bob?.publicKey };
+  writeFileSync(desk.file("wg0.json"), JSON.stringify({ server: {}, clients: { 1: odd } }));
+  for (const json of [[], ["--json"]]) {
+    const { out } = await desk.run("client", "import", "FILE:wg0.json", ...json);
+    expect(out).toContain("x9b2J");
+    expect(out).not.toMatch(/[\u009b\u202e]/);
+  }
+});
+
+test("of more than one batch, each address goes to who has it in the file, and the dry run says so too", async () => {
+  const peer = (name: string, ip: string) =>
+    `[Peer]\n# ${name}\nPublicKey = ${generateKeyPair().publicKey}\nAllowedIPs = ${ip}/32\n`;
+  const others = Array.from({ length: 999 }, (_, index) =>
+    peer(`c${index}`, `10.100.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`),
+  );
+  const last = [peer("late", "10.100.0.2"), peer("twin", "10.100.1.1"), peer("far", "192.168.0.9")];
+  writeFileSync(desk.file("wg0.conf"), [peer("outside", "192.168.99.5"), ...others, ...last].join("\n"));
+  type Report = { clients: { name: string; outcome: string; addresses: string[] }[]; counts: unknown };
+  const report = async (...apply: string[]) => {
+    const { clients, counts } = await desk.json<Report>("client", "import", "FILE:wg0.conf", ...apply);
+    const told = clients.filter(({ name }) => !/^c[1-9]/.test(name));
+    return { counts, told: told.map(({ name, outcome, addresses }) => [name, outcome, ...addresses]) };
+  };
+  const dry = await report();
+  expect(dry).toEqual({
+    counts: { kept: 1000, changed: 3, present: 0, refused: 0 },
+    told: [
+      ["outside", "changed", "10.100.0.3/32"],
+      ["c0", "kept", "10.100.1.1/32"],
+      ["late", "kept", "10.100.0.2/32"],
+      ["twin", "changed", "10.100.0.4/32"],
+      ["far", "changed", "10.100.0.5/32"],
+    ],
+  });
+  expect(await report("--apply")).toEqual(dry);
+}, 60_000);
+
 /** Answers `export`, which import asks for the cluster's key. */
 function withServerKey(call: Desk["control"]["call"]): Desk["control"]["call"] {
   return (operation, input, options) =>

@@ -169,3 +169,31 @@ test("init makes a registry that clients can be added to, and never touches one 
   expect([again.code, again.err]).toEqual([1, `${fresh.root} is a registry already; name another folder\n`]);
   fresh.close();
 });
+
+test("the name of a cluster that an older version took is shown with everything in it to be seen", async () => {
+  const path = registryPaths(desk.root).cluster;
+  const cluster = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...cluster, cluster: "a\u001b[31mb" }));
+  expect((await desk.run("status")).out).toMatch(/^a\\x1b\[31mb · /);
+});
+
+test.each([
+  ["--tunnel", "10.0.0.0/30", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "fd00::/64", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "10.100.5.7/16", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--tunnel", "0.0.0.0/0", "input.cluster.tunnelIpv4 is not a range for the tunnel"],
+  ["--endpoint", "vpn.example.org:65535", "input.cluster.endpoint has the last port there is"],
+])("init with %s %s names the field and leaves nothing behind", async (option, value, problem) => {
+  const made = [
+    "registry",
+    "init",
+    "FILE:new",
+    "--endpoint",
+    "vpn.example.org:51820",
+    "--routes",
+    "10.0.0.0/8",
+  ];
+  const { code, err } = await desk.run(...made, option, value);
+  expect([code, err]).toEqual([2, expect.stringContaining(problem)]);
+  expect(desk.has("new")).toBe(false);
+});

@@ -261,6 +261,29 @@ const REST: Case[] = [
     ["input.clients.0.addresses"],
   ],
   ["finishing what has not begun", "serverKey", { action: "finish" }, "conflict", []],
+  [
+    "the last port, which has none after it for the next server key",
+    "init",
+    { cluster: { ...CLUSTER, endpoint: "vpn.example.org:65535" } },
+    "invalid-request",
+    ["input.cluster.endpoint"],
+  ],
+  [
+    "an escape sequence in the cluster's name",
+    "init",
+    { cluster: { ...CLUSTER, cluster: "a\u001b[31mb" } },
+    "invalid-request",
+    ["input.cluster.cluster"],
+  ],
+  ...["10.0.0.0/30", "fd00::/64", "10.100.5.7/16", "10.0.0.0/7"].map(
+    (tunnelIpv4): Case => [
+      `the tunnel range ${tunnelIpv4}`,
+      "init",
+      { cluster: { ...CLUSTER, tunnelIpv4 } },
+      "invalid-request",
+      ["input.cluster.tunnelIpv4"],
+    ],
+  ),
   ["another cluster", "init", { cluster: { ...CLUSTER, tunnelIpv4: "10.9.0.0/16" } }, "conflict", []],
 ];
 

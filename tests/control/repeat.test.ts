@@ -121,3 +121,18 @@ test("a removal that was cut off before it was announced is announced by its rep
   }
   expect(answers).toEqual(new Set(["there, not announced", "gone, not announced", "gone, announced"]));
 }, 60_000);
+
+test("who repeats a removal after a lost answer, with another request key, hears that it was made", async () => {
+  const { ask, get } = await makeControl();
+  await get("add", { name: "alice", publicKey: newKey() });
+  await get("add", { name: "alicf", publicKey: newKey() });
+  await ask("remove", { name: "alice" }, { meta: { who: "ops" } });
+  for (const operation of ["remove", "show", "revoke"] as const) {
+    const error = errorOf(await ask(operation, { name: "alice" }));
+    expect(error.code).toBe("unknown-client");
+    expect(error.message).toMatch(
+      /^there is no client alice; the last step about it was remove at \S+Z by ops$/,
+    );
+    expect(error.suggestion).toBeUndefined();
+  }
+});

@@ -139,9 +139,52 @@ test("WireGuard Portal: what is the peer's own is kept, what is its interface's 
       "Notes of 1 peers are left out",
       "ExtraAllowedIPs of 1 peers are left out: the cluster routes nothing behind a client",
       'peer0 (peer 1): the route "fd00::/64" is left out: inside the tunnel there is only IPv4',
-      "peer0 (peer 1): the IPv6 address fdfd::2/128 is left out: inside the tunnel there is only IPv4",
+      'peer0 (peer 1): the IPv6 address "fdfd::2/128" is left out: inside the tunnel there is only IPv4',
       "peer1 (peer 2): is disabled in the file, so it is imported as revoked",
     ],
+  });
+});
+
+describe("what decides how long a client has access, and is not understood, keeps it out", () => {
+  const END = "is not understood: it is no time like 2027-01-31T00:00:00Z";
+  const FLAG = "is not understood: it is neither true nor false";
+  const easyOf = (more: object) => {
+    const client0 = { name: "alice", address: "10.8.0.2", publicKey: client(0).publicKey, ...more };
+    return parseImport(JSON.stringify({ server: {}, clients: { a: client0 } }), { now: NOW });
+  };
+  const portalOf = (more: Record<string, unknown>) =>
+    parseImport(JSON.stringify([portalPeer(0, more)]), { now: NOW });
+
+  test.each([
+    [{ expiredAt: "31/12/2020" }, `expiredAt ${END}`],
+    [{ expiredAt: "01/02/2027" }, `expiredAt ${END}`],
+    [{ expiredAt: 1_577_836_800_000 }, `expiredAt ${END}`],
+    [{ expiredAt: {} }, `expiredAt ${END}`],
+    [{ enabled: "false" }, `enabled ${FLAG}`],
+    [{ enabled: 0 }, `enabled ${FLAG}`],
+  ])("wg-easy: %j", (more, reason) => {
+    const { entries, refused } = easyOf(more);
+    expect([entries, refused]).toEqual([[], [{ where: "client 1 (alice)", reason }]]);
+  });
+
+  test.each([
+    [{ ExpiresAt: "31.12.2020" }, `ExpiresAt ${END}`],
+    [{ ExpiresAt: 0 }, `ExpiresAt ${END}`],
+    [{ Disabled: "true" }, `Disabled ${FLAG}`],
+    [{ Disabled: 1 }, `Disabled ${FLAG}`],
+  ])("WireGuard Portal: %j", (more, reason) => {
+    const { entries, refused } = portalOf(more);
+    expect([entries, refused]).toEqual([[], [{ where: "peer 1 (peer0)", reason }]]);
+  });
+
+  test("what is empty says nothing", () => {
+    for (const said of [null, "", " "]) {
+      expect(easyOf({ expiredAt: said, enabled: said }).entries[0]).not.toHaveProperty("revoked");
+      expect(portalOf({ ExpiresAt: said, Disabled: said }).entries[0]).not.toHaveProperty("expiresAt");
+    }
+    expect(portalOf({ ExpiresAt: "2027-02-03T04:05:06Z" }).entries[0]?.expiresAt).toBe(
+      "2027-02-03T00:00:00Z",
+    );
   });
 });
 

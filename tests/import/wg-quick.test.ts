@@ -83,8 +83,8 @@ test("only the client's own IPv4 addresses are kept; each one that is not is sai
   );
   expect(entries[0]?.addresses).toEqual(["10.8.0.2/32"]);
   expect(notes).toEqual([
-    "a (line 7): the IPv6 address fd00::2/128 is left out: inside the tunnel there is only IPv4",
-    "a (line 7): the network 192.168.7.0/24 is left out: the cluster routes nothing behind a client",
+    'a (line 7): the IPv6 address "fd00::2/128" is left out: inside the tunnel there is only IPv4',
+    'a (line 7): the network "192.168.7.0/24" is left out: the cluster routes nothing behind a client',
   ]);
 });
 
@@ -164,4 +164,25 @@ test("no private key comes out, wherever in the file it stands", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("nothing of the file reaches a terminal as it is: no escape sequence, no turned writing, no key", () => {
+  const { privateKey } = client(3);
+  const wanted = [
+    `fe80::1%\u001b]0;pwned\u0007/128`,
+    `::1%${privateKey}/128`,
+    `${privateKey}`,
+    "evil\u009b2J\u202e",
+    `fe80::2%\u009b2J\u202e/128`,
+  ];
+  const { notes } = parseImport(
+    `[Interface]\nPrivateKey = ${server.privateKey}\n[Peer]\n# a\nPublicKey = ${client(0).publicKey}\nAllowedIPs = 10.8.0.2/32, ${wanted.join(", ")}\n`,
+    { now: NOW },
+  );
+  const all = notes.join("\n");
+  expect(notes).toHaveLength(wanted.length);
+  expect(all).toContain("(a text that may hold a key)");
+  expect(all).not.toContain(privateKey);
+  expect(all).not.toMatch(/[^\n\P{Cc}]|[\u202a-\u202e]/u);
+  expect(all).toContain(String.raw`"evil\x9b2J\u202e"`);
 });

@@ -79,7 +79,7 @@ test("a warm index sees what others changed, added and removed, and reads only t
 test("a page goes on behind a client that cannot be read", async () => {
   const { root, index } = await registry();
   await fs.writeFile(join(root, "clients/alina.json"), "{");
-  expect(await names(index, { limit: 2 })).toEqual(["alice", "alina", 5]);
+  expect(await names(index, { limit: 2 })).toEqual(["alice", "alina", 4]);
   expect(await names(index, { limit: 2, after: "alina" })).toEqual(["bob carol", "carol", 5]);
 });
 

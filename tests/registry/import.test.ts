@@ -170,3 +170,20 @@ test("a range that is full refuses the rest and keeps what went in", async () =>
   ]);
   expect(value[5]?.reasons).toEqual(["no free address is left in 10.100.0.0/29"]);
 });
+
+test("a client that is there is told to be revoked in the one place and not in the other; it stays as it is", async () => {
+  const { root, writer } = await registry();
+  const [alice, bob] = [newKey(), newKey()];
+  await writer.add({ name: "alice", publicKey: alice }, WHO);
+  await writer.add({ name: "bob", publicKey: bob }, WHO);
+  await writer.revoke("bob", WHO);
+  const entries = (revoked: boolean): ImportEntry[] => [
+    { name: "alice", publicKey: alice, addresses: ["10.100.0.2/32"], revoked },
+    { name: "bob", publicKey: bob, addresses: ["10.100.0.3/32"], revoked },
+  ];
+  const reasons = async (revoked: boolean) =>
+    (await writer.importClients(entries(revoked), { dryRun: false }, WHO)).value.map((one) => one.reasons);
+  expect(await reasons(true)).toEqual([["is revoked in the file, but not here, and stays so"], []]);
+  expect(await reasons(false)).toEqual([[], ["is revoked here, but not in the file, and stays so"]]);
+  expect((await readClient(root, "alice"))?.revokedAt).toBeUndefined();
+});

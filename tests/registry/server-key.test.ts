@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { checkRegistry } from "../../registry/check";
 import { listMoved, markMoved } from "../../registry/confirmed";
 import { initRegistry } from "../../registry/init";
-import { movedFolder, nodeRecordPath, runtimeOf } from "../../registry/layout";
+import { movedFolder, nodeRecordPath, registryPaths, runtimeOf } from "../../registry/layout";
 import { readCluster, readServerKeys } from "../../registry/reader";
+import { writeRotation } from "../../registry/rotation-files";
+import type { RotationFile } from "../../registry/schema";
 import {
   abortRotation,
   beginRotation,
@@ -13,6 +15,7 @@ import {
   readRotation,
   rotationState,
 } from "../../registry/server-key";
+import type { Session } from "../../registry/session";
 import { RegistryWriter } from "../../registry/writer";
 import { generateKeyPair, publicKeyOf } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
@@ -106,6 +109,60 @@ test("a list of former keys that cannot be read stops a finish before anything i
   expect(findings.map(({ path }) => path)).toEqual([join(server, "former.json")]);
 });
 
+/** What a foreign tool, or a restore of files that were being written, leaves in the place of the next key. */
+const DAMAGES = [
+  { how: "missing", text: undefined, problem: "is missing while the server key rotates" },
+  {
+    how: "another one",
+    text: `${generateKeyPair().privateKey}\n`,
+    problem: "is not the key that rotation.json names",
+  },
+  { how: "garbage", text: "garbage\n", problem: "is not a private key (32 bytes in base64)" },
+];
+
+describe.each(DAMAGES)("a next key that is $how", ({ text, problem }) => {
+  async function damaged() {
+    const made = await registry();
+    await made.writer.add({ name: "a", publicKey: newKey() }, WHO);
+    const next = (await beginRotation(made.root, WHO)).value.next?.publicKey;
+    const path = join(made.server, "next.key");
+    const good = await fs.readFile(path, "utf8");
+    if (text === undefined) await fs.rm(path);
+    else await fs.writeFile(path, text);
+    return { ...made, next, path, good };
+  }
+  const problems = async (root: string) =>
+    (await checkRegistry(root, runtimeOf(root), { repair: false })).findings;
+
+  test("is told by check with the way out, and stops a finish before anything is recorded", async () => {
+    const { root, server, publicKey, path } = await damaged();
+    const log = () => fs.readFile(join(root, "audit.log"), "utf8");
+    const before = await log();
+    expect(await problems(root)).toMatchObject([{ path, problem, remedy: expect.stringContaining("abort") }]);
+    await expect(finishRotation(root, WHO, { force: true })).rejects.toMatchObject({ path, problem });
+    expect(await log()).toBe(before);
+    expect((await readRotation(root))?.phase).toBe("rotating");
+    expect((await abortRotation(root, WHO)).value).toMatchObject({ phase: "steady", current: { publicKey } });
+    expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
+    expect(await problems(root)).toEqual([]);
+  });
+
+  test("holds no client up, also when the rotation says that it is being finished; restored, it can be finished", async () => {
+    const { root, server, publicKey, writer, path, good, next = "" } = await damaged();
+    await writer.add({ name: "b", publicKey: newKey() }, WHO);
+    const rotation = await readRotation(root);
+    await fs.writeFile(join(server, "rotation.json"), JSON.stringify({ ...rotation, phase: "finishing" }));
+    expect((await problems(root)).map((one) => one.problem)).toContain(problem);
+    expect((await writer.revoke("a", WHO)).value.revokedAt).toBeDefined();
+    expect((await readServerKeys(root)).publicKey).toBe(publicKey);
+    expect((await readRotation(root))?.phase).toBe("rotating");
+    await expect(writer.add({ name: "c", publicKey: next }, WHO)).rejects.toThrow("the server's next one");
+    await fs.writeFile(path, good, { mode: 0o600 });
+    expect((await finishRotation(root, WHO, { force: true })).value.current.publicKey).toBe(next);
+    expect(await problems(root)).toEqual([]);
+  });
+});
+
 test("finish waits for the servers that are there, and tells of those that are silent, unless it is forced", async () => {
   const { root, publicKey } = await registry();
   const next = (await beginRotation(root, WHO)).value.next?.publicKey ?? "";
@@ -153,8 +210,26 @@ test("abort leaves the registry as it was before begin", async () => {
   expect((await abortRotation(root, WHO)).value).toMatchObject({ phase: "steady", current: { publicKey } });
   expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
   expect(await readCluster(root)).toEqual(CLUSTER);
-  await expect(abortRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
-  await expect(finishRotation(root, WHO)).rejects.toThrow("no rotation of the server key is going on");
+  for (const step of [abortRotation, finishRotation])
+    await expect(step(root, WHO)).rejects.toThrow(
+      /no rotation of the server key is going on; the last step of one was server-key abort at \S+Z by ops; .* nothing left to do/,
+    );
+});
+
+test("a step without a rotation tells the last one that took effect, not one that was undone", async () => {
+  const { root, publicKey } = await registry();
+  await expect(finishRotation(root, WHO)).rejects.toThrow("is going on; begin one");
+  const { value } = await beginRotation(root, WHO);
+  await finishRotation(root, { who: "first" });
+  expect(value.current.publicKey).toBe(publicKey);
+  const link = fs.link.bind(fs);
+  const killed = jest.spyOn(fs, "link").mockImplementation((from, to) => {
+    if (String(to).endsWith("next.key")) throw new Error("killed");
+    return link(from, to);
+  });
+  await expect(beginRotation(root, { who: "undone" })).rejects.toThrow("killed");
+  killed.mockRestore();
+  await expect(finishRotation(root, WHO)).rejects.toThrow(/server-key finish at \S+Z by first; if that/);
 });
 
 test("who has moved: active clients by their current or former key; finish waits for all of them unless it is forced", async () => {
@@ -219,6 +294,33 @@ test("settings that come again with each deployment leave the port to the server
   await writer.setCluster({ ...CLUSTER, endpoint: "new.example.org:4500" }, WHO);
   expect(await port()).toBe("new.example.org:4501");
   expect((await beginRotation(root, WHO)).value.next?.endpoint).toBe("new.example.org:4500");
+});
+
+test("the last port there is has none after it: neither settings nor a rotation begin with it, and nothing is written", async () => {
+  const last = { ...CLUSTER, endpoint: "vpn.example.org:65535" };
+  await expect(initRegistry(folder(), last)).rejects.toThrow("endpoint has the last port there is");
+  const { root, writer } = await registry();
+  await beginRotation(root, WHO);
+  await finishRotation(root, WHO);
+  await expect(writer.setCluster(last, WHO)).rejects.toThrow("endpoint has the last port there is");
+  expect((await readCluster(root)).ports).toEqual([51820, 51821]);
+
+  const older = await registry(); // made by a version that took the port
+  const log = join(older.root, "audit.log");
+  await fs.writeFile(join(older.root, "cluster.json"), JSON.stringify(last));
+  await expect(beginRotation(older.root, WHO)).rejects.toThrow("the next key needs the port after it");
+  await expect(fs.access(log)).rejects.toThrow("ENOENT");
+  expect(await fs.readdir(older.server)).toEqual(["private.key", "public.key"]);
+  await older.writer.setCluster({ ...last, endpoint: "vpn.example.org:65534" }, WHO);
+  expect((await beginRotation(older.root, WHO)).value.next?.endpoint).toBe("vpn.example.org:65535");
+});
+
+test("what could not be read back is not written, whatever it is", async () => {
+  const { root, server } = await registry();
+  const rotation = { phase: "rotating", next: { publicKey: newKey(), port: 65_536 } } as RotationFile;
+  const session = { lock: { assertHeld: async () => {} }, paths: registryPaths(root) } as Session;
+  await expect(writeRotation(session, rotation)).rejects.toThrow("next.port");
+  expect(await fs.readdir(server)).toEqual(["private.key", "public.key"]);
 });
 
 test("where the load balancer does not listen on the second port no rotation begins, and one that needs it keeps it", async () => {

@@ -88,6 +88,44 @@ test("adding the same client again is the same client; another key or a taken ke
   expect(await fs.readdir(join(root, "addresses"))).toEqual(["10.100.0.2"]);
 });
 
+test("adding a client that is there with other wishes is a conflict that names them; the same wishes are no conflict", async () => {
+  const root = await registry();
+  const client = {
+    name: "alice",
+    publicKey: newKey(),
+    presharedKey: generatePresharedKey(),
+    address: "10.100.0.9/32",
+    routes: ["10.2.0.0/16"],
+    dns: ["10.0.0.2"],
+    expiresAt: "2099-01-01T00:00:00Z",
+    tags: { team: "ops" },
+  };
+  const { name, publicKey } = client;
+  const alice = await addClient(root, client);
+  for (const same of [client, { name, publicKey }, { ...client, expiresAt: "2099-01-01T00:00:00.000Z" }])
+    expect(await addClient(root, same)).toEqual(alice);
+  const others = {
+    presharedKey: generatePresharedKey(),
+    address: "10.100.0.10/32",
+    routes: ["10.1.0.0/16"],
+    dns: ["10.0.0.3"],
+    expiresAt: "2098-01-01T00:00:00Z",
+    tags: { team: "dev" },
+  };
+  for (const [field, wish] of Object.entries(others))
+    await expect(addClient(root, { name, publicKey, [field]: wish })).rejects.toMatchObject({
+      kind: "conflict",
+      field: "name",
+      problem: `already exists with this public key, but not as it is asked for: ${field}`,
+    });
+  await expect(addClient(root, { ...client, ...others })).rejects.toThrow(Object.keys(others).join(", "));
+  const revoked = await revokeClient(root, name);
+  expect(await addClient(root, client)).toEqual(revoked);
+  const endless = { name: "carol", publicKey: newKey() };
+  await addClient(root, endless);
+  await expect(addClient(root, { ...endless, expiresAt: client.expiresAt })).rejects.toThrow("expiresAt");
+});
+
 test("a writer that stays sees keys that other writers added, changed and removed", async () => {
   const root = await registry();
   const writer = new LocalWriter(root);

@@ -213,7 +213,7 @@ test("an instance refresh is stopped by the alarms that exist, and depends on no
   const made = await build();
   const names = all(made, "aws:cloudwatch/metricAlarm:MetricAlarm").map(({ inputs }) => inputs.name);
   expect(names).toEqual(expect.arrayContaining(alarms(made)));
-  expect(alarms(made)).toContain("wgc-test-boot-failures");
+  expect(alarms(made)).toContain("wgc-test/boot-failures");
   expect(alarms(await build({ monitoring: "none" }))).toBeUndefined();
 });
 

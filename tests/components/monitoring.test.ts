@@ -30,7 +30,7 @@ const build = (args: Partial<MonitoringArgs> = {}) =>
 const ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm";
 const OWN_ALARMS = {
   StringEquals: { "aws:SourceAccount": "123456789012" },
-  ArnLike: { "aws:SourceArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:c-*" },
+  ArnLike: { "aws:SourceArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:c/*" },
 };
 
 test("full: alarms, topic, dashboard and the record of failed launches", async () => {
@@ -58,7 +58,7 @@ test("basic has no dashboard; an e-mail address is subscribed", async () => {
 
 test("every alarm tells the topic when it rings and when it is over, with what to do about it", async () => {
   const topic = arn("m-alarms-topic");
-  const specs = new Map(alarmSpecs(WATCHED, "full").map((spec) => [`c-${spec.key}`, spec]));
+  const specs = new Map(alarmSpecs(WATCHED, "full").map((spec) => [`c/${spec.key}`, spec]));
   const alarms = all(await build(), ALARM);
   expect(alarms.map(({ inputs }) => inputs.name).sort()).toEqual([...specs.keys()].sort());
   for (const { inputs } of alarms) {

@@ -25,7 +25,7 @@ test("the dev stack's cluster is read whole", () => {
       { name: "backend2", zone: "us-east-1b", cidr: "10.0.64.0/19" },
     ],
     security: expect.anything(), // see network-model.test.ts
-    routing: { mode: "masquerade", tunnelCidr: "10.100.0.0/16", meshPort: 51830 },
+    routing: { mode: "masquerade", tunnelCidr: "10.100.0.0/16", meshPort: 51830, isPassive: false },
     listeners: [{ port: 51820, targetPort: 51820 }],
     zones: [
       {
@@ -61,6 +61,7 @@ test("the dev stack's cluster is read whole", () => {
     ],
   });
   expect([group.min, group.max, group.desired, group.gracePeriod]).toEqual([2, 6, 3, 180]);
+  expect(group.asksBalancer).toBe(true);
   expect(group.hooks).toEqual([
     { name: "wgc-launch", transition: "launch", heartbeatSeconds: 600, defaultResult: "ABANDON" },
     { name: "wgc-terminate", transition: "terminate", heartbeatSeconds: 90, defaultResult: "CONTINUE" },

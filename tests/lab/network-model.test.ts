@@ -91,16 +91,17 @@ const userData = (config: object): string =>
 
 test("addressing and ports are those that the servers are told", () => {
   expect(readRouting(userData({ tunnelIpv4: "10.9.0.0/16" }))).toEqual({
-    ...{ mode: "masquerade", tunnelCidr: "10.9.0.0/16" },
+    ...{ mode: "masquerade", tunnelCidr: "10.9.0.0/16", isPassive: false },
   });
   const routed = {
     tunnelIpv4: "10.9.0.0/16",
     addressing: "routed",
+    topology: "active-passive",
     mesh: { port: 1 },
     routed: { overlayPort: 2 },
   };
   expect(readRouting(userData(routed))).toEqual({
-    ...{ mode: "routed", tunnelCidr: "10.9.0.0/16", meshPort: 1, overlayPort: 2 },
+    ...{ mode: "routed", tunnelCidr: "10.9.0.0/16", meshPort: 1, overlayPort: 2, isPassive: true },
   });
   expect(() => readRouting("#cloud-config\n{}\n")).toThrow(/does not write \/etc\/wgc\/agent\.json/);
 });

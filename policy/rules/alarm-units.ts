@@ -41,16 +41,17 @@ export const alarmUnits: ResourceValidationPolicy = {
 };
 
 function isMixed(expression: string, queries: readonly unknown[]): boolean {
-  const powerOf = (id: string): number | undefined => {
-    const query = queries.find((one) => text(one, "id") === id);
-    const metric = text(field(query, "metric"), "metricName");
-    if (metric !== undefined) return PER_PERIOD.test(metric) ? 1 : 0;
-    const other = text(query, "expression");
-    // Only forwards: an expression that names itself is refused by CloudWatch, not here.
-    return other === undefined || other === expression ? undefined : powerOfPeriod(other, powerOf);
-  };
+  /** @param within expressions that led here: those that name each other in a circle are CloudWatch's to refuse */
+  const powerIn = (outer: string, within: readonly string[]): number | undefined =>
+    powerOfPeriod(outer, (id) => {
+      const query = queries.find((one) => text(one, "id") === id);
+      const metric = text(field(query, "metric"), "metricName");
+      if (metric !== undefined) return PER_PERIOD.test(metric) ? 1 : 0;
+      const other = text(query, "expression");
+      return other === undefined || within.includes(other) ? undefined : powerIn(other, [...within, other]);
+    });
   try {
-    powerOfPeriod(expression, powerOf);
+    powerIn(expression, [expression]);
     return false;
   } catch (error) {
     if (error instanceof MixedUnits) return true;

@@ -23,6 +23,11 @@ export const accessCases: readonly Case[] = [
               { id: "both", expression: "2 * -(in + out) / PERIOD(in) - 1" },
               { id: "one", expression: "sum / PERIOD(out) + both", returnData: true },
               { id: "more", expression: "FILL(in, 0) + in / PERIOD(in)" },
+              ...[
+                { id: "round", expression: "about + 1" },
+                { id: "about", expression: "round - 1" },
+                { id: "through", expression: "round + both" },
+              ],
             ],
           ],
         },

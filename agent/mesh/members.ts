@@ -30,12 +30,28 @@ interface Known {
   heardAt: number;
   /** Since when it has been heard without a break. */
   since: number;
-  /** When it last said that it is ready no more. */
-  relapsedAt: number;
+  readonly calm: Calm;
 }
 
 /** A server that was not ready takes its zone's role back from another zone's only after so long. */
-export const CALM_MS = 30_000;
+const CALM_MS = 30_000;
+
+/** Whether a server has been ready without a break for a while, or never was anything but not ready. Pure. */
+export class Calm {
+  private wasReady = false;
+  private relapsedAt = Number.NEGATIVE_INFINITY;
+
+  /** Takes what the server says of itself. @param now monotonic milliseconds */
+  take({ state }: Pick<Heartbeat, "state">, now: number): void {
+    if (this.wasReady && state !== "ready") this.relapsedAt = now;
+    this.wasReady = state === "ready";
+  }
+
+  is(now: number): boolean {
+    return now - this.relapsedAt >= CALM_MS;
+  }
+}
+
 /** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
 const FORGET_MS = 60_000;
 /** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
@@ -85,7 +101,7 @@ export class Members {
     if (!isForgotten && (epoch < member.epoch || (epoch === member.epoch && number <= member.number)))
       return false;
     if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
-    if (member.heartbeat?.state === "ready" && body.state !== "ready") member.relapsedAt = now;
+    member.calm.take(body, now);
     Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
     return true;
   }
@@ -110,11 +126,10 @@ export class Members {
   get live(): readonly Candidate[] {
     const now = this.clock.monotonic();
     return [...this.known.values()].flatMap((member) => {
-      const { instance, heartbeat, since, relapsedAt } = member;
+      const { instance, heartbeat, since, calm } = member;
       if (heartbeat === undefined || !this.isHeard(member)) return [];
       const { kind: _, ...said } = heartbeat;
-      const [steady, calm] = [now - since >= this.pace.steadyMs, now - relapsedAt >= CALM_MS];
-      return { instance, ...said, steady, calm };
+      return { instance, ...said, steady: now - since >= this.pace.steadyMs, calm: calm.is(now) };
     });
   }
 
@@ -126,7 +141,7 @@ export class Members {
     const fresh: Known = {
       ...{ instance, address, epoch: 0, number: 0, heartbeat: undefined },
       ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
-      relapsedAt: Number.NEGATIVE_INFINITY,
+      calm: new Calm(),
     };
     const member = this.known.get(instance) ?? fresh;
     this.known.set(instance, member);

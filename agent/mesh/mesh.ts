@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
-import { CALM_MS, Members, type Pace } from "./members";
+import { Calm, Members, type Pace } from "./members";
 import { type Heartbeat, type Message, open, portions, seal } from "./message";
 import type { Candidate } from "./roles";
 
@@ -45,8 +45,7 @@ export class Mesh {
   /** Since when this server knows the others and can be known to them (monotonic). */
   private informedAt: number | undefined;
   private lastBeat: number | undefined;
-  private relapsedAt = Number.NEGATIVE_INFINITY;
-  private wasReady = false;
+  private readonly calm = new Calm();
   private number = 0;
   private key: Buffer | undefined;
   private readonly timers = new Map<string, Timer>();
@@ -84,7 +83,7 @@ export class Mesh {
   /** All servers that live, this one included. */
   get candidates(): readonly Candidate[] {
     const { instance, zone, clock, status } = this.options;
-    const calm = clock.monotonic() - this.relapsedAt >= CALM_MS;
+    const calm = this.calm.is(clock.monotonic());
     return [{ instance, zone, calm, steady: this.isSteady, ...status() }, ...this.members.live];
   }
 
@@ -94,7 +93,7 @@ export class Mesh {
    */
   private get isSteady(): boolean {
     const { pace, clock } = this.options;
-    if (this.informedAt === undefined || this.key === undefined) return false;
+    if (this.informedAt === undefined) return false;
     const unheard = this.members.all.length === 0 ? 0 : LOOK_MS;
     return clock.monotonic() - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
   }
@@ -125,22 +124,21 @@ export class Mesh {
   }
 
   private beat(): void {
-    const { clock, pace, status } = this.options;
+    const { clock, pace } = this.options;
     const now = clock.monotonic();
     // A process that was stopped runs its timers before it reads what has come meanwhile.
     const late = this.lastBeat === undefined ? 0 : now - this.lastBeat - pace.everyMs;
     if (late > pace.everyMs) this.members.excuse(late);
     this.lastBeat = now;
-    const isReady = status().state === "ready";
-    if (this.wasReady && !isReady) this.relapsedAt = now;
-    this.wasReady = isReady;
     this.options.onBeat();
     this.say();
   }
 
   private say(): void {
-    const { status, zone } = this.options;
-    this.send({ kind: "heartbeat", zone, ...status() });
+    const { clock, zone } = this.options;
+    const status = this.options.status();
+    this.calm.take(status, clock.monotonic());
+    this.send({ kind: "heartbeat", zone, ...status });
   }
 
   private send(body: Message["body"]): void {

@@ -3,7 +3,7 @@ import { SessionReader } from "./session-reader";
 import { isAlive, type SessionRecord } from "./sessions";
 
 /** A client's newest session, and the server that holds it. */
-export interface CarriedSession extends Pick<SessionRecord, "publicKey" | "at"> {
+export interface CarriedSession extends Pick<SessionRecord, "at"> {
   readonly instance: string;
 }
 
@@ -30,7 +30,7 @@ export async function sessionOf(
   const sessions = news.flatMap(({ instance, records }) =>
     records
       .filter((record) => publicKeys.includes(record.publicKey) && isAlive(record, now))
-      .map(({ publicKey, at }) => ({ publicKey, at, instance })),
+      .map(({ at }) => ({ at, instance })),
   );
   const session = sessions.reduce<CarriedSession | undefined>(
     (newest, one) => (newest === undefined || one.at > newest.at ? one : newest),

@@ -1,14 +1,8 @@
 import type { ClientFile } from "./schema";
+import type { NewClient } from "./writer";
 
 /** What can be asked of a client when it is added; what is not said is no wish. */
-interface Wishes {
-  readonly presharedKey?: string | undefined;
-  readonly address?: string | undefined;
-  readonly routes?: readonly string[] | undefined;
-  readonly dns?: readonly string[] | undefined;
-  readonly expiresAt?: string | undefined;
-  readonly tags?: Readonly<Record<string, string>> | undefined;
-}
+type Wishes = Omit<NewClient, "name" | "publicKey">;
 
 /**
  * Fields in which a client that is there is not as somebody asks for it now. Such a wish is never dropped in silence: who adds a

@@ -1,6 +1,5 @@
 import type { SessionNews } from "../../registry/session-reader";
-import type { SessionRecord } from "../../registry/sessions";
-import { SESSION_SECONDS } from "../../registry/sessions";
+import { SESSION_SECONDS, type SessionRecord } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
 import type { Clock } from "../clock";

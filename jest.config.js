@@ -2,6 +2,7 @@
 module.exports = {
   globalSetup: "<rootDir>/tests/support/temporary.js",
   globalTeardown: "<rootDir>/tests/support/temporary-end.js",
+  testSequencer: "<rootDir>/tests/support/sequencer.js",
   setupFiles: ["<rootDir>/tests/support/seed.js"],
   testEnvironment: "node",
   roots: ["<rootDir>/tests"],

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Plan, runPlan } from "../../plan";
+import type { Plan } from "../../plan";
 import { estimateCost } from "../../plan/cost";
 import { renderGraph } from "../../plan/graph";
+import { stackPlan } from "../support/plans";
 
 const projectDir = join(__dirname, "..", "..");
 const read = (file: string): string => readFileSync(join(projectDir, file), "utf8");
 const plans = new Map<string, Plan>();
 
 beforeAll(async () => {
-  for (const stack of ["dev", "prod", "private"])
-    plans.set(stack, await runPlan({ projectDir, stack, mode: "resolved" }));
+  for (const stack of ["dev", "prod", "private"]) plans.set(stack, await stackPlan(stack));
 }, 300_000);
 
 const planOf = (stack: string): Plan => {

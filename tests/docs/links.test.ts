@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { helpOf } from "../cli/help";
 
 const root = join(__dirname, "..", "..");
 const tracked = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
@@ -70,26 +71,6 @@ const mentioned = [
   ),
 ].sort();
 
-const helpTexts = new Map<string, string>();
-function help(command: string): string {
-  const known = helpTexts.get(command);
-  if (known !== undefined) return known;
-  const loader = join(root, "node_modules/tsx/dist/loader.mjs");
-  const args = [
-    "--import",
-    loader,
-    join(root, "cli/main.ts"),
-    ...command.split(" ").filter(Boolean),
-    "--help",
-  ];
-  const { stdout } = spawnSync(process.execPath, args, {
-    encoding: "utf8",
-    env: { ...process.env, COLUMNS: "200" },
-  });
-  helpTexts.set(command, stdout);
-  return stdout;
-}
-
 /** What is wrong with one mentioned command line, or undefined. */
 function problemOf(line: string): string | undefined {
   const words = line.split(/ +/).filter(Boolean);
@@ -97,8 +78,8 @@ function problemOf(line: string): string | undefined {
     ? words.slice(0, 2)
     : words.slice(0, 1);
   const path = command.filter((word) => !word.startsWith("-")).join(" ");
-  const text = help(path);
-  if (!text.startsWith(`Usage: wgc ${path}`.trimEnd())) return `there is no command '${path}'`;
+  const text = helpOf(path);
+  if (text === undefined) return `there is no command '${path}'`;
   // What follows `lab exec MACHINE` is somebody else's command line.
   const own = path === "lab exec" ? [] : words;
   for (const option of own.filter((word) => /^-/.test(word)))
@@ -119,7 +100,7 @@ test("every ./wgc command that a page mentions exists, with its options", () => 
     .map((line) => [line, problemOf(line)])
     .filter(([, problem]) => problem !== undefined);
   expect(problems).toEqual([]);
-}, 120_000);
+});
 
 test("no file of the repository refers to the place where it was written", () => {
   const forbidden = new RegExp(

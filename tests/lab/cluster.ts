@@ -1,7 +1,7 @@
 import type { NatKind } from "../../lab/nat";
-import { runPlan } from "../../plan";
+import { stackPlan } from "../support/plans";
 import { patient } from "../support/slow";
-import { LabUnderTest, labProblem, PROJECT, quick, testUnless } from "./support";
+import { LabUnderTest, labProblem, quick, testUnless } from "./support";
 
 export const CLIENTS = ["alice", "bob", "carol", "dave"];
 /** The registry's folder in the lab's own namespaces. */
@@ -20,7 +20,7 @@ export class Cluster {
   ) {
     if (this.problem !== undefined) return;
     beforeAll(async () => {
-      const plan = quick(await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved", config }));
+      const plan = quick(await stackPlan("dev", config));
       this.running = await LabUnderTest.start(`test-${name}-${process.pid}`, plan);
       await this.lab.call("up");
       await this.lab.call("healthy");

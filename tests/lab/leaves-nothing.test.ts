@@ -2,9 +2,9 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runPlan } from "../../plan";
+import { stackPlan } from "../support/plans";
 import { nothingStaysAfter } from "./nothing-stays";
-import { labProblem, PROJECT, quick, testUnless } from "./support";
+import { labProblem, quick, testUnless } from "./support";
 
 const LIMIT = 60_000;
 const problem = labProblem();
@@ -13,7 +13,7 @@ const planFile = join(folder, "plan.json");
 
 if (problem === undefined) {
   beforeAll(async () => {
-    const plan = await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" });
+    const plan = await stackPlan("dev");
     writeFileSync(planFile, JSON.stringify(quick(plan)));
   }, LIMIT);
 }

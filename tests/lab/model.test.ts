@@ -3,15 +3,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bootSteps } from "../../lab/cloud-config";
 import { instanceId, readModel } from "../../lab/model";
-import { type Plan, runPlan } from "../../plan";
+import type { Plan } from "../../plan";
+import { stackPlan } from "../support/plans";
 import { patient } from "../support/slow";
 import { PROJECT } from "./support";
 
 let dev: Plan;
 let prod: Plan;
 beforeAll(async () => {
-  dev = await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" });
-  prod = await runPlan({ projectDir: PROJECT, stack: "prod", mode: "resolved" });
+  dev = await stackPlan("dev");
+  prod = await stackPlan("prod");
 }, patient(120_000));
 
 test("the dev stack's cluster is read whole", () => {

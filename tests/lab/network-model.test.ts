@@ -1,13 +1,13 @@
 import { readModel } from "../../lab/model";
 import { readRouting } from "../../lab/network-model";
 import { coversAddresses, isCanonicalRange } from "../../lab/ranges";
-import { type Plan, type PlannedResource, runPlan } from "../../plan";
+import type { Plan, PlannedResource } from "../../plan";
+import { stackPlan } from "../support/plans";
 import { patient } from "../support/slow";
-import { PROJECT } from "./support";
 
 let dev: Plan;
 beforeAll(async () => {
-  dev = await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" });
+  dev = await stackPlan("dev");
 }, patient(120_000));
 
 const RULE = {

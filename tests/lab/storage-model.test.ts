@@ -1,11 +1,11 @@
 import { readModel } from "../../lab/model";
 import type { MountRight } from "../../lab/rights";
-import { type JsonObject, type Plan, type PlannedResource, runPlan } from "../../plan";
-import { PROJECT } from "./support";
+import type { JsonObject, Plan, PlannedResource } from "../../plan";
+import { stackPlan } from "../support/plans";
 
 let dev: Plan;
 beforeAll(async () => {
-  dev = await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" });
+  dev = await stackPlan("dev");
 }, 60_000);
 
 /** The plan with one resource's inputs changed. */

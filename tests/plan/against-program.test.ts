@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Plan, runPlan } from "../../plan";
 import { comparePlans } from "../../plan/against";
+import { stackPlan } from "../support/plans";
 import { root } from "./support";
 
 jest.setTimeout(600_000);
@@ -15,8 +16,7 @@ const T = {
   key: "aws:kms/key:Key",
   mountTarget: "aws:efs/mountTarget:MountTarget",
 };
-const planWith = (config: Record<string, string>): Promise<Plan> =>
-  runPlan({ projectDir: root, stack: "prod", mode: "resolved", config });
+const planWith = (config: Record<string, string>): Promise<Plan> => stackPlan("prod", config);
 const plans = (async () => ({
   base: await planWith({}),
   tagged: await planWith({ "wgc:tags": "Environment=prod,Owner=network" }),
@@ -26,7 +26,7 @@ const plans = (async () => ({
   smaller: await planWith({ "wgc:availabilityZoneCount": "2" }),
   newerImage: await planWith({ "wgc:amiId": "ami-0fedcba9876543210" }),
   edited: await editedAgent(),
-  dev: await runPlan({ projectDir: root, stack: "dev", mode: "resolved", config: {} }),
+  dev: await stackPlan("dev"),
 }))();
 
 test("the table knows every type that the program makes", async () => {

@@ -1,14 +1,15 @@
 import { parse } from "yaml";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
-import { countResources, runPlan } from "../../plan";
+import { countResources } from "../../plan";
 import { estimateCost } from "../../plan/cost";
-import { countTypes, ofType, root } from "./support";
+import { stackPlan } from "../support/plans";
+import { countTypes, ofType } from "./support";
 
 jest.setTimeout(300_000);
 
 let plan: Plan;
 beforeAll(async () => {
-  plan = await runPlan({ projectDir: root, stack: "prod", mode: "resolved" });
+  plan = await stackPlan("prod");
 });
 
 const one = (type: string, name?: string): PlannedResource => {

@@ -5,6 +5,7 @@ import { runPlan } from "../../plan";
 import { PLACEHOLDER_KEY } from "../../plan/standins/control";
 import { texts } from "../../plan/values";
 import { isUsablePublicKey } from "../../wireguard/keys";
+import { stackPlan } from "../support/plans";
 import { ofType, root } from "./support";
 
 jest.setTimeout(60_000);
@@ -32,7 +33,7 @@ function keysIn(plan: Plan): { at: string; key: string }[] {
 test.each(["dev", "prod"])(
   "no key is in the plan of %s but the placeholder in the function's answer",
   async (stack) => {
-    const plan = await runPlan({ projectDir: root, stack, mode: "resolved" });
+    const plan = await stackPlan(stack);
     const found = keysIn(plan);
     expect(new Set(found.map(({ key }) => key))).toEqual(new Set([PLACEHOLDER_KEY]));
     expect(new Set(found.map(({ at }) => at))).toEqual(

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject, Plan, PlannedResource } from "../../plan";
-import { runPlan } from "../../plan";
 import { checkPolicies, isRefused, type PolicyReport, renderPolicyReport } from "../../policy/run/report";
 import { root } from "../plan/support";
+import { stackPlan } from "../support/plans";
 
 jest.setTimeout(300_000);
 
 const pack = join(root, "policy");
-const plan = runPlan({ projectDir: root, stack: "prod", mode: "resolved" });
+const plan = stackPlan("prod");
 
 function changed(
   plan: Plan,
@@ -28,7 +28,7 @@ const summary = ({ violations }: PolicyReport): string[] =>
   violations.map(({ rule, urn, what }) => `${rule} ${urn.split("::").at(-1)} ${what}`);
 
 test.each(["dev", "prod", "private"])("%s keeps every rule, and every rule was asked", async (stack) => {
-  const made = stack === "prod" ? await plan : await runPlan({ projectDir: root, stack, mode: "resolved" });
+  const made = await stackPlan(stack);
   const report = await checkPolicies(made, pack);
   expect(report).toEqual({ pack: "wgc", version: "0.1.0", rules: 18, violations: [], notEvaluated: [] });
   expect(renderPolicyReport(report)).toMatch(

@@ -1,6 +1,6 @@
 import { promises as fs } from "node:fs";
 import { join } from "node:path";
-import { patient } from "../../lab/patience";
+import { patient } from "../support/slow";
 import { type Fault, run } from "./faults/disk";
 import { listing, tryEverywhere } from "./faults/trial";
 import { fill, operations } from "./faults/world";

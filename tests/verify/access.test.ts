@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { type Plan, runPlan } from "../../plan";
+import type { Plan } from "../../plan";
 import { PAGE, withTable } from "../../scripts/access-table";
 import { ADMINISTRATOR, type Ask, asker, type Pair } from "../../verify/access/ask";
 import { pairsOf } from "../../verify/access/requests";
 import type { Statement } from "../../verify/access/statement";
 import { accessFaults, decide } from "../../verify/access/table";
 import { type Document, documentsOf } from "../../verify/access/world";
-import { root } from "../plan/support";
+import { stackPlan } from "../support/plans";
 
 jest.setTimeout(300_000);
 
@@ -14,7 +14,7 @@ let plan: Plan;
 let documents: Document[];
 let pairs: Pair[];
 beforeAll(async () => {
-  plan = await runPlan({ projectDir: root, stack: "prod", mode: "resolved" });
+  plan = await stackPlan("prod");
   documents = documentsOf(plan);
   pairs = pairsOf(plan);
 });
@@ -110,12 +110,7 @@ test("with any resource in the place of its own a line of the table is wrong", (
 
 test("where operators are named, nobody else takes the role", async () => {
   const named = "arn:aws:iam::123456789012:user/alice,arn:aws:iam::999999999999:user/contractor";
-  const other = await runPlan({
-    projectDir: root,
-    stack: "dev",
-    mode: "resolved",
-    config: { "wgc:operatorPrincipals": named },
-  });
+  const other = await stackPlan("dev", { "wgc:operatorPrincipals": named });
   const own = documentsOf(other);
   const take = (arn: string, policies: readonly Statement[]) => {
     const name = arn.split("/").at(-1) ?? "";

@@ -1,9 +1,8 @@
 import { loadAwsServiceSpecSync } from "@aws-cdk/aws-service-spec";
 import type { JsonObject, Plan } from "../../plan";
-import { runPlan } from "../../plan";
 import { replaceTable } from "../../plan/replace-table";
 import { planFaults } from "../../verify/plan";
-import { root } from "../plan/support";
+import { stackPlan } from "../support/plans";
 
 jest.setTimeout(300_000);
 
@@ -46,7 +45,7 @@ const variants = {
 const plans = new Map<keyof typeof variants, Promise<Plan>>();
 function planOf(variant: keyof typeof variants): Promise<Plan> {
   const { stack, config } = variants[variant];
-  const plan = plans.get(variant) ?? runPlan({ projectDir: root, stack, mode: "resolved", config });
+  const plan = plans.get(variant) ?? stackPlan(stack, config);
   plans.set(variant, plan);
   return plan;
 }

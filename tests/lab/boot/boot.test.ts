@@ -2,7 +2,7 @@ import type { StubCall } from "../../../lab/aws-stub/auto-scaling";
 import type { AwsCall } from "../../../lab/boot/aws-services";
 import { type BootImage, ensureBootImage } from "../../../lab/boot/image";
 import { readModel } from "../../../lab/model";
-import { runPlan } from "../../../plan";
+import { stackPlan } from "../../support/plans";
 import { LabUnderTest, PROJECT, testUnless } from "../support";
 import { bootTestProblem, IMAGE_LIMIT, oneServer } from "./support";
 
@@ -14,7 +14,7 @@ let model: ReturnType<typeof readModel>;
 // One lab for all tests, which run in this order; each mends what it broke.
 if (problem === undefined) {
   beforeAll(async () => {
-    const plan = oneServer(await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" }));
+    const plan = oneServer(await stackPlan("dev"));
     model = readModel(plan);
     const image: BootImage = await ensureBootImage(PROJECT, (text) => process.stderr.write(`${text}\n`));
     lab = await LabUnderTest.start(`test-boot-${process.pid}`, plan, image);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureBootImage } from "../../../lab/boot/image";
-import { runPlan } from "../../../plan";
+import { stackPlan } from "../../support/plans";
 import { nothingStaysAfter } from "../nothing-stays";
 import { PROJECT, testUnless } from "../support";
 import { bootTestProblem, IMAGE_LIMIT, oneServer } from "./support";
@@ -14,7 +14,7 @@ testUnless(
     const folder = mkdtempSync(join(tmpdir(), "wgc-lab-"));
     try {
       const planFile = join(folder, "plan.json");
-      const plan = oneServer(await runPlan({ projectDir: PROJECT, stack: "dev", mode: "resolved" }));
+      const plan = oneServer(await stackPlan("dev"));
       writeFileSync(planFile, JSON.stringify(plan));
       const boot = await ensureBootImage(PROJECT, () => {});
       const name = `test-nothing-booted-${process.pid}`;

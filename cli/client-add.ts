@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../config/errors";
 import type { ClientView } from "../control/answers";
-import type { Input } from "../control/protocol";
+import { type Input, OVERLAP_DAYS } from "../control/protocol";
 import { privateKeyPlaceholder } from "../wireguard/formats";
 import { generateKeyPair, generatePresharedKey } from "../wireguard/keys";
 import { addOrRepeat } from "./add-again";
@@ -35,7 +35,14 @@ import { renderWait, type WaitReport, waitIfAsked } from "./client-wait";
 import { EXIT_HELP, UsageError } from "./exit-codes";
 import { finishFirst } from "./finish-first";
 import { withKeptKey } from "./kept-key";
-import { type Answer, announced, type Control, type Operator, type TargetOptions } from "./operator";
+import {
+  type Answer,
+  announced,
+  type Control,
+  confirmed,
+  type Operator,
+  type TargetOptions,
+} from "./operator";
 import { readPrivateKey } from "./private-key";
 import { withControl, withTarget } from "./target";
 
@@ -60,6 +67,7 @@ interface RotateOptions extends TargetOptions, OutputOptions {
   readonly overlap: string | false;
   readonly privateKeyFile?: string;
   readonly wait?: string | boolean;
+  readonly yes?: boolean;
 }
 
 /** A key that a client is given: our own pair, or the public half of somebody's. */
@@ -105,6 +113,11 @@ async function add(operator: Operator, name: string, options: AddOptions): Promi
   );
 }
 
+/** WireGuard knows one preshared key for a key pair, so the former one cannot go on beside it. */
+function cutsOff(name: string): string {
+  return `give ${name} another preshared key for the key pair it has? The former one ends at once: its device is cut off within two minutes, until it has the new configuration (./wgc client rotate ${name} --preshared-key changes both keys, with an overlap).`;
+}
+
 async function rotate(operator: Operator, name: string, options: RotateOptions): Promise<void> {
   if (options.presharedKeyOnly && options.publicKey !== undefined)
     throw new UsageError("give only one of --preshared-key-only and --public-key");
@@ -121,8 +134,11 @@ async function rotate(operator: Operator, name: string, options: RotateOptions):
     name,
     ...(key === undefined ? {} : { publicKey: key.publicKey }),
     ...(options.presharedKey || options.presharedKeyOnly ? { presharedKey: generatePresharedKey() } : {}),
-    overlapSeconds: options.overlap === false ? 0 : parseSpan("--overlap", options.overlap),
+    overlapSeconds:
+      options.overlap === false ? 0 : parseSpan("--overlap", options.overlap, OVERLAP_DAYS.most),
   };
+  if (options.presharedKeyOnly && !(await confirmed(operator.terminal, options.yes, cutsOff(name))))
+    return operator.exit(1);
   await giveKey(operator, name, options, own, (control) =>
     control.call("rotate", input, { requestKey: randomUUID() }),
   );
@@ -305,12 +321,13 @@ export function addKeyCommands(client: Command, operator: Operator): void {
       "--preshared-key-only",
       "a new preshared key, the key pair stays; it counts at once, without an overlap",
     )
-    .option("--overlap <time>", "how long the former key works at most", "7d")
+    .option("--overlap <time>", "how long the former key works at most", `${OVERLAP_DAYS.default}d`)
     .option("--no-overlap", "the former key stops working at once")
     .option(
       "--private-key-file <file>",
       "the key pair's private half, for the new file (--preshared-key-only)",
-    );
+    )
+    .option("-y, --yes", "do not ask (--preshared-key-only)");
   finishOptions(
     rotating,
     "NAME.conf",

@@ -91,7 +91,9 @@ async function list(operator: Operator, options: ListOptions): Promise<void> {
     );
     warnOfBroken(operator, broken);
     if (options.json) {
-      terminal.out(`${JSON.stringify({ total, clients: clients.map(clientJson) }, null, 2)}\n`);
+      terminal.out(
+        `${JSON.stringify({ total, clients: clients.map(clientJson), broken: [...broken] }, null, 2)}\n`,
+      );
       return;
     }
     if (clients.length === 0) {
@@ -152,7 +154,10 @@ async function exportAll(operator: Operator, options: ExportOptions): Promise<vo
     const { cluster, clients, broken } = await announced(terminal, `asking ${label}`, readExport(control));
     warnOfBroken(operator, broken);
     if (options.csv) terminal.out(csvOf(clients));
-    else terminal.out(`${JSON.stringify({ cluster, clients: clients.map(clientJson) }, null, 2)}\n`);
+    else
+      terminal.out(
+        `${JSON.stringify({ cluster, clients: clients.map(clientJson), broken: [...broken] }, null, 2)}\n`,
+      );
     terminal.err(`${clients.length} clients, without secrets\n`);
   });
 }

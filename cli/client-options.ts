@@ -14,11 +14,13 @@ function secondsOf(text: string): number | undefined {
   return amount === undefined ? undefined : Number(amount) * (UNITS[unit] ?? 0);
 }
 
-/** A length of time in seconds. */
-export function parseSpan(option: string, text: string): number {
+/** A length of time in seconds, so many days at most. */
+export function parseSpan(option: string, text: string, mostDays: number): number {
   const seconds = secondsOf(text);
-  if (seconds !== undefined) return seconds;
-  throw new UsageError(`${option} ${text}: expected a length of time like 90m, 12h, 30d or 6w`);
+  if (seconds === undefined)
+    throw new UsageError(`${option} ${text}: expected a length of time like 90m, 12h, 30d or 6w`);
+  if (seconds > mostDays * 86_400) throw new UsageError(`${option} ${text}: ${mostDays}d is the most`);
+  return seconds;
 }
 
 /**

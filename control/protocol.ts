@@ -42,8 +42,14 @@ const tags = z
   .record(tagKey, tagValue)
   .refine((all) => Object.keys(all).length <= MOST_TAGS, `has more than ${MOST_TAGS} tags`);
 
-/** How long an old key goes on working beside the new one that has not been used yet: seconds, default 7 days, at most 90. */
-export const OVERLAP_SECONDS = { default: 7 * 86_400, most: 90 * 86_400 } as const;
+/** How long an old key goes on working beside the new one that has not been used yet. */
+export const OVERLAP_DAYS = { default: 7, most: 90 } as const;
+const DAY_SECONDS = 86_400;
+const overlap = z
+  .int()
+  .min(0)
+  .max(OVERLAP_DAYS.most * DAY_SECONDS)
+  .default(OVERLAP_DAYS.default * DAY_SECONDS);
 
 /** A client as another system described it; see import/. */
 export const importEntrySchema = z.strictObject({
@@ -104,7 +110,7 @@ export const inputs = {
     publicKey: publicKeySchema.optional(),
     /** null takes the preshared key away. */
     presharedKey: presharedKeySchema.nullable().optional(),
-    overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.default),
+    overlapSeconds: overlap,
   }),
   config: z.strictObject({ name }),
   import: z.strictObject({

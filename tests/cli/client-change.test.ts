@@ -34,6 +34,16 @@ function server(
   writeFileSync(join(folder, `${instance}.json`), JSON.stringify(record));
 }
 
+test("another preshared key alone is asked for, for the device is cut off; no answer changes nothing", async () => {
+  await add("alice");
+  desk.interactive = true;
+  desk.answers = ["n"];
+  const { code, err } = await desk.run("client", "rotate", "alice", "--preshared-key-only");
+  expect([code, err]).toEqual([1, "nothing was changed\n"]);
+  expect(desk.questions[0]).toMatch(/^give alice another preshared key .* cut off within two minutes/);
+  expect(desk.stored("alice")["presharedKey"]).toBeUndefined();
+});
+
 test("revoke asks, tells what it is about, and goes on only with yes", async () => {
   await add("alice");
   desk.interactive = true;
@@ -57,6 +67,7 @@ test("revoke asks, tells what it is about, and goes on only with yes", async () 
 test.each([
   ["client", "revoke", "alice"],
   ["client", "remove", "alice"],
+  ["client", "rotate", "alice", "--preshared-key-only"],
   ["server-key", "finish"],
   ["server-key", "abort"],
 ])("%s %s is refused where nobody can be asked", async (...words) => {

@@ -126,7 +126,7 @@ test("the same add again works, also with what comes out otherwise each time; ot
 test("a preshared key alone is said to count at once, and the file is not called the only copy of a key from another", async () => {
   await add("alice");
   const only = ["--preshared-key-only", "--private-key-file", "FILE:alice.conf", "--out", "FILE:psk.conf"];
-  const { code, out } = await desk.run("client", "rotate", "alice", ...only);
+  const { code, out } = await desk.run("client", "rotate", "alice", ...only, "--yes");
   expect(code).toBe(0);
   expect(out).toContain("the new preshared key counts at once: the device has no connection");
   expect(out).toMatch(/psk\.conf: holds the private key$/m);
@@ -287,7 +287,7 @@ test("rotate --no-overlap: the former key is gone at once", async () => {
 test("rotate --preshared-key-only: the key pair stays", async () => {
   await add("alice", "--preshared-key");
   const before = desk.stored("alice");
-  const options = ["--preshared-key-only", "--no-overlap", "--private-key-file", "FILE:alice.conf"];
+  const options = ["--preshared-key-only", "--yes", "--no-overlap", "--private-key-file", "FILE:alice.conf"];
   const { code } = await desk.run("client", "rotate", "alice", ...options, "--out", "FILE:new.conf");
   expect(code).toBe(0);
   const after = desk.stored("alice");
@@ -339,7 +339,11 @@ test("what --json prints keeps its keys", async () => {
   expect(shape(await desk.json("client", "rotate", "bob", "--out", "FILE:b.conf", "--no-overlap"))).toEqual(
     shape(added),
   );
-  expect(shape(await desk.json("client", "list"))).toEqual({ total: "number", clients: [CLIENT] });
+  expect(shape(await desk.json("client", "list"))).toEqual({
+    total: "number",
+    clients: [CLIENT],
+    broken: [],
+  });
   expect(shape(await desk.json("client", "show", "bob"))).toEqual({
     client: CLIENT,
     session: null,
@@ -367,6 +371,7 @@ test("what --json prints keeps its keys", async () => {
   expect(shape(await desk.json("client", "export"))).toEqual({
     cluster: { cluster: "string", endpoint: "string", publicKey: "string", tunnelIpv4: "string" },
     clients: [CLIENT],
+    broken: [],
   });
 });
 

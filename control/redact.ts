@@ -1,4 +1,4 @@
-import { visible } from "./visible";
+import { shortened } from "./visible";
 
 /** Thirty-two bytes in base64, the form of every WireGuard key. */
 const KEY = /[A-Za-z0-9+/]{43}=/g;
@@ -18,5 +18,5 @@ export function redact(text: string): string {
 /** A text that somebody else wrote, fit to stand in a message: short, on one line, no key. */
 export function quote(text: string): string {
   if (mayHoldKey(text)) return "(not shown)";
-  return visible(JSON.stringify(text.length > 64 ? `${text.slice(0, 63)}…` : text));
+  return shortened(text, 64);
 }

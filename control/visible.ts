@@ -8,3 +8,8 @@ export function visible(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
   });
 }
+
+/** The same in quotes, on one line, and not longer than so many characters. */
+export function shortened(text: string, most: number): string {
+  return visible(JSON.stringify(text.length > most ? `${text.slice(0, most - 1)}…` : text));
+}

@@ -1,7 +1,7 @@
 import { Address4, Address6 } from "ip-address";
 import { type ImportEntry, importEntrySchema } from "../control/protocol";
 import { mayHoldKey } from "../control/redact";
-import { visible } from "../control/visible";
+import { shortened } from "../control/visible";
 import { isUsablePublicKey, UNUSABLE_PUBLIC_KEY, ZERO_KEY } from "../wireguard/keys";
 import { giveNames } from "./names";
 import type { Candidate, Refusal } from "./types";
@@ -47,7 +47,7 @@ export function acceptCandidates(candidates: readonly Candidate[], now: Date): A
 /** A text from a foreign file inside a message: one line, not too long, nothing in it that a terminal would act on. */
 export function show(text: string): string {
   if (mayHoldKey(text)) return "(a text that may hold a key)";
-  return visible(JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text));
+  return shortened(text, 80);
 }
 
 function withUsableKeys(candidates: readonly Candidate[], refused: Refusal[]): Candidate[] {

@@ -145,7 +145,7 @@ export async function benchApply(workshop: Workshop, options: ApplyOptions): Pro
     const cluster = await Cluster.open(workshop, `bench-${process.pid}`, plan);
     try {
       wireguard = (await cluster.status()).wireguard;
-      const bench = new ApplyBench(FreshServer.of(workshop, cluster, wireguard, count), cluster);
+      const bench = new ApplyBench(new FreshServer(workshop, cluster, wireguard, count), cluster);
       const result = await bench.measure(count, options.seconds);
       results.push(result);
       say(`${count} clients: applied in ${result.apply_s} s`);

@@ -29,17 +29,17 @@ export function peersChanged(log: string): PeersChanged[] {
 }
 
 export class FreshServer {
-  /** @param standIn whether a program that keeps peers in a file takes the place of `wg` */
+  /** Whether a program that keeps peers in a file takes the place of `wg`: wireguard-go has no room for very many. */
+  readonly standIn: boolean;
+
+  /** In a cluster of one server. */
   constructor(
     private readonly workshop: Workshop,
     readonly cluster: Cluster,
-    readonly standIn: boolean,
-  ) {}
-
-  /** In a cluster of one server. `wireguard-go` has no room for very many peers. */
-  static of(workshop: Workshop, cluster: Cluster, wireguard: string, clients: number): FreshServer {
-    const standIn = wireguard === "wireguard-go" && clients > MOST_OF_WIREGUARD_GO;
-    return new FreshServer(workshop, cluster, standIn);
+    wireguard: string,
+    clients: number,
+  ) {
+    this.standIn = wireguard === "wireguard-go" && clients > MOST_OF_WIREGUARD_GO;
   }
 
   /** Runs a program of bench/ in the lab's own namespaces; resolves with what it printed. */

@@ -2,21 +2,15 @@
  * Plays the other servers of a busy cluster: `session-writer HELD PER_SECOND SECONDS` writes logs with so many sessions, prints `held`,
  * and then appends handshakes as those servers would, until the time is up. Run in the lab's own namespaces.
  */
-import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { readAllClients } from "../../registry/reader";
-import { appendSessions, rewriteSessions, type SessionRecord, sessionLogPath } from "../../registry/sessions";
+import { appendSessions, rewriteSessions, sessionLogPath } from "../../registry/sessions";
+import { sessionNow } from "../session-now";
 import { registryFolder, runtimeFolder } from "./registry-filler";
 
 const SERVERS = 10;
 /** Servers write what they have about so often. */
 const TICK_MS = 100;
-
-const record = (publicKey: string): SessionRecord => ({
-  publicKey,
-  index: randomBytes(4).readUInt32BE(),
-  at: Date.now(),
-});
 
 async function main(held: number, perSecond: number, seconds: number): Promise<void> {
   const keys = (await readAllClients(registryFolder())).slice(0, held).map(({ publicKey }) => publicKey);
@@ -27,7 +21,7 @@ async function main(held: number, perSecond: number, seconds: number): Promise<v
     logs.map((log, server) =>
       rewriteSessions(
         log,
-        (shares[server] ?? []).map((key) => record(key)),
+        (shares[server] ?? []).map((key) => sessionNow(key)),
       ),
     ),
   );
@@ -39,7 +33,7 @@ async function main(held: number, perSecond: number, seconds: number): Promise<v
       logs.map((log, server) => {
         const share = shares[server] ?? [];
         const some = Array.from({ length: count }, (_, n) => share[(tick * count + n) % share.length] ?? "");
-        return appendSessions(log, some.map(record));
+        return appendSessions(log, some.map(sessionNow));
       }),
     );
     await pause(Math.max(0, tick * TICK_MS - (performance.now() - began)));

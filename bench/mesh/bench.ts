@@ -108,11 +108,13 @@ class MeshBench {
 
   /** A network behind the server's own machine in which the others live; what they say passes its firewall as from anywhere. */
   async prepare(project: string): Promise<void> {
-    const addresses = others(this.others).map(({ address }) => `address add ${address}/20 dev there`);
+    const addresses = others(this.others).map(
+      ({ address }) => `address add ${address}/${PLAYERS.prefixLength} dev there`,
+    );
     await this.sh(`set -e
 ip netns add ${PLAYERS.namespace}
 ip link add players type veth peer name there netns ${PLAYERS.namespace}
-ip address add ${PLAYERS.here}/20 dev players
+ip address add ${PLAYERS.here}/${PLAYERS.prefixLength} dev players
 ip link set players up
 ${INSIDE} ip link set there up
 printf '%s\n' '${addresses.join("\n")}' | ${INSIDE} ip -batch -`);
@@ -216,7 +218,7 @@ export async function benchMesh(
   const cluster = await Cluster.open(workshop, `bench-${process.pid}`, plan);
   try {
     const { wireguard } = await cluster.status();
-    const server = FreshServer.of(workshop, cluster, wireguard, options.clients);
+    const server = new FreshServer(workshop, cluster, wireguard, options.clients);
     await server.boot(options.clients);
     await server.applied(options.clients);
     const bench = new MeshBench(server, options);

@@ -1,8 +1,7 @@
 /** The servers that the benchmark of the mesh plays: names, addresses, and which of them holds which client. */
-import type { SessionRecord } from "../../registry/sessions";
 
-/** Network namespace in the measured server's machine in which the others live; `PLAYERS` leads there. */
-export const PLAYERS = { namespace: "players", range: "10.0.240.0/20", here: "10.0.240.1" } as const;
+/** Network namespace in the measured server's machine in which the others live, and the address of the way there. */
+export const PLAYERS = { namespace: "players", here: "10.0.240.1", prefixLength: 20 } as const;
 /** More do not fit into one octet; a cluster of so many servers has other worries. */
 export const MOST_OTHERS = 200;
 
@@ -22,8 +21,3 @@ export function others(count: number): Other[] {
 
 /** Which of them holds the n-th client at first. */
 export const holderOf = (client: number, count: number): number => client % count;
-
-/** A session of that client, with a random index. */
-export function session(publicKey: string, at: number): SessionRecord {
-  return { publicKey, index: Math.floor(Math.random() * 2 ** 32), at };
-}

@@ -1,13 +1,13 @@
 /**
- * Plays the other servers' voices: `players KEY_FILE PORT CLIENTS_FILE SERVERS SECONDS HANDSHAKES MOVES TURN`. For so many seconds each says its heartbeats, all together
- * announce so many handshakes a second of clients that stay where they are, and the session of a client moves to another server so many
- * times a second (in turn 0 to the next server, in turn 1 to the one behind it). At the end one JSON document: what arrived from the measured server, what was sent to it, and each move with its time.
- * Run in the namespace of the players, bundled.
+ * Plays the other servers' voices: `players KEY_FILE PORT CLIENTS_FILE SERVERS SECONDS HANDSHAKES MOVES TURN`.
+ *
+ * For so many seconds each says its heartbeats, all together announce so many handshakes a second of clients that stay where they
+ * are, and the session of a client moves to another server so many times a second (in turn 0 to the next server, in turn 1 to the
+ * one behind it). At the end one JSON document, `Played`. Run in the namespace of the players, bundled.
  */
-import { createSocket, type Socket } from "node:dgram";
 import { readFileSync } from "node:fs";
-import { type Message, seal } from "../../agent/mesh/message";
-import { holderOf, type Other, others, PLAYERS, session } from "./others";
+import { holderOf, type Other, others } from "./others";
+import { Player } from "./player";
 
 /** What is heard and said, with the bytes of IPv4 and UDP headers. */
 export interface Traffic {
@@ -43,115 +43,102 @@ export interface PlayedClient {
 const HEADERS = 28;
 /** As agent/mesh/cluster-link.ts says them where roles depend on them. */
 const BEAT_MS = 200;
-/** As agent/mesh/mesh.ts repeats an announcement. */
-const REPEAT_MS = [15, 60] as const;
 const TICK_MS = 20;
+/** After the last tick, for its announcements' repetitions. */
+const LAST_WORDS_MS = 500;
 
-class Player {
-  private socket: Socket | undefined;
-  private number = 0;
-  private readonly epoch = Date.now();
+/** What is to be played. */
+interface Part {
+  readonly servers: readonly Other[];
+  readonly players: readonly Player[];
+  readonly clients: readonly PlayedClient[];
+  readonly handshakesPerSecond: number;
+  readonly movesPerSecond: number;
+  readonly turn: number;
+}
 
-  constructor(
-    private readonly self: Other,
-    private readonly key: Buffer,
-    private readonly port: number,
-  ) {}
+function count(traffic: Traffic, bytes: number): void {
+  traffic.datagrams += 1;
+  traffic.bytes += bytes + HEADERS;
+}
 
-  open(onMessage: (bytes: number) => void): Promise<void> {
-    const socket = createSocket("udp4").on("message", ({ length }) => onMessage(length));
-    this.socket = socket;
-    return new Promise((resolve, reject) => {
-      socket.once("error", reject);
-      socket.bind(this.port, this.self.address, resolve);
+function beat(player: Player, index: number): number {
+  const zone = `zone-${index % 3}`;
+  return player.say({
+    ...({ kind: "heartbeat", state: "ready", zone, nextHop: true } as const),
+    ...{ owns: [], since: [], calling: [] },
+  });
+}
+
+/** The clients' sessions as time goes on: those of the first half move, those of the second stay and shake hands. */
+class Sessions {
+  announced = 0;
+  readonly moves: AnnouncedMove[] = [];
+  private readonly holders: number[];
+  private readonly half: number;
+
+  constructor(private readonly part: Part) {
+    this.half = Math.floor(part.clients.length / 2);
+    this.holders = part.clients.map((_, client) => holderOf(client, part.servers.length));
+  }
+
+  /** Does what is due after so many seconds. */
+  advance(elapsed: number): void {
+    const { handshakesPerSecond, movesPerSecond } = this.part;
+    for (; this.announced < elapsed * handshakesPerSecond; this.announced += 1)
+      this.announce(this.half + (this.announced % this.half));
+    while (this.moves.length < Math.floor(elapsed * movesPerSecond)) this.move(this.moves.length % this.half);
+  }
+
+  private move(client: number): void {
+    const { clients, servers, turn } = this.part;
+    const to = ((this.holders[client] ?? 0) + 1 + turn) % servers.length;
+    this.holders[client] = to;
+    this.moves.push({
+      address: clients[client]?.address ?? "",
+      to: servers[to]?.address ?? "",
+      at: performance.timeOrigin + performance.now(),
     });
+    this.announce(client);
   }
 
-  /** Sends; resolves with the datagram's size. */
-  say(body: Message["body"]): number {
-    const head = { from: this.self.instance, epoch: this.epoch, number: ++this.number, at: Date.now() };
-    const datagram = seal({ ...head, body }, this.key);
-    this.socket?.send(datagram, this.port, PLAYERS.here);
-    return datagram.length;
+  private announce(client: number): void {
+    const { players, clients } = this.part;
+    players[this.holders[client] ?? 0]?.announce(clients[client]?.publicKey ?? "");
   }
+}
 
-  announce(publicKey: string, at: number): void {
-    const holder = this.self.instance;
-    const body: Message["body"] = { kind: "sessions", holder, records: [session(publicKey, at)] };
-    this.say(body);
-    for (const ms of REPEAT_MS) setTimeout(() => this.say(body), ms);
-  }
-
-  close(): void {
-    this.socket?.close();
-  }
+async function play(part: Part, seconds: number): Promise<Played> {
+  const heard: Traffic = { datagrams: 0, bytes: 0 };
+  const beats: Traffic = { datagrams: 0, bytes: 0 };
+  await Promise.all(part.players.map((player) => player.open((bytes) => count(heard, bytes))));
+  const sessions = new Sessions(part);
+  const began = performance.now();
+  const elapsed = (): number => (performance.now() - began) / 1000;
+  const timers = part.players.map((player, index) =>
+    setInterval(() => count(beats, beat(player, index)), BEAT_MS),
+  );
+  timers.push(setInterval(() => sessions.advance(elapsed()), TICK_MS));
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  for (const timer of timers) clearInterval(timer);
+  return { seconds: elapsed(), heard, beats, announced: sessions.announced, moves: sessions.moves };
 }
 
 async function main(words: readonly string[]): Promise<void> {
   const [keyFile = "", port = "", clientsFile = "", ...numbers] = words;
-  const [count = 0, seconds = 0, handshakes = 0, moving = 0, turn = 0] = numbers.map(Number);
+  const [size = 0, seconds = 0, handshakesPerSecond = 0, movesPerSecond = 0, turn = 0] = numbers.map(Number);
   const key = Buffer.from(readFileSync(keyFile, "utf8").trim(), "base64");
   const clients = JSON.parse(readFileSync(clientsFile, "utf8")) as PlayedClient[];
-  const servers = others(count);
+  const servers = others(size);
   const players = servers.map((other) => new Player(other, key, Number(port)));
-  const heard: Traffic = { datagrams: 0, bytes: 0 };
-  const beats: Traffic = { datagrams: 0, bytes: 0 };
-  const add = (traffic: Traffic, bytes: number): void => {
-    traffic.datagrams += 1;
-    traffic.bytes += bytes + HEADERS;
-  };
-  await Promise.all(players.map((player) => player.open((bytes) => add(heard, bytes))));
-  const timers = players.map((player, index) => {
-    const beat = (): void =>
-      add(
-        beats,
-        player.say({
-          kind: "heartbeat",
-          state: "ready",
-          zone: `zone-${index % 3}`,
-          nextHop: true,
-          owns: [],
-          since: [],
-          calling: [],
-        }),
-      );
-    return setInterval(beat, BEAT_MS);
-  });
-  const at = clients.map((_, client) => holderOf(client, count));
-  const moves: AnnouncedMove[] = [];
-  const began = performance.now();
-  let announced = 0;
-  let moved = 0;
-  timers.push(
-    setInterval(() => {
-      const elapsed = (performance.now() - began) / 1000;
-      for (; announced < elapsed * handshakes; announced += 1) {
-        // Clients of the second half stay, those of the first are moved.
-        const client = Math.floor(clients.length / 2) + (announced % Math.floor(clients.length / 2));
-        players[at[client] ?? 0]?.announce(clients[client]?.publicKey ?? "", Date.now());
-      }
-      for (; moved < Math.floor(elapsed * moving); moved += 1) {
-        const client = moved % Math.floor(clients.length / 2);
-        const to = ((at[client] ?? 0) + 1 + turn) % count;
-        at[client] = to;
-        const { publicKey = "", address = "" } = clients[client] ?? {};
-        moves.push({
-          address,
-          to: servers[to]?.address ?? "",
-          at: performance.timeOrigin + performance.now(),
-        });
-        players[to]?.announce(publicKey, Date.now());
-      }
-    }, TICK_MS),
+  const played = await play(
+    { servers, players, clients, handshakesPerSecond, movesPerSecond, turn },
+    seconds,
   );
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  for (const timer of timers) clearInterval(timer);
-  const played: Played = { seconds: (performance.now() - began) / 1000, heard, beats, announced, moves };
-  // The last announcements are repeated, and every one shall have been sent before the sockets go.
-  setTimeout(() => {
-    for (const player of players) player.close();
-    process.stdout.write(`${JSON.stringify(played)}\n`);
-  }, 500);
+  // Every repetition shall have been sent before the sockets go.
+  await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+  for (const player of players) player.close();
+  process.stdout.write(`${JSON.stringify(played)}\n`);
 }
 
 void main(process.argv.slice(2));

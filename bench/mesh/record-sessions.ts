@@ -9,7 +9,8 @@ import { readAllClients } from "../../registry/reader";
 import type { NodeFile } from "../../registry/schema";
 import { rewriteSessions, sessionLogPath } from "../../registry/sessions";
 import { registryFolder, runtimeFolder } from "../apply/registry-filler";
-import { holderOf, others, session } from "./others";
+import { sessionNow } from "../session-now";
+import { holderOf, others } from "./others";
 import type { PlayedClient } from "./players";
 
 function nodes(count: number): void {
@@ -28,7 +29,7 @@ async function sessions(count: number): Promise<void> {
   const clients = await readAllClients(registryFolder());
   for (const [server, { instance }] of others(count).entries()) {
     const held = clients.filter((_, client) => holderOf(client, count) === server);
-    const records = held.map(({ publicKey }) => session(publicKey, Date.now()));
+    const records = held.map(({ publicKey }) => sessionNow(publicKey));
     await rewriteSessions(sessionLogPath(runtimeFolder(), instance), records);
   }
   process.stdout.write(`${Date.now()}\n`);

@@ -1,5 +1,5 @@
 import { delays, type MeshResult, routeChanges } from "../../bench/mesh/bench";
-import { holderOf, others, session } from "../../bench/mesh/others";
+import { holderOf, others } from "../../bench/mesh/others";
 import { meshRows } from "../../bench/mesh/report";
 
 /** As iproute2 6.1 prints them. */
@@ -33,7 +33,6 @@ test("the played servers differ, and share the clients", () => {
     { instance: "i-other098", address: "10.0.241.99" },
   ]);
   expect([0, 98, 99].map((client) => holderOf(client, 99))).toEqual([0, 98, 0]);
-  expect(session("key", 5)).toEqual({ publicKey: "key", at: 5, index: expect.any(Number) });
 });
 
 test("the table", () => {

@@ -1,6 +1,7 @@
+import { stateful } from "../../plan/replace-table";
 import { rules } from "../../policy/rules";
 import { cases } from "./cases";
-import { judge, type Rule } from "./support";
+import { type Given, judge, type Rule } from "./support";
 
 function ruleNamed(name: string): Rule {
   const rule = rules.find((candidate) => candidate.name === name);
@@ -31,6 +32,21 @@ test("the pack has these rules, all mandatory; each has a test case", () => {
   ]);
   expect(cases.map(({ rule }) => rule)).toEqual(rules.map(({ name }) => name));
 });
+
+// The pack takes nothing from the rest of the project: the real CLI loads it by itself. So there are two lists.
+test.each(Object.keys(stateful))(
+  "what a plan warns of in red, the pack wants protected: %s",
+  async (type) => {
+    const front: Given = {
+      type: "aws:lb/loadBalancer:LoadBalancer",
+      protect: true,
+      from: { subnetMappings: "it" },
+    };
+    expect(await judge(ruleNamed("stateful-protected"), [{ type, name: "it" }, front])).toEqual([
+      expect.stringMatching(/^it: is not protected/),
+    ]);
+  },
+);
 
 test("every rule says why it is there and what to do", () => {
   for (const { description, remediationSteps } of rules) {

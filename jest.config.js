@@ -13,6 +13,6 @@ module.exports = {
       { jsc: { parser: { syntax: "typescript" }, target: "es2023" }, module: { type: "commonjs" } },
     ],
   },
-  // Many tests wait for servers, and two cores are then idle; the lab runs in one process (cli/test-command.ts).
+  // Many tests wait for servers, and two cores are then idle; labs are run by two (cli/test-command.ts).
   maxWorkers: 3,
 };

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { controlGroup } from "../../lab/boot/control-group";
 import type { BootImage } from "../../lab/boot/image";
 import { runFolder } from "../../lab/enter";
 import { ended, onLines } from "../../lab/process";
@@ -59,13 +60,11 @@ const interfaces = (): string[] =>
     .split("\n")
     .slice(2)
     .flatMap((line) => line.split(":")[0]?.trim() || []);
-/** Those of labs, in all hierarchies. */
-const controlGroups = (): string[] =>
+/** The lab's own, in all hierarchies; another lab may run beside it. */
+const controlGroups = (name: string): string[] =>
   ["", "systemd", "unified"]
-    .map((hierarchy) => join("/sys/fs/cgroup", hierarchy))
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) => readdirSync(folder).map((entry) => join(folder, entry)))
-    .filter((folder) => folder.includes("/wgc-lab-"));
+    .map((hierarchy) => join("/sys/fs/cgroup", hierarchy, controlGroup(runFolder(PROJECT, name))))
+    .filter((folder) => existsSync(folder));
 const mounts = (): string[] => read("/proc/mounts").trim().split("\n");
 
 /** Starts a lab in a process of its own; resolves with that process and the lab's outermost process. */
@@ -100,7 +99,6 @@ export async function nothingStaysAfter(
 ): Promise<void> {
   const { name } = doomed;
   const before = { interfaces: interfaces(), mounts: mounts() };
-  const groups = controlGroups();
   const { starter, outermost } = await startLab(doomed);
   try {
     const family = familyOf(outermost);
@@ -108,6 +106,7 @@ export async function nothingStaysAfter(
     expect(family.length).toBeGreaterThan(12);
     expect(mentions(name).length).toBeGreaterThan(1);
     expect({ interfaces: interfaces(), mounts: mounts() }).toEqual(before);
+    expect(controlGroups(name).length > 0).toBe(doomed.boot !== undefined);
     kill(starter, outermost);
     const alive = () => {
       const now = new Set(processes().map(({ pid, started }) => `${pid}/${started}`));
@@ -118,7 +117,7 @@ export async function nothingStaysAfter(
     await ended(starter);
     expect(mentions(name)).toEqual([]);
     await eventually(
-      () => (String(controlGroups()) === String(groups) ? true : undefined),
+      () => (controlGroups(name).length === 0 ? true : undefined),
       "the lab's control groups to be gone",
     );
     expect({ interfaces: interfaces(), mounts: mounts() }).toEqual(before);

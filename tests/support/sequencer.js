@@ -3,6 +3,10 @@
 const Sequencer = require("@jest/test-sequencer").default;
 
 const LONGEST = [
+  "lab/boot/boot",
+  "lab/cluster",
+  "lab/routed",
+  "lab/moves",
   "agent/integration",
   "agent/takeover/integration",
   "registry/faults",

@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import { networkInterfaces } from "node:os";
 import type { WgCommand } from "../wireguard/commands";
-import { type Dump, parseDump } from "../wireguard/dump";
+import { type Dump, parseDumpInTurns } from "../wireguard/dump";
 import type { Exec, ExecOptions } from "./exec";
 import { messageOf } from "./log";
 
@@ -35,7 +35,8 @@ export function wgDevice(
   exec: Exec,
   interfaces: () => readonly string[] = upInterfaces,
 ): Device {
-  const dumpOf = async (options: ExecOptions) => parseDump(await exec("wg", ["show", name, "dump"], options));
+  const dumpOf = async (options: ExecOptions) =>
+    parseDumpInTurns(await exec("wg", ["show", name, "dump"], options));
   return {
     async observe(signal, thorough = true) {
       const options = { timeoutMs: OBSERVE_LIMIT_MS, signal };

@@ -1,5 +1,5 @@
 import { wgCommands } from "../wireguard/commands";
-import { applyChanges, diffPeers, type PeerChange, type PeerSpec } from "../wireguard/diff";
+import { applyChanges, diffPeersInTurns, type PeerChange, type PeerSpec } from "../wireguard/diff";
 import type { Clock, Timer } from "./clock";
 import type { Device, DeviceState } from "./device";
 import { type Log, messageOf } from "./log";
@@ -8,15 +8,16 @@ import type { Mutex } from "./mutex";
 /** What has to be compared: everything with what the kernel says, or only these public keys with what we last knew. */
 export type Scope = "everything" | ReadonlySet<string>;
 
-/** The peers to compare and the changes between them. Pure. */
+/** The peers to compare and the changes between them. */
 export function decide(
   scope: Scope,
   desired: ReadonlyMap<string, PeerSpec>,
   observed: ReadonlyMap<string, PeerSpec>,
-): PeerChange[] {
-  if (scope === "everything") return diffPeers(desired.values(), observed.values());
+): Promise<PeerChange[]> {
+  // Copies: peers that come or go meanwhile are the next pass's.
+  if (scope === "everything") return diffPeersInTurns([...desired.values()], [...observed.values()]);
   const pick = (peers: ReadonlyMap<string, PeerSpec>) => [...scope].flatMap((key) => peers.get(key) ?? []);
-  return diffPeers(pick(desired), pick(observed));
+  return diffPeersInTurns(pick(desired), pick(observed));
 }
 
 /** What the reconciler needs from around it. */
@@ -136,7 +137,7 @@ export class Reconciler {
     }
     const desired = this.options.desired();
     if (desired === undefined) return;
-    const changes = decide(scope, desired, this.observed);
+    const changes = await decide(scope, desired, this.observed);
     if (changes.length > 0) await this.apply(changes, this.observed);
     this.appliedRevision = revision;
   }

@@ -1,4 +1,5 @@
 import { canonicalCidr } from "./addresses";
+import { atOnce, inTurns, TURN } from "./turns";
 
 /** What this cluster decides about a peer. Endpoint and keepalive belong to the running session and are never compared. */
 export interface PeerSpec {
@@ -32,9 +33,23 @@ export class PeerConflictError extends Error {
  * allowed-ips), so with this order no step ever takes an address from the peer that shall have it.
  */
 export function diffPeers(desired: Iterable<PeerSpec>, observed: Iterable<PeerSpec>): PeerChange[] {
+  return atOnce(diffing(desired, observed));
+}
+
+/** The same, in turns; both lists have to stay as they are meanwhile. */
+export function diffPeersInTurns(
+  desired: readonly PeerSpec[],
+  observed: readonly PeerSpec[],
+): Promise<PeerChange[]> {
+  return inTurns(diffing(desired, observed));
+}
+
+function* diffing(desired: Iterable<PeerSpec>, observed: Iterable<PeerSpec>): Generator<void, PeerChange[]> {
+  let done = 0;
   const wanted = new Map<string, PeerSpec>();
   const owners = new Map<string, string>();
   for (const peer of desired) {
+    if (++done % TURN === 0) yield;
     if (wanted.has(peer.publicKey))
       throw new PeerConflictError(`public key ${peer.publicKey} is desired twice`);
     const allowedIps = canonicalSet(peer.allowedIps);
@@ -50,6 +65,7 @@ export function diffPeers(desired: Iterable<PeerSpec>, observed: Iterable<PeerSp
   const shrinking: PeerChange[] = [];
   const growing: PeerChange[] = [];
   for (const peer of observed) {
+    if (++done % TURN === 0) yield;
     const want = wanted.get(peer.publicKey);
     if (want === undefined) {
       removals.push({ kind: "remove", publicKey: peer.publicKey });

@@ -1,3 +1,5 @@
+import { atOnce, inTurns, TURN } from "./turns";
+
 /** What `wg show <interface> dump` says about the interface. The private key is left out on purpose: nobody needs it. */
 export interface DumpInterface {
   readonly publicKey: string | undefined;
@@ -32,11 +34,34 @@ export class DumpError extends Error {
 
 /** Parses the output of `wg show <interface> dump`: one line for the interface, one for each peer, tab separated (wg(8)). */
 export function parseDump(text: string): Dump {
-  const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  const [head, ...rest] = lines;
-  if (head === undefined) throw new DumpError("wg dump is empty");
-  return { interface: parseInterface(head), peers: rest.map((line, index) => parsePeer(line, index + 2)) };
+  return atOnce(parsing(text));
+}
+
+/** The same, in turns. */
+export function parseDumpInTurns(text: string): Promise<Dump> {
+  return inTurns(parsing(text));
+}
+
+function* parsing(text: string): Generator<void, Dump> {
+  if (text === "") throw new DumpError("wg dump is empty");
+  const lines = linesOf(text);
+  const head = parseInterface(lines.next().value ?? "");
+  const peers: Peer[] = [];
+  for (const line of lines) {
+    peers.push(parsePeer(line, peers.length + 2));
+    if (peers.length % TURN === 0) yield;
+  }
+  return { interface: head, peers };
+}
+
+/** One after the other, for a list of them all would be made in one piece. A line break at the end ends the last one. */
+function* linesOf(text: string): Generator<string, undefined> {
+  for (let start = 0; start < text.length; ) {
+    const found = text.indexOf("\n", start);
+    const end = found < 0 ? text.length : found;
+    yield text.slice(start, end);
+    start = end + 1;
+  }
 }
 
 function parseInterface(line: string): DumpInterface {

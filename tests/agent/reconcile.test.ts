@@ -83,11 +83,11 @@ function setup(desired: Map<string, PeerSpec> | undefined) {
 }
 const map = (...peers: PeerSpec[]) => new Map(peers.map((p) => [p.publicKey, p]));
 
-test("a narrow decision looks at the named peers only", () => {
-  expect(decide(new Set([key(3)]), map(peer(2), peer(3)), map(peer(4)))).toEqual([
+test("a narrow decision looks at the named peers only", async () => {
+  expect(await decide(new Set([key(3)]), map(peer(2), peer(3)), map(peer(4)))).toEqual([
     { kind: "set", publicKey: key(3), allowedIps: ["10.100.0.3/32"] },
   ]);
-  expect(decide("everything", map(peer(2)), map(peer(2), peer(4)))).toEqual([
+  expect(await decide("everything", map(peer(2)), map(peer(2), peer(4)))).toEqual([
     { kind: "remove", publicKey: key(4) },
   ]);
 });

@@ -89,9 +89,32 @@ test("throttling is waited out with longer and longer pauses, and shows", async 
   expect(routes.stats).toMatchObject({ replaced: 1, failed: 3, throttled: 2 });
 });
 
-test("what AWS refuses is tried again once a minute", async () => {
+test.each([
+  ...["UnauthorizedOperation", "AuthFailure", "RequestExpired"],
+  ...["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"],
+])("%s passes, as new rights and a clock that is set right do, and is tried again soon", async (code) => {
   const { ec2, clock, routes } = world();
-  ec2.errors.push(error("UnauthorizedOperation", 403));
+  ec2.errors.push(error(code, 403), error(code, 403));
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(6000);
+  expect(ec2.calls.map(([at]) => at)).toEqual([0, 1750, 3750]);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("a route that another server was faster to make is taken over at once", async () => {
+  const { ec2, clock, routes } = world();
+  routes.own(new Set(["a"]));
+  await clock.advance(1600); // there is none to replace, and the call to make one is under way
+  ec2.routes.set("rtb-a", "eni-2");
+  await clock.advance(4000);
+  expect(ec2.calls.map(([, action]) => action)).toEqual(["ReplaceRoute", "CreateRoute", "ReplaceRoute"]);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("what cannot pass by itself is tried again once a minute", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(error("InvalidRouteTableID.NotFound"));
   ec2.routes.set("rtb-a", "eni-9");
   routes.own(new Set(["a"]));
   await clock.advance(50_000);
@@ -225,6 +248,20 @@ test("after the role was lost the next attempt is a first one again", async () =
   await clock.advance(4000);
   // One refused call of 1.5 s, the first pause, and the call that succeeds.
   expect(ec2.calls.map(([at]) => at - again).filter((at) => at >= 0)).toEqual([0, 1750]);
+});
+
+test("an attempt that was put off goes with the role that it was for", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(...Array.from({ length: 7 }, () => error("Throttling")));
+  routes.own(new Set(["a"]));
+  await clock.advance(32_000); // the next one would be ten seconds later
+  const before = ec2.calls.length;
+  expect([before, ec2.errors.length]).toEqual([7, 0]);
+  routes.own(new Set());
+  ec2.errors.push(error("InvalidRouteTableID.NotFound")); // waits for a minute
+  routes.own(new Set(["a"]));
+  await clock.advance(40_000);
+  expect(ec2.calls.length - before).toBe(1);
 });
 
 test("a table that cannot be looked at does not keep the others from it, and is said", async () => {

@@ -57,7 +57,10 @@ export class VpcRoutes {
   readonly stats = { replaced: 0, failed: 0, throttled: 0, lastMs: undefined as number | undefined };
 
   constructor(private readonly options: VpcRoutesOptions) {
-    this.tables = options.tables.map((table) => ({
+    // A table that is named for two zones is led one way all the same, the first one's: else two servers would take it in turns.
+    const isFirst = ({ id }: { id: string }, at: number) =>
+      options.tables.findIndex((table) => table.id === id) === at;
+    this.tables = options.tables.filter(isFirst).map((table) => ({
       ...table,
       ...{ wanted: false, settled: false, contested: false, working: false, doubtful: false },
       ...{ failures: 0, problem: undefined, timer: undefined },

@@ -40,12 +40,13 @@ class Ec2 {
   }
 }
 
-function world() {
+const TABLES = [
+  { id: "rtb-a", zone: "a" },
+  { id: "rtb-b", zone: "b" },
+];
+
+function world(tables = TABLES) {
   const ec2 = new Ec2();
-  const tables = [
-    { id: "rtb-a", zone: "a" },
-    { id: "rtb-b", zone: "b" },
-  ];
   const { call, clock } = ec2;
   const options = {
     tables,
@@ -73,6 +74,17 @@ test("the owner of a zone makes its tables lead here, the first time by making t
   ]);
   expect(routes.counts).toEqual({ owned: 2, settled: 2 });
   expect(ec2.calls.map(([, action]) => action)).toEqual(["ReplaceRoute", "ReplaceRoute", "CreateRoute"]);
+});
+
+test("a table that is named for two zones is led one way: the first one's", async () => {
+  const { ec2, clock, routes } = world([...TABLES, { id: "rtb-a", zone: "b" }]);
+  routes.own(new Set(["b"]));
+  await clock.advance(4000);
+  expect([...ec2.routes.keys()]).toEqual(["rtb-b"]);
+  routes.own(new Set(["a"]));
+  await clock.advance(4000);
+  expect([...ec2.routes.keys()]).toEqual(["rtb-b", "rtb-a"]);
+  expect(routes.counts).toEqual({ owned: 1, settled: 1 });
 });
 
 test("throttling is waited out with longer and longer pauses, and shows", async () => {

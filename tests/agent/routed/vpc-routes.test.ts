@@ -232,6 +232,44 @@ test("the source check is asked off until that has worked", async () => {
     { NetworkInterfaceId: "eni-1", SourceDestCheck: { Value: false } },
   ]);
   expect(ec2.calls).toEqual([]);
+  check.stop();
+});
+
+test("a source check that somebody switches on again is off within a minute; a failure meanwhile costs no role", async () => {
+  const clock = new FakeClock();
+  let [isOn, isReached] = [true, false];
+  const check = new SourceCheck(
+    "eni-1",
+    async () => {
+      await new Promise<void>((done) => clock.after(100, done));
+      if (!isReached) throw error("RequestLimitExceeded", 503);
+      isOn = false;
+      return "";
+    },
+    clock,
+    silent,
+  );
+  void check.start();
+  await clock.advance(5000); // the next attempt comes at 7.9 s
+  isReached = true;
+  await clock.advance(5000);
+  expect(isOn).toBe(false);
+  isOn = true;
+  await clock.advance(57_500);
+  expect(isOn).toBe(true);
+  isReached = false;
+  await clock.advance(900);
+  expect(check.problem).toContain("RequestLimitExceeded");
+  expect(check.isOff).toBe(true);
+  isReached = true;
+  await clock.advance(700); // one short pause
+  expect([isOn, check.problem]).toEqual([false, undefined]);
+  await clock.advance(59_650);
+  check.stop(); // while a call is under way
+  await clock.advance(100);
+  isOn = true;
+  await clock.advance(120_000);
+  expect(isOn).toBe(true);
 });
 
 test("a zone that was given up is named until the call for it has ended: it may still take effect", async () => {

@@ -54,6 +54,11 @@ export class Calm {
 
 /** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
 const FORGET_MS = 60_000;
+/**
+ * Without records silence alone decides, and takes longer: who is forgotten is dropped by the firewall, so after a cut between servers
+ * nobody would be heard again until the storage answers.
+ */
+const SILENT_MS = 600_000;
 /** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
 const CLOCKS_APART_MS = 30_000;
 
@@ -62,7 +67,7 @@ const CLOCKS_APART_MS = 30_000;
  * by what they say only.
  *
  * INVARIANTS: what is taken in here is authentic already. A heartbeat counts once: numbers only go up, and after a restart the sender's
- * epoch does. Without the storage everything goes on with those that are known.
+ * epoch does. Without the storage everything goes on with those that are known, until they have been silent for long.
  */
 export class Members {
   private readonly known = new Map<string, Known>();
@@ -86,8 +91,12 @@ export class Members {
       // A record may be older than what the server itself said.
       if (!this.isHeard(member)) member.address = address;
     }
-    for (const [instance, { seenAt }] of this.known)
-      if (now - seenAt > FORGET_MS) this.known.delete(instance);
+    this.forget(FORGET_MS);
+  }
+
+  /** Forgets those that were silent for long, whether the storage answers or not. */
+  forgetSilent(): void {
+    this.forget(SILENT_MS);
   }
 
   /** Takes a heartbeat in; false when it says nothing new. @param address where it came from */
@@ -109,7 +118,10 @@ export class Members {
   /** This process did not listen for so long (ms): nobody was silent because of that. */
   excuse(ms: number): void {
     const now = this.clock.monotonic();
-    for (const member of this.known.values()) member.heardAt = Math.min(now, member.heardAt + ms);
+    for (const member of this.known.values()) {
+      member.heardAt = Math.min(now, member.heardAt + ms);
+      member.seenAt = Math.min(now, member.seenAt + ms);
+    }
   }
 
   /** Everybody to speak to. */
@@ -131,6 +143,11 @@ export class Members {
       const { kind: _, ...said } = heartbeat;
       return { instance, ...said, steady: now - since >= this.pace.steadyMs, calm: calm.is(now) };
     });
+  }
+
+  private forget(afterMs: number): void {
+    const now = this.clock.monotonic();
+    for (const [instance, { seenAt }] of this.known) if (now - seenAt > afterMs) this.known.delete(instance);
   }
 
   private isHeard({ heartbeat, heardAt }: Known): boolean {

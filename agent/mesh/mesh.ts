@@ -130,6 +130,7 @@ export class Mesh {
     const late = this.lastBeat === undefined ? 0 : now - this.lastBeat - pace.everyMs;
     if (late > pace.everyMs) this.members.excuse(late);
     this.lastBeat = now;
+    this.members.forgetSilent();
     this.options.onBeat();
     this.say();
   }

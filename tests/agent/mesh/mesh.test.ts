@@ -180,6 +180,43 @@ test("a server that restarts is heard at once, also when its clock was set back"
   expect(one.live()).toEqual(["i-2"]);
 });
 
+test("a server that has left is forgotten after a minute, and while the storage hangs after ten", async () => {
+  const world = new World();
+  let broken = false;
+  const one = world.server(1, {
+    storage: () => (broken ? Promise.reject(new Error("hangs")) : (undefined as never)),
+  });
+  const known = () => one.mesh.members.all.map(({ instance }) => instance);
+  const [two, three] = [world.server(2), world.server(3)];
+  await world.clock.advance(1000);
+  two.mesh.stop();
+  await world.clock.advance(55_000);
+  expect(known()).toEqual(["i-2", "i-3"]);
+  await world.clock.advance(11_000);
+  expect(known()).toEqual(["i-3"]);
+  broken = true;
+  three.mesh.stop();
+  await world.clock.advance(595_000);
+  expect(known()).toEqual(["i-3"]);
+  world.clock.skip(60_000); // nobody can be heard by a process that is stopped
+  await world.clock.advance(400);
+  expect(known()).toEqual(["i-3"]);
+  await world.clock.advance(6000);
+  expect(known()).toEqual([]);
+});
+
+test("a server is where it speaks from; where its record says only while it is silent", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(1000);
+  world.stored = world.stored.map((record) => ({ ...record, address: "10.0.0.99" }));
+  await world.clock.advance(6000);
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.2");
+  two.mesh.stop();
+  await world.clock.advance(6000);
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.99");
+});
+
 test("strangers are not heard, and are counted", async () => {
   const world = new World();
   const one = world.server(1);

@@ -24,8 +24,11 @@ interface Known {
   address: string;
   /** When its record or its voice last showed that it exists; monotonic. */
   seenAt: number;
+  /** Its process, and the number of the last message that counted. */
   epoch: number;
   number: number;
+  /** Its processes before that one, the last first: nothing that they said counts any more. */
+  former: readonly number[];
   heartbeat: Heartbeat | undefined;
   heardAt: number;
   /** Since when it has been heard without a break. */
@@ -61,13 +64,15 @@ const FORGET_MS = 60_000;
 const SILENT_MS = 600_000;
 /** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
 const CLOCKS_APART_MS = 30_000;
+/** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
+const FORMER_PROCESSES = 32;
 
 /**
  * The other servers of the cluster: which there are, by their records on the shared storage and by what they say; and which of them live,
  * by what they say only.
  *
  * INVARIANTS: what is taken in here is authentic already. A heartbeat counts once: numbers only go up, and after a restart the sender's
- * epoch does. Without the storage everything goes on with those that are known, until they have been silent for long.
+ * epoch does, or it is one that was never heard and comes after a silence; a process that another one followed is not heard again. Without the storage everything goes on with those that are known, until they have been silent for long.
  */
 export class Members {
   private readonly known = new Map<string, Known>();
@@ -105,11 +110,9 @@ export class Members {
     if (from === this.self || Math.abs(this.clock.now() - at) > CLOCKS_APART_MS) return false;
     const member = this.at(from, address);
     const now = this.clock.monotonic();
-    // A server's clock may have been ahead before its restart. After this silence an old message is refused for its date.
-    const isForgotten = now - member.heardAt > CLOCKS_APART_MS;
-    if (!isForgotten && (epoch < member.epoch || (epoch === member.epoch && number <= member.number)))
-      return false;
+    if (!this.isNews(member, epoch, number)) return false;
     if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
+    if (epoch !== member.epoch) member.former = [member.epoch, ...member.former].slice(0, FORMER_PROCESSES);
     member.calm.take(body, now);
     Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
     return true;
@@ -145,6 +148,13 @@ export class Members {
     });
   }
 
+  private isNews(member: Known, epoch: number, number: number): boolean {
+    if (epoch === member.epoch) return number > member.number;
+    if (member.former.includes(epoch)) return false;
+    // A server's clock may have been set back before its agent was started again; the one before has fallen silent then.
+    return epoch > member.epoch || !this.isHeard(member);
+  }
+
   private forget(afterMs: number): void {
     const now = this.clock.monotonic();
     for (const [instance, { seenAt }] of this.known) if (now - seenAt > afterMs) this.known.delete(instance);
@@ -156,7 +166,7 @@ export class Members {
 
   private at(instance: string, address: string): Known {
     const fresh: Known = {
-      ...{ instance, address, epoch: 0, number: 0, heartbeat: undefined },
+      ...{ instance, address, epoch: 0, number: 0, former: [], heartbeat: undefined },
       ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
       calm: new Calm(),
     };

@@ -187,6 +187,7 @@ export class ClusterLink {
         : undefined;
     return (
       this.mesh.problem ??
+      this.mesh.members.problem ??
       this.filter.problem ??
       noInterface ??
       this.networkProblem ??

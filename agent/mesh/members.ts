@@ -33,6 +33,8 @@ interface Known {
   heardAt: number;
   /** Since when it has been heard without a break. */
   since: number;
+  /** Its clock and this server's are too far apart: how far its own was ahead when it last spoke, and when that was (monotonic). */
+  apart: { readonly aheadMs: number; readonly at: number } | undefined;
   readonly calm: Calm;
 }
 
@@ -62,7 +64,10 @@ const FORGET_MS = 60_000;
  * nobody would be heard again until the storage answers.
  */
 const SILENT_MS = 600_000;
-/** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
+/**
+ * Messages that are dated further off may be somebody's old ones: the servers' clocks are synchronised. Where they are not, such a message
+ * counts for the roles that its sender has, so that nobody takes them from it, and for nothing else.
+ */
 const CLOCKS_APART_MS = 30_000;
 /** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
 const FORMER_PROCESSES = 32;
@@ -76,6 +81,8 @@ const FORMER_PROCESSES = 32;
  */
 export class Members {
   private readonly known = new Map<string, Known>();
+  /** What the servers' records were dated when they were last read. */
+  private dates: ReadonlyMap<string, string> = new Map();
 
   /** @param self this server, which is none of the others */
   constructor(
@@ -89,13 +96,16 @@ export class Members {
     const now = this.clock.monotonic();
     for (const { instance, address, time } of records) {
       if (instance === this.self || address === undefined) continue;
-      const age = this.clock.now() - Date.parse(time);
+      // Whatever its clock says, a server that has written its record since the last look is there.
+      const isNew = (this.dates.get(instance) ?? time) !== time;
+      const age = isNew ? 0 : this.clock.now() - Date.parse(time);
       if (age > FORGET_MS) continue;
       const member = this.at(instance, address);
       member.seenAt = Math.max(member.seenAt, now - Math.max(0, age));
       // A record may be older than what the server itself said.
       if (!this.isHeard(member)) member.address = address;
     }
+    this.dates = new Map(records.map(({ instance, time }) => [instance, time]));
     this.forget(FORGET_MS);
   }
 
@@ -107,15 +117,34 @@ export class Members {
   /** Takes a heartbeat in; false when it says nothing new. @param address where it came from */
   hear(message: Message & { body: Heartbeat }, address: string): boolean {
     const { from, epoch, number, at, body } = message;
-    if (from === this.self || Math.abs(this.clock.now() - at) > CLOCKS_APART_MS) return false;
+    const aheadMs = at - this.clock.now();
+    const isApart = Math.abs(aheadMs) > CLOCKS_APART_MS;
+    // An old message makes nobody a member.
+    if (from === this.self || (isApart && !this.known.has(from))) return false;
     const member = this.at(from, address);
     const now = this.clock.monotonic();
     if (!this.isNews(member, epoch, number)) return false;
+    member.apart = isApart ? { aheadMs, at: now } : undefined;
+    // Without a date that counts, only the order of processes and numbers tells a new message from an old one.
+    if (isApart && epoch < member.epoch) return false;
     if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
     if (epoch !== member.epoch) member.former = [member.epoch, ...member.former].slice(0, FORMER_PROCESSES);
     member.calm.take(body, now);
-    Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
+    Object.assign(member, { epoch, number, heartbeat: body, heardAt: now });
+    if (!isApart) Object.assign(member, { address, seenAt: now });
     return true;
+  }
+
+  /** Whose clock and this server's are too far apart. */
+  get problem(): string | undefined {
+    const now = this.clock.monotonic();
+    for (const { instance, apart } of this.known.values()) {
+      if (apart === undefined || now - apart.at >= this.pace.goneMs) continue;
+      const seconds = Math.round(Math.abs(apart.aheadMs) / 1000);
+      const side = apart.aheadMs > 0 ? "ahead of" : "behind";
+      return `the clock of ${instance} is ${seconds} s ${side} this server's, so the two give each other no roles; run \`chronyc tracking\` on both`;
+    }
+    return undefined;
   }
 
   /** This process did not listen for so long (ms): nobody was silent because of that. */
@@ -144,7 +173,8 @@ export class Members {
       const { instance, heartbeat, since, calm } = member;
       if (heartbeat === undefined || !this.isHeard(member)) return [];
       const { kind: _, ...said } = heartbeat;
-      return { instance, ...said, steady: now - since >= this.pace.steadyMs, calm: calm.is(now) };
+      const steady = now - since >= this.pace.steadyMs;
+      return { instance, ...said, steady, calm: calm.is(now), apart: member.apart !== undefined };
     });
   }
 
@@ -168,7 +198,7 @@ export class Members {
     const fresh: Known = {
       ...{ instance, address, epoch: 0, number: 0, former: [], heartbeat: undefined },
       ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
-      calm: new Calm(),
+      ...{ calm: new Calm(), apart: undefined },
     };
     const member = this.known.get(instance) ?? fresh;
     this.known.set(instance, member);

@@ -84,7 +84,7 @@ export class Mesh {
   get candidates(): readonly Candidate[] {
     const { instance, zone, clock, status } = this.options;
     const calm = this.calm.is(clock.monotonic());
-    return [{ instance, zone, calm, steady: this.isSteady, ...status() }, ...this.members.live];
+    return [{ instance, zone, calm, steady: this.isSteady, apart: false, ...status() }, ...this.members.live];
   }
 
   /**

@@ -254,6 +254,77 @@ test("a process that is heard is not replaced by one that began before it, heard
   expect(one.mesh.members.live).toMatchObject([{ state: "ready" }]);
 });
 
+test("servers whose clocks are apart say so, and hear of each other no more than that", async () => {
+  const world = new World();
+  const off = { ms: 0 };
+  const [one, two] = [world.server(1), world.server(2, { off })];
+  await world.clock.advance(4000);
+  expect([one.mesh.members.problem, two.mesh.members.problem]).toEqual([undefined, undefined]);
+  off.ms = 45_000;
+  await world.clock.advance(1000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s ahead of this server's");
+  expect(two.mesh.members.problem).toContain("the clock of i-1 is 45 s behind this server's");
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true, apart: true }]);
+  off.ms = 1000;
+  await world.clock.advance(1000);
+  expect([one.mesh.members.problem, two.mesh.members.problem]).toEqual([undefined, undefined]);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true, apart: false }]);
+  off.ms = -45_000;
+  await world.clock.advance(1000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s behind");
+  two.mesh.stop();
+  await world.clock.advance(1200); // what is over is not said any more
+  expect(one.mesh.members.problem).toBeUndefined();
+  await world.clock.advance(70_000);
+  expect(one.mesh.members.all).toEqual([]);
+});
+
+test("a message that is dated far off tells no new address", async () => {
+  const world = new World();
+  const off = { ms: 0 };
+  const [one] = [world.server(1), world.server(2, { off })];
+  await world.clock.advance(2000);
+  off.ms = 45_000;
+  world.taken.length = 0;
+  world.cut.add("10.0.0.1");
+  await world.clock.advance(400);
+  for (const datagram of world.taken) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.66");
+  expect(one.mesh.members.problem).toContain("i-2");
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.2");
+});
+
+test("a restart with a clock far behind is told from a replay by nothing, and only said", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: 0 };
+  const two = world.server(2, { off });
+  await world.clock.advance(2000);
+  two.mesh.stop();
+  off.ms = -45_000;
+  world.server(2, { off });
+  await world.clock.advance(4000);
+  expect(one.live()).toEqual([]);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s behind");
+  off.ms = 0;
+  await world.clock.advance(1000);
+  expect(one.live()).toEqual(["i-2"]);
+});
+
+test("a server whose clock is minutes behind is found by its record, which it writes again and again", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: -300_000 };
+  world.server(2, { off });
+  await world.clock.advance(6000);
+  expect(one.mesh.members.all).toEqual([]);
+  world.stored = world.stored.map((record) => ({
+    ...record,
+    time: new Date(Date.parse(record.time) + 10_000).toISOString(),
+  }));
+  await world.clock.advance(6000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 300 s behind");
+});
+
 test("a server that has left is forgotten after a minute, and while the storage hangs after ten", async () => {
   const world = new World();
   let broken = false;

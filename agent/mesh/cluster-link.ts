@@ -244,9 +244,7 @@ export class ClusterLink {
     const now = this.options.clock.now();
     this.owns = new Map(roles.map((role) => [role, this.owns.get(role) ?? now]));
     this.routes?.own(zonesOf(roles), zonesOf(contested));
-    if (!isNews) return;
-    this.options.log.info({ roles }, "this server's roles among the others have changed");
-    this.mesh.hurry();
+    if (isNews) this.options.log.info({ roles }, "this server's roles among the others have changed");
   }
 
   /** Tells the firewall and the overlay where the others are. */

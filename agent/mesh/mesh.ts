@@ -23,7 +23,7 @@ export interface MeshOptions {
   readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
-  /** Called with each beat: somebody may have come, gone or changed. */
+  /** Called with each beat, right before this server says how it is: somebody may have come, gone or changed. */
   readonly onBeat: () => void;
 }
 
@@ -107,11 +107,6 @@ export class Mesh {
     };
     say();
     for (const ms of REPEAT_MS) this.options.clock.after(ms, () => !this.stopped && say());
-  }
-
-  /** Says at once how this server is, because that has changed. */
-  hurry(): void {
-    this.say();
   }
 
   private async repeat(name: string, ms: number, work: () => void | Promise<void>): Promise<void> {

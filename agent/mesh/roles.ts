@@ -46,7 +46,6 @@ export function holderOf(role: string, candidates: readonly Candidate[], zone?: 
     kept.filter((one) => one.state === "ready"),
     able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || has(one))),
     able.filter((one) => one.state === "ready"),
-    able.filter(has),
     able,
   ];
   const pool = pools.find((one) => one.length > 0) ?? [];

@@ -345,6 +345,16 @@ describe("with one active server", () => {
     expect(world.routes).toEqual(["eni-2", "eni-2"]);
   });
 
+  test("with masquerading another one is active as soon", async () => {
+    const world = new World();
+    const servers = [1, 2].map((number) => world.server(number, "a", { topology: "active-passive" }));
+    await world.clock.advance(START_MS);
+    expect(servers[1]?.link.standby).toBe("standby: i-1 is active");
+    world.cut.add("10.0.0.1");
+    await world.clock.advance(1300);
+    expect(servers[1]?.link.standby).toBeUndefined();
+  });
+
   test("an earlier server that comes later does not take over", async () => {
     const world = new World();
     const two = world.server(2, "b", PASSIVE);

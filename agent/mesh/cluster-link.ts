@@ -123,6 +123,10 @@ export class ClusterLink {
     });
   }
 
+  get place(): Place {
+    return this.options.place;
+  }
+
   start(): void {
     void this.sourceCheck?.start();
     this.routes?.start();

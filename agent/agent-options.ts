@@ -5,7 +5,6 @@ import type { Exec } from "./exec";
 import type { LifecycleOptions } from "./lifecycle/lifecycle";
 import type { LocalCopy } from "./local-copy";
 import type { Log } from "./log";
-import type { ClusterOptions } from "./mesh/cluster-link";
 import type { ProbeLine } from "./probe";
 import type { StorageClient } from "./storage-client";
 
@@ -28,6 +27,4 @@ export interface AgentOptions {
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
-  /** The way to the other servers; undefined where this server does not know its own place among them. */
-  readonly cluster?: ClusterOptions | undefined;
 }

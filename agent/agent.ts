@@ -11,6 +11,8 @@ import { HttpEndpoint } from "./http-endpoint";
 import { KnownClients } from "./known-clients";
 import { Lifecycle } from "./lifecycle/lifecycle";
 import type { NextKey } from "./local-copy";
+import type { ClusterOptions } from "./mesh/cluster-link";
+import { addClusterMetrics } from "./mesh/metrics";
 import { NetworkMetrics } from "./monitoring/network-metrics";
 import { Mutex } from "./mutex";
 import { NewKeys } from "./new-keys";
@@ -106,6 +108,15 @@ export class Agent {
     this.reconciler.request("everything");
     this.watch.start();
     log.info({ healthPort: config.healthPort, publicKey: this.options.publicKey }, "the agent has started");
+  }
+
+  /** Told the way to the other servers, once it is known. */
+  join(options: ClusterOptions): void {
+    const cluster = this.sessions.join(options);
+    if (cluster === undefined) return;
+    addClusterMetrics(this.metrics, cluster);
+    // The others find this server by the address in its record.
+    if (this.reconciler.appliedRevision !== undefined) this.record.update();
   }
 
   /** Told by a signal to go: see {@link Drain.signal}. */
@@ -297,14 +308,14 @@ export class Agent {
 
   /** Why the others are not spoken to, where that is no matter of speed alone. */
   private get aloneProblem(): string | undefined {
-    const { cluster, config } = this.options;
-    if (cluster !== undefined) return undefined;
-    if (config.addressing !== "routed" && config.topology !== "active-passive") return undefined;
-    return "the instance metadata did not name this server's address and zone when the agent started, so it is nothing to the other servers; restart the agent";
+    const { addressing, topology } = this.options.config;
+    if (this.sessions.cluster !== undefined) return undefined;
+    if (addressing !== "routed" && topology !== "active-passive") return undefined;
+    return "the instance metadata has not named this server's address and zone yet, so it is nothing to the other servers; it is asked again";
   }
 
   private nodeFile(): NodeFile {
-    const { clock, cluster, instance, version } = this.options;
+    const { clock, instance, version } = this.options;
     return nodeFile({
       instance,
       revision: this.reconciler.appliedRevision ?? 0,
@@ -312,7 +323,7 @@ export class Agent {
       health: this.watch.health(),
       version,
       now: clock.now(),
-      address: cluster?.place.address,
+      address: this.sessions.cluster?.place.address,
       serverKey: this.serverKey.publicKey,
       nextServerKey: this.serverKey.nextPublicKey,
     });

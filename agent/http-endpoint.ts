@@ -10,7 +10,6 @@ import { startHttp } from "./http";
 import type { KnownClients } from "./known-clients";
 import type { Lifecycle } from "./lifecycle/lifecycle";
 import { addLifecycleMetrics } from "./lifecycle/metrics";
-import { addClusterMetrics } from "./mesh/metrics";
 import { createMetrics } from "./metrics";
 import type { NetworkMetrics } from "./monitoring/network-metrics";
 import type { Reconciler } from "./reconcile";
@@ -72,7 +71,6 @@ export class HttpEndpoint {
     collectDefaultMetrics({ register: metrics });
     network.start(metrics);
     if (sessions.takeover !== undefined) addTakeoverMetrics(metrics, sessions.takeover);
-    if (sessions.cluster !== undefined) addClusterMetrics(metrics, sessions.cluster);
     if (lifecycle !== undefined) addLifecycleMetrics(metrics, lifecycle);
   }
 
@@ -80,7 +78,7 @@ export class HttpEndpoint {
   private get health(): Health {
     const { sessions, watch } = this.options;
     const health = watch.health();
-    const standby = sessions.cluster?.standby;
+    const { standby } = sessions;
     if (standby === undefined || !health.healthy) return health;
     return { ...health, status: "standby", healthy: false, reasons: [standby, ...health.reasons] };
   }

@@ -18,23 +18,14 @@ import { createLog, type Log, messageOf } from "./log";
 import type { ClusterOptions } from "./mesh/cluster-link";
 import { UdpMeshLine } from "./mesh/line";
 import { publishMetrics } from "./monitoring/start";
-import { placeOf } from "./place";
+import { findPlace } from "./place";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
 import { VERSION } from "./version";
 
-/** The way to the other servers; without a place among them this server is one that stands alone. */
-async function clusterOptions(
-  config: AgentConfig,
-  imds: Imds,
-  log: Log,
-): Promise<ClusterOptions | undefined> {
-  if (!config.takeover) return undefined;
-  const place = await placeOf(imds);
-  if (place === undefined) {
-    log.warn("the instance metadata names no address and zone; the other servers are not spoken to");
-    return undefined;
-  }
+/** The way to the other servers, once this server's place among them is known; until then it is one that stands alone. */
+async function clusterOptions(config: AgentConfig, imds: Imds, log: Log): Promise<ClusterOptions> {
+  const place = await findPlace(imds, systemClock, log);
   const credentials = new RoleCredentials(imds, systemClock);
   const ec2 = new AwsQuery({ service: EC2, region: config.region, credentials });
   return {
@@ -90,9 +81,9 @@ export async function run(config: AgentConfig): Promise<void> {
     local,
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
-    cluster: await clusterOptions(config, imds, log),
     lifecycle: lifecycleOf(config, instance, imds),
   });
+  if (config.takeover) void clusterOptions(config, imds, log).then((options) => agent.join(options));
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => agent.leave(signal));
   const restart = new Promise<"restart">((resolve) => process.on("SIGHUP", () => resolve("restart")));
   const operator = new OperatorDrain(config.statePath);

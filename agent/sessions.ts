@@ -10,10 +10,7 @@ import { Takeover, type TakeoverOptions } from "./takeover/takeover";
 
 /** What the sessions need from around them. */
 export interface SessionsOptions
-  extends Pick<
-      AgentOptions,
-      "clock" | "cluster" | "config" | "device" | "exec" | "instance" | "log" | "storage"
-    >,
+  extends Pick<AgentOptions, "clock" | "config" | "device" | "exec" | "instance" | "log" | "storage">,
     Pick<TakeoverOptions, "dated" | "lock" | "onPeers" | "onRecorded">,
     Pick<ClusterLinkOptions, "state"> {
   readonly clients: Pick<KnownClients, "awaitedKeys" | "peer">;
@@ -30,23 +27,50 @@ export interface SessionsOptions
 export class Sessions {
   /** Undefined where the stack turned it off. */
   readonly takeover: Takeover | undefined;
-  /** The other servers; undefined without takeover, and where there is no place among them. */
-  readonly cluster: ClusterLink | undefined;
+  private link: ClusterLink | undefined;
+  private isStarted = false;
+  private isStopped = false;
+  private isDirectoryRead = false;
 
   constructor(private readonly options: SessionsOptions) {
-    if (!options.config.takeover) return;
-    const takeover = this.makeTakeover();
-    this.takeover = takeover;
-    if (options.cluster !== undefined) this.cluster = this.makeCluster(options.cluster, takeover);
+    if (options.config.takeover) this.takeover = this.makeTakeover();
+  }
+
+  /** The other servers; undefined without takeover, and until this server knows its place among them. */
+  get cluster(): ClusterLink | undefined {
+    return this.link;
+  }
+
+  /** Why this server takes no traffic although nothing is wrong with it; undefined when it takes it. */
+  get standby(): string | undefined {
+    if (this.link !== undefined) return this.link.standby;
+    // Alone it would be active besides the one that the others know.
+    return this.options.config.topology === "active-passive"
+      ? "standby: this server does not know its place among the others yet"
+      : undefined;
+  }
+
+  /** This server's place among the others is known, before or after {@link start}. */
+  join(cluster: ClusterOptions): ClusterLink | undefined {
+    if (this.takeover === undefined || this.isStopped) {
+      cluster.line.close();
+      return undefined;
+    }
+    this.link = this.makeCluster(cluster, this.takeover);
+    if (this.isStarted) this.link.start();
+    if (this.isDirectoryRead) this.link.onDirectoryRead();
+    return this.link;
   }
 
   /** Starts; settles when the kernel's table stands, or could not be made. */
   async start(): Promise<void> {
     await this.takeover?.start();
+    this.isStarted = true;
     this.cluster?.start();
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     await this.takeover?.stop();
     await this.cluster?.stop();
   }
@@ -88,7 +112,10 @@ export class Sessions {
       expecting: () => clients.awaitedKeys.size + (nextLane()?.movedCount ?? 0) > 0,
       announce: (holder, records) => this.announce(holder, records),
       onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
-      onRead: () => this.cluster?.onDirectoryRead(),
+      onRead: () => {
+        this.isDirectoryRead = true;
+        this.cluster?.onDirectoryRead();
+      },
     });
   }
 

@@ -1,5 +1,6 @@
 import type * as awsx from "@pulumi/awsx";
 import * as pulumi from "@pulumi/pulumi";
+import { UserError } from "../config/errors";
 
 /** A route table and the zone of the subnets that use it. */
 export interface ZonedRouteTable {
@@ -11,6 +12,19 @@ export interface ZonedRouteTable {
 interface Entry {
   readonly id: string;
   readonly zone: string;
+}
+
+/**
+ * The program's own tables and the named ones, each once.
+ * @throws UserError for a named table that is one of the program's own: it would be led to two servers in turns.
+ */
+export function eachTableOnce(own: readonly Entry[], named: readonly Entry[]): readonly Entry[] {
+  const known = new Map(own.map(({ id, zone }) => [id, zone]));
+  const twice = named.find(({ id }) => known.has(id));
+  if (twice === undefined) return [...own, ...named];
+  throw new UserError(
+    `wgc:routeTables names ${twice.id}, which is the program's own for a subnet of ${known.get(twice.id)}; it is led to a server already: remove it from wgc:routeTables`,
+  );
 }
 
 /** The route tables of a VPC's subnets, in the order of their associations; `count` is known before anything exists. */

@@ -5,6 +5,7 @@ import type { RoutedArgs } from "../userdata/types";
 import type { AgentBundle } from "./agent-bundle";
 import { HEALTH_CHECK } from "./endpoint";
 import { lifecycleOf } from "./lifecycle";
+import { eachTableOnce } from "./route-tables";
 import type { Storage } from "./storage";
 
 type RouteTableInput = { readonly id: pulumi.Input<string>; readonly zone: pulumi.Input<string> };
@@ -14,7 +15,7 @@ export function serverUserData(
   args: ClusterSettings,
   storage: Storage,
   bundle: AgentBundle,
-  routeTables: pulumi.Input<readonly RouteTableInput[]>,
+  ownRouteTables: pulumi.Input<readonly RouteTableInput[]>,
 ): pulumi.Output<string> {
   const known = pulumi.all([
     storage.fileSystemId,
@@ -22,7 +23,7 @@ export function serverUserData(
     storage.runtimeAccessPoint.id,
     bundle.bucketName,
     // Servers that masquerade change no routes, and must not be rolled for one.
-    args.addressing === "routed" ? routeTables : [],
+    args.addressing === "routed" ? ownRouteTables : [],
   ]);
   return known.apply(([fileSystemId, registryAccessPointId, runtimeAccessPointId, bucket, tables]) =>
     renderUserData({
@@ -34,7 +35,9 @@ export function serverUserData(
       registryAccessPointId,
       runtimeAccessPointId,
       agent: { bucket, key: bundle.key, sha256: bundle.sha256 },
-      ...(args.addressing === "routed" ? { routed: routedArgs(args, tables) } : {}),
+      ...(args.addressing === "routed"
+        ? { routed: routedArgs(args, eachTableOnce(tables, args.routeTables)) }
+        : {}),
     }),
   );
 }

@@ -139,7 +139,7 @@ export class VpnCluster extends pulumi.ComponentResource {
         instanceProfileArn: role.profileArn,
         // By name: the alarms are made after the group that they watch.
         rollbackAlarms: rollbackAlarmNames(clusterName, args.monitoring),
-        userData: serverUserData(args, storage, bundle, routeTables),
+        userData: serverUserData(args, storage, bundle, network.routeTables),
         bootsAfter: [
           ...[...network.ready, ...storage.ready, ...endpoint.listeners],
           ...[bundle.object, role.rights, control.init],

@@ -120,7 +120,7 @@ function inputChain(args: FirewallArgs): Chain {
 
 /**
  * Servers among themselves: whoever is not one is dropped here as well as by the security group, and before "established", so that one that
- * has left is dropped at once.
+ * has left is dropped when the agent forgets it: a minute after its last record, ten minutes after its last word while no record can be read.
  */
 function meshInput({ takeover, meshPort, routed }: FirewallArgs): readonly string[] {
   if (!takeover) return [];

@@ -123,6 +123,10 @@ export class ClusterLink {
     });
   }
 
+  get place(): Place {
+    return this.options.place;
+  }
+
   start(): void {
     void this.sourceCheck?.start();
     this.routes?.start();
@@ -187,6 +191,7 @@ export class ClusterLink {
         : undefined;
     return (
       this.mesh.problem ??
+      this.mesh.members.problem ??
       this.filter.problem ??
       noInterface ??
       this.networkProblem ??
@@ -243,9 +248,7 @@ export class ClusterLink {
     const now = this.options.clock.now();
     this.owns = new Map(roles.map((role) => [role, this.owns.get(role) ?? now]));
     this.routes?.own(zonesOf(roles), zonesOf(contested));
-    if (!isNews) return;
-    this.options.log.info({ roles }, "this server's roles among the others have changed");
-    this.mesh.hurry();
+    if (isNews) this.options.log.info({ roles }, "this server's roles among the others have changed");
   }
 
   /** Tells the firewall and the overlay where the others are. */

@@ -24,12 +24,17 @@ interface Known {
   address: string;
   /** When its record or its voice last showed that it exists; monotonic. */
   seenAt: number;
+  /** Its process, and the number of the last message that counted. */
   epoch: number;
   number: number;
+  /** Its processes before that one, the last first: nothing that they said counts any more. */
+  former: readonly number[];
   heartbeat: Heartbeat | undefined;
   heardAt: number;
   /** Since when it has been heard without a break. */
   since: number;
+  /** Its clock and this server's are too far apart: how far its own was ahead when it last spoke, and when that was (monotonic). */
+  apart: { readonly aheadMs: number; readonly at: number } | undefined;
   readonly calm: Calm;
 }
 
@@ -54,18 +59,30 @@ export class Calm {
 
 /** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
 const FORGET_MS = 60_000;
-/** Messages that are dated further off are somebody's old ones: the servers' clocks are synchronised. */
+/**
+ * Without records silence alone decides, and takes longer: who is forgotten is dropped by the firewall, so after a cut between servers
+ * nobody would be heard again until the storage answers.
+ */
+const SILENT_MS = 600_000;
+/**
+ * Messages that are dated further off may be somebody's old ones: the servers' clocks are synchronised. Where they are not, such a message
+ * counts for the roles that its sender has, so that nobody takes them from it, and for nothing else.
+ */
 const CLOCKS_APART_MS = 30_000;
+/** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
+const FORMER_PROCESSES = 32;
 
 /**
  * The other servers of the cluster: which there are, by their records on the shared storage and by what they say; and which of them live,
  * by what they say only.
  *
  * INVARIANTS: what is taken in here is authentic already. A heartbeat counts once: numbers only go up, and after a restart the sender's
- * epoch does. Without the storage everything goes on with those that are known.
+ * epoch does, or it is one that was never heard and comes after a silence; a process that another one followed is not heard again. Without the storage everything goes on with those that are known, until they have been silent for long.
  */
 export class Members {
   private readonly known = new Map<string, Known>();
+  /** What the servers' records were dated when they were last read. */
+  private dates: ReadonlyMap<string, string> = new Map();
 
   /** @param self this server, which is none of the others */
   constructor(
@@ -79,37 +96,64 @@ export class Members {
     const now = this.clock.monotonic();
     for (const { instance, address, time } of records) {
       if (instance === this.self || address === undefined) continue;
-      const age = this.clock.now() - Date.parse(time);
+      // Whatever its clock says, a server that has written its record since the last look is there.
+      const isNew = (this.dates.get(instance) ?? time) !== time;
+      const age = isNew ? 0 : this.clock.now() - Date.parse(time);
       if (age > FORGET_MS) continue;
       const member = this.at(instance, address);
       member.seenAt = Math.max(member.seenAt, now - Math.max(0, age));
       // A record may be older than what the server itself said.
       if (!this.isHeard(member)) member.address = address;
     }
-    for (const [instance, { seenAt }] of this.known)
-      if (now - seenAt > FORGET_MS) this.known.delete(instance);
+    this.dates = new Map(records.map(({ instance, time }) => [instance, time]));
+    this.forget(FORGET_MS);
+  }
+
+  /** Forgets those that were silent for long, whether the storage answers or not. */
+  forgetSilent(): void {
+    this.forget(SILENT_MS);
   }
 
   /** Takes a heartbeat in; false when it says nothing new. @param address where it came from */
   hear(message: Message & { body: Heartbeat }, address: string): boolean {
     const { from, epoch, number, at, body } = message;
-    if (from === this.self || Math.abs(this.clock.now() - at) > CLOCKS_APART_MS) return false;
+    const aheadMs = at - this.clock.now();
+    const isApart = Math.abs(aheadMs) > CLOCKS_APART_MS;
+    // An old message makes nobody a member.
+    if (from === this.self || (isApart && !this.known.has(from))) return false;
     const member = this.at(from, address);
     const now = this.clock.monotonic();
-    // A server's clock may have been ahead before its restart. After this silence an old message is refused for its date.
-    const isForgotten = now - member.heardAt > CLOCKS_APART_MS;
-    if (!isForgotten && (epoch < member.epoch || (epoch === member.epoch && number <= member.number)))
-      return false;
+    if (!this.isNews(member, epoch, number)) return false;
+    member.apart = isApart ? { aheadMs, at: now } : undefined;
+    // Without a date that counts, only the order of processes and numbers tells a new message from an old one.
+    if (isApart && epoch < member.epoch) return false;
     if (!this.isHeard(member) || epoch !== member.epoch) member.since = now;
+    if (epoch !== member.epoch) member.former = [member.epoch, ...member.former].slice(0, FORMER_PROCESSES);
     member.calm.take(body, now);
-    Object.assign(member, { address, epoch, number, heartbeat: body, heardAt: now, seenAt: now });
+    Object.assign(member, { epoch, number, heartbeat: body, heardAt: now });
+    if (!isApart) Object.assign(member, { address, seenAt: now });
     return true;
+  }
+
+  /** Whose clock and this server's are too far apart. */
+  get problem(): string | undefined {
+    const now = this.clock.monotonic();
+    for (const { instance, apart } of this.known.values()) {
+      if (apart === undefined || now - apart.at >= this.pace.goneMs) continue;
+      const seconds = Math.round(Math.abs(apart.aheadMs) / 1000);
+      const side = apart.aheadMs > 0 ? "ahead of" : "behind";
+      return `the clock of ${instance} is ${seconds} s ${side} this server's, so the two give each other no roles; run \`chronyc tracking\` on both`;
+    }
+    return undefined;
   }
 
   /** This process did not listen for so long (ms): nobody was silent because of that. */
   excuse(ms: number): void {
     const now = this.clock.monotonic();
-    for (const member of this.known.values()) member.heardAt = Math.min(now, member.heardAt + ms);
+    for (const member of this.known.values()) {
+      member.heardAt = Math.min(now, member.heardAt + ms);
+      member.seenAt = Math.min(now, member.seenAt + ms);
+    }
   }
 
   /** Everybody to speak to. */
@@ -129,8 +173,21 @@ export class Members {
       const { instance, heartbeat, since, calm } = member;
       if (heartbeat === undefined || !this.isHeard(member)) return [];
       const { kind: _, ...said } = heartbeat;
-      return { instance, ...said, steady: now - since >= this.pace.steadyMs, calm: calm.is(now) };
+      const steady = now - since >= this.pace.steadyMs;
+      return { instance, ...said, steady, calm: calm.is(now), apart: member.apart !== undefined };
     });
+  }
+
+  private isNews(member: Known, epoch: number, number: number): boolean {
+    if (epoch === member.epoch) return number > member.number;
+    if (member.former.includes(epoch)) return false;
+    // A server's clock may have been set back before its agent was started again; the one before has fallen silent then.
+    return epoch > member.epoch || !this.isHeard(member);
+  }
+
+  private forget(afterMs: number): void {
+    const now = this.clock.monotonic();
+    for (const [instance, { seenAt }] of this.known) if (now - seenAt > afterMs) this.known.delete(instance);
   }
 
   private isHeard({ heartbeat, heardAt }: Known): boolean {
@@ -139,9 +196,9 @@ export class Members {
 
   private at(instance: string, address: string): Known {
     const fresh: Known = {
-      ...{ instance, address, epoch: 0, number: 0, heartbeat: undefined },
+      ...{ instance, address, epoch: 0, number: 0, former: [], heartbeat: undefined },
       ...{ seenAt: Number.NEGATIVE_INFINITY, heardAt: Number.NEGATIVE_INFINITY, since: 0 },
-      calm: new Calm(),
+      ...{ calm: new Calm(), apart: undefined },
     };
     const member = this.known.get(instance) ?? fresh;
     this.known.set(instance, member);

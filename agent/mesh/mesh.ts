@@ -23,7 +23,7 @@ export interface MeshOptions {
   readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
-  /** Called with each beat: somebody may have come, gone or changed. */
+  /** Called with each beat, right before this server says how it is: somebody may have come, gone or changed. */
   readonly onBeat: () => void;
 }
 
@@ -84,7 +84,7 @@ export class Mesh {
   get candidates(): readonly Candidate[] {
     const { instance, zone, clock, status } = this.options;
     const calm = this.calm.is(clock.monotonic());
-    return [{ instance, zone, calm, steady: this.isSteady, ...status() }, ...this.members.live];
+    return [{ instance, zone, calm, steady: this.isSteady, apart: false, ...status() }, ...this.members.live];
   }
 
   /**
@@ -109,11 +109,6 @@ export class Mesh {
     for (const ms of REPEAT_MS) this.options.clock.after(ms, () => !this.stopped && say());
   }
 
-  /** Says at once how this server is, because that has changed. */
-  hurry(): void {
-    this.say();
-  }
-
   private async repeat(name: string, ms: number, work: () => void | Promise<void>): Promise<void> {
     await work();
     if (this.stopped) return;
@@ -130,6 +125,7 @@ export class Mesh {
     const late = this.lastBeat === undefined ? 0 : now - this.lastBeat - pace.everyMs;
     if (late > pace.everyMs) this.members.excuse(late);
     this.lastBeat = now;
+    this.members.forgetSilent();
     this.options.onBeat();
     this.say();
   }

@@ -15,6 +15,8 @@ export interface Candidate {
   readonly calling: readonly string[];
   /** Ready without a break for a while, or never anything else: one that goes up and down takes nothing back for its zone's sake. */
   readonly calm: boolean;
+  /** Its clock and this server's are too far apart for its word to count, but for the roles that it has. */
+  readonly apart: boolean;
 }
 
 /** Being the one server that takes traffic, where only one does. */
@@ -30,18 +32,24 @@ export const zoneRole = (zone: string): string => `zone:${zone}`;
  *
  * A server that drains or is not healthy still passes packets on, but is taken only where there is no other.
  *
+ * One whose clock is too far off keeps what it has, also for another zone, and gets nothing: so it is on both sides, whoever is right.
+ *
  * @param zone servers of this zone come first
  */
 export function holderOf(role: string, candidates: readonly Candidate[], zone?: string): string | undefined {
-  const able = candidates.filter(({ steady, nextHop }) => steady && (zone === undefined || nextHop));
+  const has = ({ owns }: Candidate): boolean => owns.includes(role);
+  const able = candidates.filter(
+    (one) => one.steady && (zone === undefined || one.nextHop) && (!one.apart || has(one)),
+  );
+  const kept = able.some(({ apart }) => apart) ? able.filter(has) : [];
   const pools = [
-    able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || one.owns.includes(role))),
+    kept.filter((one) => one.state === "ready"),
+    able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || has(one))),
     able.filter((one) => one.state === "ready"),
-    able.filter((one) => one.owns.includes(role)),
     able,
   ];
   const pool = pools.find((one) => one.length > 0) ?? [];
-  const holders = pool.filter(({ owns }) => owns.includes(role));
+  const holders = pool.filter(has);
   const byName = (a: Candidate, b: Candidate): number => (a.instance < b.instance ? -1 : 1);
   const byAge = (a: Candidate, b: Candidate): number =>
     heldSince(a, role) - heldSince(b, role) || byName(a, b);

@@ -3,11 +3,16 @@ import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 
 const RETRY_MS = { first: 500, longest: 15_000 } as const;
+/** A person, or a rule that mends what looks odd, may switch it on again at any time. */
+const AGAIN_MS = 60_000;
 
 /**
  * Switches off that EC2 drops what is neither from nor to this server's own address. Launch templates have no field for it
  * (https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html, "Disable source/destination checks"), so each
  * server asks for itself. Until that has worked it is no next hop.
+ *
+ * It goes on asking: to switch off what is off changes nothing, while to look first would take one more right and leave the moment
+ * between the look and the answer. A later attempt that fails does not mean that the check is on, so it is said and takes no role.
  */
 export class SourceCheck {
   isOff = false;
@@ -32,16 +37,20 @@ export class SourceCheck {
         NetworkInterfaceId: this.interfaceId,
         SourceDestCheck: { Value: false },
       });
+      if (!this.isOff) this.log.info({ interface: this.interfaceId }, "the source/destination check is off");
       this.isOff = true;
       this.problem = undefined;
-      this.log.info({ interface: this.interfaceId }, "the source/destination check is off");
+      this.failures = 0;
+      this.next(AGAIN_MS);
     } catch (error) {
       this.problem = `the source/destination check cannot be switched off: ${messageOf(error)}`;
-      this.log.warn({ problem: this.problem }, "this server cannot be a next hop yet");
-      if (this.stopped) return;
-      const wait = Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** this.failures++);
-      this.timer = this.clock.after(wait, () => void this.start());
+      this.log.warn({ problem: this.problem, isOff: this.isOff }, "this server may be no next hop");
+      this.next(Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** this.failures++));
     }
+  }
+
+  private next(ms: number): void {
+    if (!this.stopped) this.timer = this.clock.after(ms, () => void this.start());
   }
 
   stop(): void {

@@ -31,8 +31,15 @@ interface Table {
 }
 
 const BACKOFF_MS = { first: 250, longest: 10_000 } as const;
-/** What AWS refuses is not refused a second later for another reason; an operator mends it. */
+/** What cannot pass by itself (a table that does not exist, a table that is full) waits for an operator. */
 const REFUSED_MS = 60_000;
+/**
+ * What AWS refuses and allows a moment later: rights and credentials that are new have not reached every part of AWS yet (IAM user guide,
+ * "Changes that I make are not always immediately visible"), a clock that is off is set right; and another server was faster.
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+ */
+const PASSING =
+  /^(UnauthorizedOperation|AuthFailure|RequestExpired|ExpiredToken.*|InvalidClientTokenId|RouteAlreadyExists)$/;
 const AUDIT_MS = 60_000;
 
 /**
@@ -50,7 +57,10 @@ export class VpcRoutes {
   readonly stats = { replaced: 0, failed: 0, throttled: 0, lastMs: undefined as number | undefined };
 
   constructor(private readonly options: VpcRoutesOptions) {
-    this.tables = options.tables.map((table) => ({
+    // A table that is named for two zones is led one way all the same, the first one's: else two servers would take it in turns.
+    const isFirst = ({ id }: { id: string }, at: number) =>
+      options.tables.findIndex((table) => table.id === id) === at;
+    this.tables = options.tables.filter(isFirst).map((table) => ({
       ...table,
       ...{ wanted: false, settled: false, contested: false, working: false, doubtful: false },
       ...{ failures: 0, problem: undefined, timer: undefined },
@@ -156,7 +166,7 @@ export class VpcRoutes {
     const { clock, log, random = Math.random } = this.options;
     if (this.stopped || !table.wanted) return;
     this.stats.failed++;
-    const isPassing = error instanceof AwsError && (error.retryable || error.code === "RouteAlreadyExists");
+    const isPassing = error instanceof AwsError && (error.retryable || PASSING.test(error.code));
     if (error instanceof AwsError && /Limit|Throttl/.test(error.code)) this.stats.throttled++;
     const wait = isPassing
       ? Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** table.failures) * (0.5 + random() / 2)

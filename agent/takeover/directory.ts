@@ -3,7 +3,7 @@ import { isAlive, SESSION_SECONDS, type SessionRecord } from "../../registry/ses
 /** A session and the server that holds it. */
 export interface HeldSession extends SessionRecord {
   readonly instance: string;
-  /** When this server learned of it, by its own clock (milliseconds of the wall clock). */
+  /** When this server learned of it, in monotonic milliseconds: its wall clock may be set back meanwhile. */
   readonly learned: number;
 }
 
@@ -17,7 +17,7 @@ export type Verdict =
 
 /**
  * Who holds which client's session, as all servers recorded it. Pure: time comes in as an argument (milliseconds of the wall
- * clock).
+ * clock, unless said otherwise).
  *
  * INVARIANTS: only the newest session of a client is ever taken over; records older than a session lives are forgotten; what
  * a record costs does not depend on how many there are.
@@ -36,13 +36,16 @@ export class SessionDirectory {
     return this.newestOf.size;
   }
 
-  /** Takes records over; returns the public keys whose newest session is another one now. */
-  add(instance: string, records: readonly SessionRecord[], now: number): string[] {
+  /**
+   * Takes records over; returns the public keys whose newest session is another one now.
+   * @param learned monotonic milliseconds
+   */
+  add(instance: string, records: readonly SessionRecord[], now: number, learned: number): string[] {
     const changed: string[] = [];
     for (const record of records) {
       if (!isAlive(record, now)) continue;
       const known = this.byIndex.get(record.index) ?? [];
-      const session: HeldSession = { ...record, instance, learned: now };
+      const session: HeldSession = { ...record, instance, learned };
       if (known.some((s) => s.publicKey === record.publicKey && !isNewer(session, s))) continue;
       this.byIndex.set(record.index, [...known.filter((s) => s.publicKey !== record.publicKey), session]);
       const newest = this.newestOf.get(record.publicKey);

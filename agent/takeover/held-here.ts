@@ -18,11 +18,11 @@ export class HeldHere {
 
   /** Sessions that the kernel calls complete are held from now on; returns their records. */
   add(confirmed: readonly ConfirmedSession[]): SessionRecord[] {
-    const records = confirmed.map(({ publicKey, index, since, late }): SessionRecord => {
+    const records = confirmed.map(({ publicKey, index, since, began, late }): SessionRecord => {
       // One that became known since may well be the later one, which has been announced before the kernel was asked about ours.
       const newest = this.directory.newest(publicKey);
       const elsewhere = newest !== undefined && newest.instance !== this.instance;
-      const after = elsewhere && !late && newest.learned <= since ? newest.at + 1 : 0;
+      const after = elsewhere && !late && newest.learned <= began ? newest.at + 1 : 0;
       return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
     });
     for (const { publicKey, at } of records) this.held.set(publicKey, at);

@@ -7,15 +7,16 @@ export interface ConfirmedSession {
   readonly index: number;
   /** When the handshake packet left, milliseconds of the wall clock. */
   readonly since: number;
+  /** The same moment in monotonic milliseconds, for what is compared inside of this process. */
+  readonly began: number;
   /** Found later, not seen when it happened: other servers may have had newer sessions of that client since. */
   readonly late: boolean;
 }
 
-interface Issued {
-  readonly index: number;
-  readonly since: number;
-  readonly late: boolean;
-}
+type Issued = Omit<ConfirmedSession, "publicKey">;
+
+/** When an index was handed out, see {@link ConfirmedSession}. */
+export type IssuedAt = Pick<ConfirmedSession, "since" | "began"> & { readonly late?: boolean };
 
 /** A handshake that has not been completed for so long never will be (whitepaper, section 6.1: 5 s until the next attempt). */
 const GIVE_UP_MS = 15_000;
@@ -43,9 +44,9 @@ export class OwnSessions {
     return this.pending.has(endpoint);
   }
 
-  issued({ endpoint, index }: FlowEvent, since: number, late = false): void {
+  issued({ endpoint, index }: FlowEvent, { since, began, late = false }: IssuedAt): void {
     const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
-    this.pending.set(endpoint, [...earlier, { index, since, late }].slice(-INDICES_PER_ENDPOINT));
+    this.pending.set(endpoint, [...earlier, { index, since, began, late }].slice(-INDICES_PER_ENDPOINT));
   }
 
   /** What stands according to the kernel's peers. @param now milliseconds of the wall clock */

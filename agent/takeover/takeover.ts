@@ -178,7 +178,7 @@ export class Takeover {
     if (confirmed.length === 0) return;
     const records = this.held.add(confirmed);
     for (const { publicKey } of records) this.onTaken(publicKey, this.attempts.answered(publicKey));
-    const changed = this.directory.add(this.options.instance, records, clock.now());
+    const changed = this.directory.add(this.options.instance, records, clock.now(), clock.monotonic());
     this.options.announce?.(this.options.instance, records);
     this.options.onHolders?.(changed);
     this.store.append(records);
@@ -193,7 +193,8 @@ export class Takeover {
 
   private onFlow(zone: Zone, event: FlowEvent): void {
     if (zone === "own") {
-      this.own.issued(event, this.options.clock.now());
+      const { clock } = this.options;
+      this.own.issued(event, { since: clock.now(), began: clock.monotonic() });
       this.looks.soon();
     } else this.strays.add(event);
   }
@@ -265,7 +266,7 @@ export class Takeover {
       if (this.options.expecting?.() === true)
         this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
     }
-    const changed = this.directory.add(from, records, clock.now());
+    const changed = this.directory.add(from, records, clock.now(), clock.monotonic());
     if (from !== instance) for (const publicKey of changed) this.checkHeld(publicKey);
     this.options.onHolders?.(changed);
   }
@@ -315,10 +316,11 @@ export class Takeover {
   private async catchUp(): Promise<void> {
     const { clock, log } = this.options;
     try {
-      const now = clock.now();
+      const [now, monotonic] = [clock.now(), clock.monotonic()];
       const issued = (await this.table.issued()).sort((a, b) => b.ageMs - a.ageMs);
       for (const { endpoint, index, ageMs } of issued) {
-        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, now - ageMs, true);
+        const at = { since: now - ageMs, began: monotonic - ageMs, late: true };
+        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, at);
       }
       if (issued.length > 0) this.looks.soon();
     } catch (error) {

@@ -46,6 +46,15 @@ export class FakeClock implements Clock {
   }
 }
 
+/** The same time on a machine whose wall clock is off by so many milliseconds. */
+export function offBy(clock: Clock, off: { readonly ms: number }): Clock {
+  return {
+    now: () => clock.now() + off.ms,
+    monotonic: () => clock.monotonic(),
+    after: (ms, callback) => clock.after(ms, callback),
+  };
+}
+
 /** Lets everything run that only waits for promises. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));

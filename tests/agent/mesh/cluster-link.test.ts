@@ -3,7 +3,7 @@ import { ClusterLink } from "../../../agent/mesh/cluster-link";
 import type { MeshLine } from "../../../agent/mesh/line";
 import type { MemberState } from "../../../agent/mesh/message";
 import type { NodeFile } from "../../../registry/schema";
-import { FakeClock } from "../fake-clock";
+import { FakeClock, offBy } from "../fake-clock";
 import { CONFIG, key, silent } from "../fixtures";
 
 const ROUTED: Partial<AgentConfig> = {
@@ -39,13 +39,21 @@ class World {
   private readonly firewalls = new Map<string, string>();
   private readonly meshKey = Buffer.alloc(32, 3).toString("base64");
 
-  /** @param place.interfaceId undefined where the metadata does not say it */
+  /**
+   * @param place.interfaceId undefined where the metadata does not say it
+   * @param place.off how far its wall clock is off
+   */
   server(
     number: number,
     zone: string,
     config: Partial<AgentConfig>,
-    { recordAfter = 0, ...place }: { recordAfter?: number; interfaceId?: string | undefined } = {},
+    {
+      recordAfter = 0,
+      off = { ms: 0 },
+      ...place
+    }: { recordAfter?: number; off?: { ms: number }; interfaceId?: string | undefined } = {},
   ) {
+    const clock = offBy(this.clock, off);
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const state: { is: MemberState; holder: string | undefined } = { is: "ready", holder: undefined };
@@ -53,18 +61,22 @@ class World {
       meshKey: () => this.meshKey,
       readNodes: () => this.stored,
     };
-    const record = () =>
-      this.stored.push({
+    // Written again and again, as long as the agent runs.
+    const record = () => {
+      const rest = this.stored.filter((other) => other.instance !== instance);
+      this.stored.splice(0, Infinity, ...rest, {
         ...{ schema: 1, instance, revision: 1, peers: 0, healthy: true, version: "1", address },
-        time: new Date(this.clock.now()).toISOString(),
+        time: new Date(clock.now()).toISOString(),
       });
+      this.clock.after(10_000, () => this.ears.has(address) && record());
+    };
     if (recordAfter === 0) record();
     else this.clock.after(recordAfter, record);
     const link = new ClusterLink({
       config: { ...CONFIG, ...config },
       instance,
       place: { address, zone, interfaceId: `eni-${number}`, ...place },
-      clock: this.clock,
+      clock,
       log: silent,
       storage: {
         request: async (operation: string) => {
@@ -252,6 +264,47 @@ test("a server that was cut off for a while takes nothing from the one that went
   expect([servers[1]?.link.standby, servers[2]?.link.standby]).toEqual([undefined, "standby: i-2 is active"]);
 });
 
+test.each([45_000, -45_000])(
+  "a server whose clock is off by %i ms takes nothing from others, says why, and serves when there is nobody else",
+  async (ms) => {
+    const world = new World();
+    const off = { ms: 0 };
+    const servers = [2, 3].map((number) => world.server(number, "b", PASSIVE));
+    await world.clock.advance(START_MS);
+    servers.unshift(world.server(1, "a", PASSIVE, { off }));
+    await world.clock.advance(START_MS);
+    off.ms = ms;
+    const standby = () => servers.map(({ link }) => link.standby);
+    await world.clock.advance(10_000);
+    expect(standby()).toEqual(["standby: i-2 is active", undefined, "standby: i-2 is active"]);
+    expect(servers[0]?.link.problem).toContain("the clock of i-2 is 45 s");
+    expect(servers[1]?.link.problem).toContain("the clock of i-1 is 45 s");
+    world.cut.add("10.0.0.2");
+    await world.clock.advance(3000);
+    expect(standby()[2]).toBeUndefined();
+    world.cut.add("10.0.0.3");
+    await world.clock.advance(3000);
+    expect(standby()[0]).toBeUndefined();
+    // Two that do not hear each other both serve; what is left when they do is one.
+    world.cut.delete("10.0.0.3");
+    await world.clock.advance(8000);
+    expect([standby()[0], standby()[2]].filter((why) => why === undefined)).toHaveLength(1);
+  },
+);
+
+test("a server whose clock is off takes no route back for its zone", async () => {
+  const world = new World();
+  world.server(2, "b", ROUTED);
+  await world.clock.advance(START_MS);
+  const off = { ms: 35_000 };
+  world.server(1, "a", ROUTED, { off });
+  await world.clock.advance(START_MS);
+  expect(world.routes).toEqual(["eni-2", "eni-2"]);
+  off.ms = 0;
+  await world.clock.advance(START_MS);
+  expect(world.routes).toEqual(["eni-1", "eni-2"]);
+});
+
 test.each([700, 1700, 2700, 3700, 4700])(
   "an earlier server that comes %i ms before its record does not take over",
   async (recordAfter) => {
@@ -290,6 +343,16 @@ describe("with one active server", () => {
     await world.clock.advance(3000);
     expect(standby().slice(1)).toEqual([undefined, "standby: i-2 is active"]);
     expect(world.routes).toEqual(["eni-2", "eni-2"]);
+  });
+
+  test("with masquerading another one is active as soon", async () => {
+    const world = new World();
+    const servers = [1, 2].map((number) => world.server(number, "a", { topology: "active-passive" }));
+    await world.clock.advance(START_MS);
+    expect(servers[1]?.link.standby).toBe("standby: i-1 is active");
+    world.cut.add("10.0.0.1");
+    await world.clock.advance(1300);
+    expect(servers[1]?.link.standby).toBeUndefined();
   });
 
   test("an earlier server that comes later does not take over", async () => {

@@ -4,7 +4,7 @@ import { Mesh } from "../../../agent/mesh/mesh";
 import type { Heartbeat } from "../../../agent/mesh/message";
 import type { NodeFile } from "../../../registry/schema";
 import type { SessionRecord } from "../../../registry/sessions";
-import { FakeClock, settle } from "../fake-clock";
+import { FakeClock, offBy, settle } from "../fake-clock";
 import { key, silent } from "../fixtures";
 
 const PACE = { everyMs: 200, goneMs: 1000, steadyMs: 3000 };
@@ -32,7 +32,17 @@ class World {
     };
   }
 
-  server(number: number, more: { zone?: string; storage?: () => Promise<never>; onBeat?: () => void } = {}) {
+  /** @param more.off how far its wall clock is off */
+  server(
+    number: number,
+    more: {
+      zone?: string;
+      storage?: () => Promise<never>;
+      onBeat?: () => void;
+      off?: { ms: number };
+    } = {},
+  ) {
+    const clock = offBy(this.clock, more.off ?? { ms: 0 });
     const address = `10.0.0.${number}`;
     const heard: [string, readonly SessionRecord[]][] = [];
     const status: Omit<Heartbeat, "kind" | "zone"> = {
@@ -48,14 +58,14 @@ class World {
     } as never;
     const mesh = new Mesh({
       ...{ instance: `i-${number}`, zone: more.zone ?? "a", runtimeRoot: "/r", pace: PACE },
-      ...{ clock: this.clock, log: silent, storage, line: this.line(address), status: () => status },
+      ...{ clock, log: silent, storage, line: this.line(address), status: () => status },
       onSessions: (holder, records) => heard.push([holder, records]),
       onBeat: () => more.onBeat?.(),
       onInformed: () => {},
     });
     this.stored.push({
       ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1", address },
-      time: new Date(this.clock.now()).toISOString(),
+      time: new Date(clock.now()).toISOString(),
     });
     mesh.start();
     return { mesh, heard, status, live: () => mesh.members.live.map(({ instance }) => instance).sort() };
@@ -168,16 +178,188 @@ test("what was heard once is old: a repeated heartbeat does not keep a dead serv
   expect(again.live()).toEqual([]);
 });
 
-test("a server that restarts is heard at once, also when its clock was set back", async () => {
+test("a server that restarts is heard at once, and is no steady one yet", async () => {
   const world = new World();
   const one = world.server(1);
   const two = world.server(2);
-  await world.clock.advance(1000);
+  await world.clock.advance(4000);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
   two.mesh.stop();
   await world.clock.advance(100);
-  world.server(2);
+  const again = world.server(2);
+  again.status.state = "unhealthy";
   await world.clock.advance(250);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: false, state: "unhealthy" }]);
+});
+
+test("a server whose clock was set back before its restart is heard once its former process is silent", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: 0 };
+  const two = world.server(2, { off });
+  await world.clock.advance(4000);
+  two.mesh.stop();
+  off.ms = -15_000;
+  const again = world.server(2, { off });
+  again.status.state = "draining";
+  await world.clock.advance(600);
+  expect(one.mesh.members.live).toMatchObject([{ state: "ready" }]); // what it said before
+  await world.clock.advance(700);
+  expect(one.mesh.members.live).toMatchObject([{ state: "draining" }]);
+});
+
+test("nothing that a former process said brings it back, whatever its clock was", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: 15_000 };
+  const two = world.server(2, { off });
+  await world.clock.advance(2000);
+  world.cut.add("10.0.0.1");
+  world.taken.length = 0;
+  await world.clock.advance(1000);
+  const unheard = [...world.taken];
+  two.mesh.stop();
+  world.cut.clear();
+  const replay = () => {
+    for (const datagram of unheard) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.2");
+  };
+  // Started again with a clock that was set back: the one before is the later one by its own date.
+  off.ms = 0;
+  const again = world.server(2, { off });
+  again.status.state = "draining";
+  await world.clock.advance(1500);
+  expect(one.mesh.members.live).toMatchObject([{ state: "draining" }]);
+  replay();
+  expect(one.mesh.members.live).toMatchObject([{ state: "draining" }]);
+  again.mesh.stop();
+  await world.clock.advance(1500);
+  replay();
+  expect(one.live()).toEqual([]);
+});
+
+test("a process that is heard is not replaced by one that began before it, heard or not", async () => {
+  const world = new World();
+  const one = world.server(1);
+  world.cut.add("10.0.0.2");
+  const two = world.server(2);
+  two.status.state = "draining";
+  world.taken.length = 0;
+  await world.clock.advance(1000);
+  const unheard = [...world.taken];
+  two.mesh.stop();
+  world.cut.clear();
+  world.server(2);
+  await world.clock.advance(1000);
+  for (const datagram of unheard) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.2");
+  expect(one.mesh.members.live).toMatchObject([{ state: "ready" }]);
+});
+
+test("servers whose clocks are apart say so, and hear of each other no more than that", async () => {
+  const world = new World();
+  const off = { ms: 0 };
+  const [one, two] = [world.server(1), world.server(2, { off })];
+  await world.clock.advance(4000);
+  expect([one.mesh.members.problem, two.mesh.members.problem]).toEqual([undefined, undefined]);
+  off.ms = 45_000;
+  await world.clock.advance(1000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s ahead of this server's");
+  expect(two.mesh.members.problem).toContain("the clock of i-1 is 45 s behind this server's");
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true, apart: true }]);
+  off.ms = 1000;
+  await world.clock.advance(1000);
+  expect([one.mesh.members.problem, two.mesh.members.problem]).toEqual([undefined, undefined]);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true, apart: false }]);
+  off.ms = -45_000;
+  await world.clock.advance(1000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s behind");
+  two.mesh.stop();
+  await world.clock.advance(1200); // what is over is not said any more
+  expect(one.mesh.members.problem).toBeUndefined();
+  await world.clock.advance(70_000);
+  expect(one.mesh.members.all).toEqual([]);
+});
+
+test("a message that is dated far off tells no new address", async () => {
+  const world = new World();
+  const off = { ms: 0 };
+  const [one] = [world.server(1), world.server(2, { off })];
+  await world.clock.advance(2000);
+  off.ms = 45_000;
+  world.taken.length = 0;
+  world.cut.add("10.0.0.1");
+  await world.clock.advance(400);
+  for (const datagram of world.taken) world.ears.get("10.0.0.1")?.(datagram, "10.0.0.66");
+  expect(one.mesh.members.problem).toContain("i-2");
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.2");
+});
+
+test("a restart with a clock far behind is told from a replay by nothing, and only said", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: 0 };
+  const two = world.server(2, { off });
+  await world.clock.advance(2000);
+  two.mesh.stop();
+  off.ms = -45_000;
+  world.server(2, { off });
+  await world.clock.advance(4000);
+  expect(one.live()).toEqual([]);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 45 s behind");
+  off.ms = 0;
+  await world.clock.advance(1000);
   expect(one.live()).toEqual(["i-2"]);
+});
+
+test("a server whose clock is minutes behind is found by its record, which it writes again and again", async () => {
+  const world = new World();
+  const one = world.server(1);
+  const off = { ms: -300_000 };
+  world.server(2, { off });
+  await world.clock.advance(6000);
+  expect(one.mesh.members.all).toEqual([]);
+  world.stored = world.stored.map((record) => ({
+    ...record,
+    time: new Date(Date.parse(record.time) + 10_000).toISOString(),
+  }));
+  await world.clock.advance(6000);
+  expect(one.mesh.members.problem).toContain("the clock of i-2 is 300 s behind");
+});
+
+test("a server that has left is forgotten after a minute, and while the storage hangs after ten", async () => {
+  const world = new World();
+  let broken = false;
+  const one = world.server(1, {
+    storage: () => (broken ? Promise.reject(new Error("hangs")) : (undefined as never)),
+  });
+  const known = () => one.mesh.members.all.map(({ instance }) => instance);
+  const [two, three] = [world.server(2), world.server(3)];
+  await world.clock.advance(1000);
+  two.mesh.stop();
+  await world.clock.advance(55_000);
+  expect(known()).toEqual(["i-2", "i-3"]);
+  await world.clock.advance(11_000);
+  expect(known()).toEqual(["i-3"]);
+  broken = true;
+  three.mesh.stop();
+  await world.clock.advance(595_000);
+  expect(known()).toEqual(["i-3"]);
+  world.clock.skip(60_000); // nobody can be heard by a process that is stopped
+  await world.clock.advance(400);
+  expect(known()).toEqual(["i-3"]);
+  await world.clock.advance(6000);
+  expect(known()).toEqual([]);
+});
+
+test("a server is where it speaks from; where its record says only while it is silent", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(1000);
+  world.stored = world.stored.map((record) => ({ ...record, address: "10.0.0.99" }));
+  await world.clock.advance(6000);
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.2");
+  two.mesh.stop();
+  await world.clock.advance(6000);
+  expect(one.mesh.members.addressOf("i-2")).toBe("10.0.0.99");
 });
 
 test("strangers are not heard, and are counted", async () => {

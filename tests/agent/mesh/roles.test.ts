@@ -2,7 +2,7 @@ import { ACTIVE, type Candidate, holderOf, zoneRole } from "../../../agent/mesh/
 
 const server = (instance: string, zone: string, more: Partial<Candidate> = {}): Candidate => ({
   ...{ instance, zone, state: "ready", nextHop: true, steady: true, owns: [] },
-  ...{ since: [], calling: [], calm: true },
+  ...{ since: [], calling: [], calm: true, apart: false },
   ...more,
 });
 const A = zoneRole("a");
@@ -29,7 +29,7 @@ test.each<[string, Candidate[], string | undefined]>([
   ],
   [
     "the zone's own that has it, though it was ill a moment ago",
-    [server("i-3", "a", { ...own, calm: false }), server("i-1", "b")],
+    [server("i-3", "a", { ...own, calm: false }), server("i-2", "a"), server("i-1", "b")],
     "i-3",
   ],
   ["another zone's server where the zone has none", [server("i-2", "b"), server("i-3", "c")], "i-2"],
@@ -50,6 +50,32 @@ test.each<[string, Candidate[], string | undefined]>([
     "the one that has it, when all are ill",
     [server("i-1", "a", { state: "unhealthy" }), server("i-2", "a", { ...own, state: "unhealthy" })],
     "i-2",
+  ],
+  ["nobody whose clock is off", [server("i-1", "a", { apart: true }), server("i-2", "b")], "i-2"],
+  [
+    "the one that has it, though its clock is off and its zone another",
+    [server("i-1", "a"), server("i-2", "b", { ...own, apart: true })],
+    "i-2",
+  ],
+  [
+    "the one of two that has had it for longer, though the clocks are apart",
+    [server("i-1", "a", { ...own, since: [900] }), server("i-2", "b", { ...own, since: [800], apart: true })],
+    "i-2",
+  ],
+  [
+    "another one than whoever drains and whose clock is off",
+    [server("i-1", "b"), server("i-2", "a", { ...own, state: "draining", apart: true })],
+    "i-1",
+  ],
+  [
+    "the zone's own, when the one whose clock is off drains",
+    [server("i-1", "b"), server("i-2", "a"), server("i-3", "a", { ...own, state: "draining", apart: true })],
+    "i-2",
+  ],
+  [
+    "the first, when all are ill and nobody has it",
+    [server("i-2", "a", { state: "unhealthy" }), server("i-1", "b", { state: "draining" })],
+    "i-1",
   ],
   ["nobody, when there is none", [], undefined],
 ])("a zone's route is kept by %s", (_, candidates, expected) => {

@@ -21,12 +21,17 @@ class Table {
     await this.hold;
     if (this.fail-- > 0) throw new Error("ip: no answer");
     this.batches.push(stdin ?? "");
+    let failed = false;
     for (const line of (stdin ?? "").trim().split("\n")) {
       const [, verb, address = ""] = line.split(" ");
       const server = / dst (\S+) dev wgc-mesh table 119$/.exec(line)?.[1];
       if (verb === "replace" && server !== undefined) this.routes.set(address, server);
-      if (verb === "del") this.routes.delete(address);
+      if (verb === "del" && !this.routes.delete(address)) {
+        failed = true;
+        if (!args.includes("-force")) break; // ip(8): with it the rest is done, and the exit code tells of the failure all the same
+      }
     }
+    if (failed) throw new Error("RTNETLINK answers: No such process");
     return "";
   };
 }
@@ -90,6 +95,18 @@ test("after a failure the table is read anew and made right", async () => {
   await clock.advance(1500);
   expect(routes.problem).toBeUndefined();
   expect([...table.routes]).toEqual([["10.100.0.2/32", "10.0.0.2"]]);
+});
+
+test("a route that somebody took away already does not keep the others of its batch from being made", async () => {
+  const { table, clock, routes } = world();
+  void routes.set("10.100.0.2/32", "10.0.0.2");
+  await routes.reconcile();
+  table.routes.clear();
+  void routes.set("10.100.0.2/32", undefined);
+  await routes.set("10.100.0.3/32", "10.0.0.3");
+  expect([...table.routes]).toEqual([["10.100.0.3/32", "10.0.0.3"]]);
+  await clock.advance(1500);
+  expect(routes.problem).toBeUndefined();
 });
 
 test("routes are read as ip prints them", () => {

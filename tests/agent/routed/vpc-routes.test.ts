@@ -40,12 +40,13 @@ class Ec2 {
   }
 }
 
-function world() {
+const TABLES = [
+  { id: "rtb-a", zone: "a" },
+  { id: "rtb-b", zone: "b" },
+];
+
+function world(tables = TABLES) {
   const ec2 = new Ec2();
-  const tables = [
-    { id: "rtb-a", zone: "a" },
-    { id: "rtb-b", zone: "b" },
-  ];
   const { call, clock } = ec2;
   const options = {
     tables,
@@ -75,6 +76,17 @@ test("the owner of a zone makes its tables lead here, the first time by making t
   expect(ec2.calls.map(([, action]) => action)).toEqual(["ReplaceRoute", "ReplaceRoute", "CreateRoute"]);
 });
 
+test("a table that is named for two zones is led one way: the first one's", async () => {
+  const { ec2, clock, routes } = world([...TABLES, { id: "rtb-a", zone: "b" }]);
+  routes.own(new Set(["b"]));
+  await clock.advance(4000);
+  expect([...ec2.routes.keys()]).toEqual(["rtb-b"]);
+  routes.own(new Set(["a"]));
+  await clock.advance(4000);
+  expect([...ec2.routes.keys()]).toEqual(["rtb-b", "rtb-a"]);
+  expect(routes.counts).toEqual({ owned: 1, settled: 1 });
+});
+
 test("throttling is waited out with longer and longer pauses, and shows", async () => {
   const { ec2, clock, routes } = world();
   ec2.routes.set("rtb-a", "eni-9");
@@ -89,9 +101,32 @@ test("throttling is waited out with longer and longer pauses, and shows", async 
   expect(routes.stats).toMatchObject({ replaced: 1, failed: 3, throttled: 2 });
 });
 
-test("what AWS refuses is tried again once a minute", async () => {
+test.each([
+  ...["UnauthorizedOperation", "AuthFailure", "RequestExpired"],
+  ...["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"],
+])("%s passes, as new rights and a clock that is set right do, and is tried again soon", async (code) => {
   const { ec2, clock, routes } = world();
-  ec2.errors.push(error("UnauthorizedOperation", 403));
+  ec2.errors.push(error(code, 403), error(code, 403));
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(6000);
+  expect(ec2.calls.map(([at]) => at)).toEqual([0, 1750, 3750]);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("a route that another server was faster to make is taken over at once", async () => {
+  const { ec2, clock, routes } = world();
+  routes.own(new Set(["a"]));
+  await clock.advance(1600); // there is none to replace, and the call to make one is under way
+  ec2.routes.set("rtb-a", "eni-2");
+  await clock.advance(4000);
+  expect(ec2.calls.map(([, action]) => action)).toEqual(["ReplaceRoute", "CreateRoute", "ReplaceRoute"]);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("what cannot pass by itself is tried again once a minute", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(error("InvalidRouteTableID.NotFound"));
   ec2.routes.set("rtb-a", "eni-9");
   routes.own(new Set(["a"]));
   await clock.advance(50_000);
@@ -197,6 +232,44 @@ test("the source check is asked off until that has worked", async () => {
     { NetworkInterfaceId: "eni-1", SourceDestCheck: { Value: false } },
   ]);
   expect(ec2.calls).toEqual([]);
+  check.stop();
+});
+
+test("a source check that somebody switches on again is off within a minute; a failure meanwhile costs no role", async () => {
+  const clock = new FakeClock();
+  let [isOn, isReached] = [true, false];
+  const check = new SourceCheck(
+    "eni-1",
+    async () => {
+      await new Promise<void>((done) => clock.after(100, done));
+      if (!isReached) throw error("RequestLimitExceeded", 503);
+      isOn = false;
+      return "";
+    },
+    clock,
+    silent,
+  );
+  void check.start();
+  await clock.advance(5000); // the next attempt comes at 7.9 s
+  isReached = true;
+  await clock.advance(5000);
+  expect(isOn).toBe(false);
+  isOn = true;
+  await clock.advance(57_500);
+  expect(isOn).toBe(true);
+  isReached = false;
+  await clock.advance(900);
+  expect(check.problem).toContain("RequestLimitExceeded");
+  expect(check.isOff).toBe(true);
+  isReached = true;
+  await clock.advance(700); // one short pause
+  expect([isOn, check.problem]).toEqual([false, undefined]);
+  await clock.advance(59_650);
+  check.stop(); // while a call is under way
+  await clock.advance(100);
+  isOn = true;
+  await clock.advance(120_000);
+  expect(isOn).toBe(true);
 });
 
 test("a zone that was given up is named until the call for it has ended: it may still take effect", async () => {
@@ -225,6 +298,20 @@ test("after the role was lost the next attempt is a first one again", async () =
   await clock.advance(4000);
   // One refused call of 1.5 s, the first pause, and the call that succeeds.
   expect(ec2.calls.map(([at]) => at - again).filter((at) => at >= 0)).toEqual([0, 1750]);
+});
+
+test("an attempt that was put off goes with the role that it was for", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(...Array.from({ length: 7 }, () => error("Throttling")));
+  routes.own(new Set(["a"]));
+  await clock.advance(32_000); // the next one would be ten seconds later
+  const before = ec2.calls.length;
+  expect([before, ec2.errors.length]).toEqual([7, 0]);
+  routes.own(new Set());
+  ec2.errors.push(error("InvalidRouteTableID.NotFound")); // waits for a minute
+  routes.own(new Set(["a"]));
+  await clock.advance(40_000);
+  expect(ec2.calls.length - before).toBe(1);
 });
 
 test("a table that cannot be looked at does not keep the others from it, and is said", async () => {

@@ -17,7 +17,7 @@ const session = (byte: number, index: number, at: number): SessionRecord => ({
 function known(...records: [instance: string, byte: number, index: number, at: number][]): SessionDirectory {
   const directory = new SessionDirectory();
   for (const [instance, byte, index, at] of records)
-    directory.add(instance, [session(byte, index, at)], NOW + at);
+    directory.add(instance, [session(byte, index, at)], NOW + at, 0);
   return directory;
 }
 
@@ -32,7 +32,7 @@ test("a client that may not connect is left alone, one that may is named", () =>
   expect(directory.judge(10, () => false)).toEqual({ kind: "ignore", reason: "not a current client" });
   expect(directory.judge(10, (publicKey) => publicKey === key(2))).toEqual({
     kind: "take",
-    sessions: [{ ...session(2, 10, 0), instance: "a", learned: NOW }],
+    sessions: [{ ...session(2, 10, 0), instance: "a", learned: 0 }],
   });
 });
 
@@ -45,7 +45,7 @@ test("a session whose client has a newer one at another server is left alone", (
 test("an older session of the server that has the newest is taken, too", () => {
   const directory = known(["a", 2, 10, 0], ["a", 2, 11, 5]);
   expect(directory.judge(10, anyone).kind).toBe("take");
-  directory.add("b", [session(2, 12, 6)], NOW);
+  directory.add("b", [session(2, 12, 6)], NOW, 0);
   expect([10, 11].map((index) => directory.judge(index, anyone).kind)).toEqual(["ignore", "ignore"]);
 });
 
@@ -55,7 +55,7 @@ test("two clients with one index: both are named, unless one is elsewhere or rev
   expect(both.kind === "take" && both.sessions.map(({ publicKey }) => publicKey)).toEqual([key(2), key(3)]);
   const one = directory.judge(10, (publicKey) => publicKey === key(3));
   expect(one.kind === "take" && one.sessions.map(({ publicKey }) => publicKey)).toEqual([key(3)]);
-  directory.add("b", [session(3, 99, 2)], NOW);
+  directory.add("b", [session(3, 99, 2)], NOW, 0);
   const other = directory.judge(10, anyone);
   expect(other.kind === "take" && other.sessions.map(({ publicKey }) => publicKey)).toEqual([key(2)]);
 });
@@ -78,9 +78,9 @@ test("two records of one millisecond are judged alike everywhere", () => {
 
 test("records older than a session are never taken in, and are forgotten when they get so old", () => {
   const directory = new SessionDirectory();
-  expect(directory.add("a", [session(2, 10, 0)], NOW + LIFE + 1)).toEqual([]);
+  expect(directory.add("a", [session(2, 10, 0)], NOW + LIFE + 1, 0)).toEqual([]);
   expect([directory.size, directory.newest(key(2))]).toEqual([0, undefined]);
-  expect(directory.add("a", [session(2, 10, 0)], NOW + LIFE)).toEqual([key(2)]);
+  expect(directory.add("a", [session(2, 10, 0)], NOW + LIFE, 0)).toEqual([key(2)]);
   directory.prune(NOW + LIFE);
   expect(directory.judge(10, anyone).kind).toBe("take");
   directory.prune(NOW + LIFE + 1);
@@ -104,9 +104,10 @@ test("only clients whose newest session is another one now are told", () => {
     "b",
     [session(2, 11, 4), session(2, 12, 6), session(3, 31, 1), session(4, 40, 0)],
     NOW,
+    0,
   );
   expect(told).toEqual([key(2), key(4)]);
-  expect(directory.add("b", [session(2, 12, 6)], NOW)).toEqual([]);
+  expect(directory.add("b", [session(2, 12, 6)], NOW, 0)).toEqual([]);
 });
 
 test("a server's log holds its sessions with clients that have no newer one elsewhere", () => {
@@ -169,6 +170,6 @@ test("records in any order, and any number of times, give the same newest sessio
 
 test("a record from far in the future is rubbish, one from a clock that is some minutes ahead is not", () => {
   const directory = new SessionDirectory();
-  expect(directory.add("a", [session(2, 10, 600_001), session(3, 11, 600_000)], NOW)).toEqual([key(3)]);
+  expect(directory.add("a", [session(2, 10, 600_001), session(3, 11, 600_000)], NOW, 0)).toEqual([key(3)]);
   expect([directory.knows(10), directory.knows(11)]).toEqual([false, true]);
 });

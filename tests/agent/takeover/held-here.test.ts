@@ -5,15 +5,16 @@ import { key } from "../fixtures";
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const CLIENT = key(2);
 
-/** This server, and what is said and known of the client at others; times in milliseconds from NOW. */
+/** This server, and what is said and known of the client at others; times in milliseconds from NOW, `off` by how much its clock was set. */
 function setup() {
   const directory = new SessionDirectory();
   const held = new HeldHere("i-self", directory);
   const elsewhere = (at: number, learned: number) =>
-    directory.add("i-zother", [{ publicKey: CLIENT, index: 1, at: NOW + at }], NOW + learned);
-  const add = (since: number, late = false) => {
-    const records = held.add([{ publicKey: CLIENT, index: 2, since: NOW + since, late }]);
-    directory.add("i-self", records, NOW + since);
+    directory.add("i-zother", [{ publicKey: CLIENT, index: 1, at: NOW + at }], NOW + learned, learned);
+  const add = (began: number, late = false, off = 0) => {
+    const since = NOW + began + off;
+    const records = held.add([{ publicKey: CLIENT, index: 2, since, began, late }]);
+    directory.add("i-self", records, since, began);
     return records.map(({ at }) => at - NOW);
   };
   return { held, elsewhere, add, directory };
@@ -37,6 +38,16 @@ test("one that became known since it began may be the later one, and keeps its p
   expect(directory.newest(CLIENT)?.instance).toBe("i-zother");
 });
 
+test("what was known first is known by a clock that is never set back", () => {
+  const { elsewhere, add, directory, held } = setup();
+  elsewhere(2000, 2000);
+  expect(add(4000, false, -5000)).toEqual([2001]);
+  expect([directory.newest(CLIENT)?.instance, held.lose(CLIENT)]).toEqual(["i-self", false]);
+  const other = setup();
+  other.elsewhere(7000, 3000); // became known after ours began, whatever the wall clock said then
+  expect(other.add(2000, false, 4000)).toEqual([6000]);
+});
+
 test("one that was found late, to the second, is never put after another server's", () => {
   const { elsewhere, add } = setup();
   elsewhere(400, 450);
@@ -58,7 +69,7 @@ test("what an agent before this one recorded counts as its own former one, unles
   const { add, held, directory } = setup();
   held.inherit({ publicKey: CLIENT, index: 1, at: NOW + 3000 });
   expect(add(500)).toEqual([500]);
-  directory.add("i-self", [{ publicKey: CLIENT, index: 1, at: NOW + 3000 }], NOW);
+  directory.add("i-self", [{ publicKey: CLIENT, index: 1, at: NOW + 3000 }], NOW, 0);
   held.inherit({ publicKey: CLIENT, index: 1, at: NOW + 3000 });
   expect(add(600)).toEqual([3000]);
 });

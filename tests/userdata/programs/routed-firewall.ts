@@ -118,6 +118,22 @@ async function newConnections(): Promise<void> {
   await loadFirewalls();
 }
 
+async function outsiders(): Promise<void> {
+  const comment = "new connection to a client";
+  // The next hop sends nothing of theirs on; of what it does send, one packet arrives.
+  const before = await counted("o", comment);
+  await on("vpc").send(HOST.internet, CLIENT.d, PORT);
+  await refused("o", comment, () => on("vpc").send(HOST.other, CLIENT.d, PORT), HOST.other);
+  assert.equal(await counted("o", comment), before + 1, "the next hop passed on what is from outside");
+  // A segment in the middle of a connection, which passes from routed prefixes; this host was in one when the connection began.
+  await loadFirewalls({ prefixes: ["10.0.0.0/16", `${HOST.internet}/32`] });
+  assert.equal(await on("c").dial(CLIENT.c, HOST.internet, PORT), CLIENT.c);
+  await loadFirewalls();
+  await forget("s");
+  await refused("s", comment, () => on("vpc").push("from outside"), HOST.internet);
+  step("from outside the routed prefixes nothing comes to a client, here or elsewhere");
+}
+
 async function leaksNothing(): Promise<void> {
   const leaked = await watchInternet();
   assert.equal(await on("c").dial(CLIENT.c, HOST.internet, PORT), SERVER.s);
@@ -221,9 +237,9 @@ async function main(): Promise<void> {
   for (const name of ["c", "d", "vpc", "s"] as const) hosts.set(name, await hostIn(name, program));
   for (const name of ["c", "d"] as const) await on(name).serve(CLIENT[name], PORT);
   for (const address of Object.values(HOST)) await on("vpc").serve(address, PORT);
-  for (const part of [addresses, throughNextHop, outlivesItsServer, newConnections, leaksNothing, forged])
+  for (const part of [addresses, throughNextHop, outlivesItsServer, newConnections]) await part();
+  for (const part of [leaksNothing, forged, loops, foreign, clientToClient, outsiders, toServers])
     await part();
-  for (const part of [loops, foreign, clientToClient, toServers]) await part();
   process.exit();
 }
 

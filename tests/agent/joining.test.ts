@@ -1,0 +1,244 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Agent } from "../../agent/agent";
+import type { AgentConfig } from "../../agent/config";
+import type { Device } from "../../agent/device";
+import { LocalCopy } from "../../agent/local-copy";
+import type { StorageClient } from "../../agent/storage-client";
+import type { FlowListener, FlowWatchOptions } from "../../agent/takeover/flow-watch";
+import type { ClientFile, NodeFile } from "../../registry/schema";
+import type { SessionRecord } from "../../registry/sessions";
+import { FakeClock, settle } from "./fake-clock";
+import { CONFIG, client, device, key, silent } from "./fixtures";
+import { temporaryFolder } from "./namespace";
+
+const mockListeners: FlowListener[] = [];
+const mockServers: Server[] = [];
+/** What the agent told its link to the other servers, in order. */
+const mockTold: (string | readonly [string, unknown])[] = [];
+const mockLink: { standby: string | undefined; problem: string | undefined } = {
+  standby: undefined,
+  problem: undefined,
+};
+
+jest.mock("../../agent/takeover/flow-watch", () => ({
+  FlowWatch: class {
+    problem: string | undefined;
+    constructor({ listener }: FlowWatchOptions) {
+      mockListeners.push(listener);
+    }
+    start() {}
+    stop() {}
+  },
+}));
+jest.mock("../../agent/http", () => ({
+  startHttp: async (...args: Parameters<typeof import("../../agent/http").startHttp>) => {
+    const real: typeof import("../../agent/http") = jest.requireActual("../../agent/http");
+    const server = await real.startHttp(...args);
+    mockServers.push(server);
+    return server;
+  },
+}));
+jest.mock("../../agent/mesh/cluster-link", () => ({
+  ClusterLink: class {
+    readonly place = { address: "10.0.0.1" };
+    readonly mesh = {
+      members: { live: [] },
+      problem: undefined,
+      stats: { sent: 0, received: 0, refused: 0, announced: 0 },
+    };
+    start = () => mockTold.push("start");
+    stop = async () => mockTold.push("stop");
+    onDirectoryRead = () => mockTold.push("directory read");
+    announce = (holder: string, records: readonly SessionRecord[]) =>
+      mockTold.push([`announce ${holder}`, records.map(({ index }) => index)]);
+    onHolders = (publicKeys: Iterable<string>) => mockTold.push(["holders", [...publicKeys]]);
+    onClients = (scope: unknown) => mockTold.push(["clients", scope]);
+    get standby() {
+      return mockLink.standby;
+    }
+    get problem() {
+      return mockLink.problem;
+    }
+  },
+}));
+
+const folder = temporaryFolder();
+const running: Agent[] = [];
+beforeEach(() => {
+  for (const list of [mockListeners, mockServers, mockTold]) list.length = 0;
+  Object.assign(mockLink, { standby: undefined, problem: undefined });
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((agent) => agent.stop()));
+});
+
+const PASSIVE: Partial<AgentConfig> = { topology: "active-passive" };
+const CLUSTER = {
+  place: { address: "10.0.0.1", zone: "a", interfaceId: "eni-1" },
+  line: {
+    problem: undefined,
+    send: () => {},
+    onDatagram: () => {},
+    close: () => mockTold.push("line closed"),
+  },
+  ec2: () => Promise.resolve(""),
+};
+
+/** A healthy agent with one client; what it knows of the other servers is the test's. */
+async function setup(name: string, config: Partial<AgentConfig>) {
+  const local = new LocalCopy(join(folder, name));
+  const clock = new FakeClock();
+  const alice = client("alice", 9);
+  const spec = { publicKey: alice.publicKey, presharedKey: undefined, allowedIps: alice.addresses };
+  const kernel = { handshake: 0, endpoint: undefined as string | undefined };
+  const state = () => {
+    const seen = device([spec]);
+    const peers = seen.dump.peers.map((peer) => ({
+      ...peer,
+      endpoint: kernel.endpoint,
+      latestHandshake: kernel.handshake,
+    }));
+    return { ...seen, dump: { ...seen.dump, peers } };
+  };
+  const fake: Device = {
+    observe: async () => state(),
+    dump: async () => state().dump,
+    apply: async () => {},
+  };
+  const records: NodeFile[] = [];
+  const answers: Record<
+    string,
+    (args: { readonly record?: NodeFile }, onPart: (clients: readonly ClientFile[]) => void) => unknown
+  > = {
+    writeNode: ({ record }) => record !== undefined && records.push(record),
+    pollSessions: () => ({ news: [] }),
+    follow: () => ({ kind: "none", revision: 8 }),
+    rewriteSessions: () => null,
+    appendSessions: () => null,
+    readAll: (_, onPart) => {
+      onPart([alice]);
+      const rest = { problems: [], unreadable: [], revision: 8, cluster: CONFIG.cluster, publicKey: key(1) };
+      return { clients: [], ...rest };
+    },
+  };
+  const storage = {
+    ...{ state: "ready", restarts: 0, stop: () => {} },
+    request: async (
+      operation: string,
+      args: { readonly record?: NodeFile },
+      more?: { onPart?: (clients: readonly ClientFile[]) => void },
+    ) => {
+      const answer = answers[operation];
+      if (answer === undefined) throw new Error(`${operation} is away`);
+      return answer(args, more?.onPart ?? (() => {}));
+    },
+  } as unknown as StorageClient;
+  const agent = new Agent({
+    ...{
+      config: { ...CONFIG, healthPort: 0, ...config },
+      instance: "i-test",
+      version: "1",
+      publicKey: key(1),
+    },
+    ...{ clock, log: silent, storage, device: fake, local, probeKey: key(99) },
+    exec: async (_, args) => (args[0] === "-j" ? '{"nftables":[]}' : ""),
+    probeLine: {
+      problem: undefined,
+      send: (_, answer) => void answer(),
+      renew: () => {},
+      close: () => {},
+    },
+  });
+  running.push(agent);
+  const ask = async () => {
+    const { port } = (mockServers[0] as Server).address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/healthz`);
+    return {
+      status: response.status,
+      body: (await response.json()) as { status: string; reasons: string[] },
+    };
+  };
+  return { agent, clock, kernel, records, ask, told: () => mockTold.splice(0) };
+}
+
+test("a server that does not know its place stands by where one is active, says why, and takes part when it does", async () => {
+  const { agent, clock, records, ask } = await setup("late", PASSIVE);
+  await agent.start();
+  await clock.advance(5000);
+  const alone = await ask();
+  expect([alone.status, alone.body.status]).toEqual([503, "standby"]);
+  expect(alone.body.reasons.join()).toContain("has not named this server's address and zone yet");
+  expect(records.at(-1)).not.toHaveProperty("address");
+  agent.join(CLUSTER);
+  await settle();
+  expect(await ask()).toMatchObject({ status: 200, body: { status: "ok" } });
+  expect(records.at(-1)).toMatchObject({ address: "10.0.0.1" });
+  expect(await agent.metrics.metrics()).toMatch(/^wgc_standby\{.*\} 0$/m);
+});
+
+test("a standby answers 503 and says so; the server that is active answers 200", async () => {
+  const { agent, clock, ask } = await setup("standby", PASSIVE);
+  agent.join(CLUSTER);
+  await agent.start();
+  mockLink.standby = "standby: i-2 is active";
+  await clock.advance(5000);
+  expect(await ask()).toMatchObject({
+    status: 503,
+    body: { status: "standby", healthy: false, reasons: ["standby: i-2 is active"] },
+  });
+  mockLink.standby = undefined;
+  expect(await ask()).toMatchObject({ status: 200, body: { status: "ok" } });
+  mockLink.problem = "nobody is heard";
+  await clock.advance(1000);
+  expect(await ask()).toMatchObject({
+    status: 200,
+    body: { status: "degraded", reasons: ["nobody is heard"] },
+  });
+});
+
+test("without a place a server that masquerades beside others serves, and nothing is wrong with it", async () => {
+  const { agent, clock, ask } = await setup("alone", {});
+  await agent.start();
+  await clock.advance(5000);
+  expect(await ask()).toMatchObject({ status: 200, body: { status: "ok" } });
+});
+
+test.each(["before", "after"])(
+  "the link is started and told that the directory was read, also when it comes %s the start",
+  async (when) => {
+    const { agent, clock, told } = await setup(`link-${when}`, {});
+    if (when === "before") agent.join(CLUSTER);
+    await agent.start();
+    await clock.advance(2000);
+    if (when === "after") agent.join(CLUSTER);
+    expect(
+      told()
+        .filter((one) => typeof one === "string")
+        .sort(),
+    ).toEqual(["directory read", "start"]);
+  },
+);
+
+test("the link is told which clients changed, and which sessions are held here", async () => {
+  const { agent, clock, kernel, told } = await setup("wiring", {});
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(3000);
+  expect(told()).toContainEqual(["clients", "everything"]);
+  mockListeners[0]?.onFlow("own", { endpoint: "192.0.2.1:4500", index: 77 });
+  Object.assign(kernel, { endpoint: "192.0.2.1:4500", handshake: Math.floor(clock.now() / 1000) });
+  await clock.advance(1000);
+  const after = told();
+  expect(after).toContainEqual(["announce i-test", [77]]);
+  expect(after).toContainEqual(["holders", [key(9)]]);
+});
+
+test("a place that is found after the end opens nothing", async () => {
+  const { agent, told } = await setup("end", {});
+  await agent.start();
+  await agent.stop();
+  agent.join(CLUSTER);
+  expect(told()).toEqual(["line closed"]);
+});

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import { WARMUP_SECONDS } from "../../components/servers";
 import { build } from "./cluster";
-import { all, arn, type Made, only } from "./harness";
+import { all, arn, document, type Made, only } from "./harness";
 
 const GROUP = "aws:autoscaling/group:Group";
 const ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm";
@@ -111,6 +111,42 @@ test("with routed addressing the servers' firewall knows who may open connection
   const rules = bootFile(await build(values), "/etc/wgc/nftables.nft");
   expect(rules).toMatch(/set backends \{[^\n]*elements = \{ 10\.0\.32\.0\/20 \}/);
   expect(rules).toContain("ip saddr @backends accept");
+});
+
+test("servers ask for more time before the group's own hook runs out", async () => {
+  const made = await build();
+  const { heartbeatSeconds, terminateHook } = JSON.parse(bootFile(made, "/etc/wgc/agent.json")).lifecycle;
+  const hooks: { name: string; heartbeatTimeout: number }[] = only(made, GROUP).inputs.initialLifecycleHooks;
+  expect(hooks.find(({ name }) => name === terminateHook)?.heartbeatTimeout).toBe(heartbeatSeconds);
+});
+
+test("the control function, which is called at once, waits for every mount target and for the file system's policy", async () => {
+  expect(only(await build(), "aws:lambda/function:Function").dependencies).toEqual(
+    expect.arrayContaining([
+      "wgc-storage-mount-1",
+      "wgc-storage-mount-2",
+      "wgc-storage-mount-3",
+      "wgc-storage-policy",
+    ]),
+  );
+});
+
+test("alarms watch this cluster's file system and control function", async () => {
+  const made = await build();
+  const dimensions = (key: string) =>
+    only(made, ALARM, `wgc-monitoring-${key}`).inputs.metricQueries[0].metric.dimensions;
+  expect(["efs-io-limit", "efs-burst-credits"].map(dimensions)).toEqual(
+    Array(2).fill({ FileSystemId: "wgc-storage-efs-id" }),
+  );
+  expect(["control-errors", "control-throttled"].map(dimensions)).toEqual(
+    Array(2).fill({ FunctionName: "wgc-test-control" }),
+  );
+});
+
+test("operators ask for a server's health where it answers", async () => {
+  const made = await build({ operatorPrincipals: "account", healthPort: "9000" });
+  const { content } = only(made, "aws:ssm/document:Document", "wgc-operators-health").inputs;
+  expect(document(content).properties.linux.commands).toContain("http://127.0.0.1:9000/healthz");
 });
 
 test("servers know how often the load balancer asks", async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HEALTH_CHECK } from "../../components/endpoint";
 import { renderAgentUnit, renderNetworkUnit, renderRekeyUnits } from "../../userdata/units";
 import { runTool, SYSTEMD_ANALYZE, testWith } from "../support/tool";
 
@@ -46,6 +47,8 @@ test("a reboot brings firewall, tunnel and agent back, after the network and the
 test("a replaced server key brings the network up again, each time", () => {
   expect(values(rekey.path, "PathChanged")).toEqual(["/var/lib/wgc/server.key"]);
   expect(values(rekey.service, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js network-up"]);
+  // Not beside the network unit at boot: both bring the same interfaces up.
+  expect(values(rekey.service, "After")).toEqual(["wgc-network.service"]);
   // One that remains would not be started a second time.
   expect(values(rekey.service, "RemainAfterExit")).toEqual([]);
 });
@@ -60,7 +63,8 @@ test("without the network unit, hence without the firewall, the agent does not s
 test("a restart of the agent touches nothing else and does not drain; a stop has longer than the drain", () => {
   expect(values(agent, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js run"]);
   expect(values(agent, "Restart")).toEqual(["always"]);
-  // However often: systemd's own limit would leave a server without an agent after five failures in ten seconds.
+  // Sooner than the load balancer takes a server for dead; and however often: systemd's own limit would leave a server without an agent after five failures in ten seconds.
+  expect(Number(values(agent, "RestartSec")[0])).toBeLessThan(HEALTH_CHECK.interval);
   expect(values(agent, "StartLimitIntervalSec")).toEqual(["0"]);
   expect(values(agent, "KillMode")).toEqual(["mixed"]);
   expect(values(agent, "RestartKillSignal")).toEqual(["SIGHUP"]);

@@ -233,6 +233,13 @@ test.each([
     "wgc:maxServers 4",
   ],
   [
+    // 2 zones have room for 6: 3 servers and 2 more in a replacement leave 1 for the pool.
+    { vpcCidr: "10.0.0.0/24", availabilityZoneCount: "2", maxServers: "3", warmPoolSize: "2" },
+    "wgc:warmPoolSize",
+    "as a rolling replacement runs, leave 1",
+    "wgc:warmPoolSize 1",
+  ],
+  [
     { tunnelCidr: "10.0.128.0/20" },
     "wgc:tunnelCidr",
     "must not overlap wgc:vpcCidr 10.0.0.0/16",
@@ -319,6 +326,13 @@ test("the line that mends a contradiction mends it", () => {
   const wrong: Record<string, string>[] = [
     { minServers: "10" },
     { vpcCidr: "10.0.0.0/24", availabilityZoneCount: "2", minServers: "2" },
+    {
+      vpcCidr: "10.0.0.0/24",
+      availabilityZoneCount: "2",
+      maxServers: "4",
+      warmPoolSize: "2",
+      minServers: "2",
+    },
     { vpcCidr: "10.100.0.0/16", clientRoutes: "0.0.0.0/0" },
     { deregistrationDelaySeconds: "0", drainSeconds: "90" },
     { scaleInCpuPercent: "90" },

@@ -33,8 +33,8 @@ const FOOT = `
 | \`maxServers\` | half as many again must fit into the public subnets of \`vpcCidr\`: a rolling replacement launches first |
 | \`tunnelCidr\` | must not overlap \`vpcCidr\`, and no range of \`clientRoutes\` may lie inside it unless \`clientToClient\` is on |
 | \`extraInstanceTypes\` | others than \`instanceType\`, of its architecture, and like it with or without CPU credits |
-| \`warmPoolSize\` | 0 while \`onDemandPercent\` is below 100 or \`extraInstanceTypes\` is set |
-| \`scheduledCapacity\` | sizes in order with each other and with \`minServers\` and \`maxServers\`, none above \`maxServers\` |
+| \`warmPoolSize\` | 0 while \`onDemandPercent\` is below 100 or \`extraInstanceTypes\` is set; fits into the public subnets of \`vpcCidr\` beside \`maxServers\` |
+| \`scheduledCapacity\` | sizes in order with each other and with \`minServers\` and \`maxServers\`, none above \`maxServers\`; what one leaves out is as any other may have left it |
 | \`natGateways\` | \`single\` or \`onePerAz\` while \`nodeSubnets\` is \`private\`, \`none\` while \`vpcId\` is set |
 | \`publicSubnetIds\`, \`privateSubnetIds\` | with \`vpcId\` only, one a zone each, the same zones in the same order |
 | \`vpcId\` and its subnets | looked up by \`pulumi preview\`: its first range is \`vpcCidr\`, none overlaps \`tunnelCidr\`, names are on, the subnets are its own, public ones lead to an internet gateway and have room for the load balancer, private ones do not (and lead to the internet at all while \`nodeSubnets\` is \`private\`) |

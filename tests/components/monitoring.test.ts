@@ -65,7 +65,14 @@ test("every alarm tells the topic when it rings and when it is over, with what t
     const spec = specs.get(inputs.name);
     expect([inputs.alarmActions, inputs.okActions]).toEqual([[topic], [topic]]);
     expect(inputs.alarmDescription).toBe(`c: ${spec?.says}. What to do: docs/operations.md#${spec?.runbook}`);
-    expect(inputs.treatMissingData).toBe(spec?.missing);
+    // When it rings is the specification's, whole.
+    expect(inputs).toMatchObject({
+      comparisonOperator: spec?.comparison,
+      threshold: spec?.threshold,
+      evaluationPeriods: spec?.periods,
+      treatMissingData: spec?.missing,
+    });
+    expect(inputs.datapointsToAlarm).toBe(spec?.datapoints);
     expect(inputs.metricQueries.filter((query: { returnData: boolean }) => query.returnData)).toHaveLength(1);
   }
 });

@@ -82,6 +82,8 @@ test("flow logs of the whole VPC, kept as long as asked, written by a role that 
     logDestination: "arn:test:n-flow-logs",
     iamRoleArn: "arn:test:n-flow-logs-role",
   });
+  // A flow log whose role may not write yet begins with an access error.
+  expect(only(made, "aws:ec2/flowLog:FlowLog").dependencies).toContain("n-flow-logs-policy");
   expect(only(made, "aws:cloudwatch/logGroup:LogGroup").inputs).toMatchObject({
     name: "/wgc/wgc-test/flow-logs",
     retentionInDays: 30,
@@ -187,7 +189,15 @@ describe("a VPC that exists already", () => {
     const bad = {
       ...CALLS,
       "aws:ec2/getRouteTable:getRouteTable": () => ({
-        routes: [{ cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" }],
+        routes: [
+          { cidrBlock: "10.0.0.0/16", gatewayId: "local" },
+          { cidrBlock: "0.0.0.0/0", gatewayId: "", natGatewayId: "nat-1" },
+        ],
+      }),
+      "aws:ec2/getVpc:getVpc": { ...CALLS["aws:ec2/getVpc:getVpc"], enableDnsHostnames: false },
+      "aws:ec2/getSubnet:getSubnet": (asked: { id: string }) => ({
+        ...CALLS["aws:ec2/getSubnet:getSubnet"](asked),
+        availableIpAddressCount: asked.id === "subnet-0b" ? 3 : 100,
       }),
     };
     const said: string[] = [];
@@ -202,10 +212,12 @@ describe("a VPC that exists already", () => {
       [
         "UserError: the VPC vpc-0a cannot be used:",
         "  - wgc:tunnelCidr 10.1.0.0/24 overlaps 10.1.0.0/16 of vpc-0a",
+        "  - vpc-0a has enableDnsHostnames off: the file system's mount targets get no names",
         ...["subnet-0a", "subnet-0b"].map(
           (id) =>
             `  - ${id} is among the public subnets, and its route to the internet leads to nat-1 instead of an internet gateway`,
         ),
+        "  - subnet-0b has 3 free addresses, and the load balancer needs 8",
       ].join("\n"),
     ]);
   });

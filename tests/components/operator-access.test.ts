@@ -1,5 +1,6 @@
 import { OperatorAccess } from "../../components/operator-access";
 import { SessionLog } from "../../components/session-log";
+import { loadSettings } from "../../config/load";
 import { all, census, document, make, only } from "./harness";
 
 const place = { region: "eu-central-1", accountId: "123456789012", partition: "aws" };
@@ -45,6 +46,22 @@ test("the role lasts an hour and is taken with MFA of the last hour, under one's
       },
     },
   ]);
+});
+
+test("as many users as the settings take fit into the 2,048 characters of a trust policy", async () => {
+  const users = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, index) => `arn:aws-us-gov:iam::123456789012:user/${100 + index}${"u".repeat(61)}`,
+    );
+  const load = (count: number) =>
+    loadSettings({
+      stack: "test",
+      values: { "aws:region": "us-gov-west-1", "wgc:operatorPrincipals": users(count).join(",") },
+    }).settings.operatorPrincipals;
+  const { assumeRolePolicy } = only(await build(load(12)), "aws:iam/role:Role").inputs;
+  expect(assumeRolePolicy.length).toBeLessThanOrEqual(2048);
+  expect(() => load(13)).toThrow("at most 12");
 });
 
 test("every session is recorded while it goes on, in the encrypted log, and ends by itself", async () => {
@@ -113,6 +130,8 @@ test("a shell, or fixed commands without parameters", async () => {
 test("the key of sessions is kept, rotates, and encrypts nothing but sessions and their log", async () => {
   const key = only(await build(), "aws:kms/key:Key");
   expect([key.protect, key.inputs.enableKeyRotation]).toEqual([true, true]);
+  // A key that is gone takes every session's record with it; a month is the longest that KMS waits.
+  expect(key.inputs.deletionWindowInDays).toBe(30);
   const [, log, sessions] = document(key.inputs.policy).Statement;
   expect(log).toMatchObject({
     Principal: { Service: "logs.eu-central-1.amazonaws.com" },

@@ -59,6 +59,18 @@ test("the key is administered by the account and used by EFS only", async () => 
   expect(
     administer.Action.filter((action: string) => /Encrypt|Decrypt|GenerateData|CreateGrant|\*$/.test(action)),
   ).toEqual(["kms:Describe*", "kms:Get*", "kms:List*"]);
+  // What `pulumi up` and `pulumi destroy` do with it; KMS refuses a key whose policy could never be changed again.
+  expect(administer.Action).toEqual(
+    expect.arrayContaining([
+      "kms:CancelKeyDeletion",
+      "kms:EnableKeyRotation",
+      "kms:PutKeyPolicy",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateKeyDescription",
+    ]),
+  );
   expect(use).toEqual({
     Sid: "UseThroughFileSystem",
     Effect: "Allow",

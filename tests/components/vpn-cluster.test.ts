@@ -1,24 +1,6 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parse } from "yaml";
-import { VpnCluster } from "../../components/vpn-cluster";
-import { loadSettings } from "../../config/load";
-import { all, document, make, only } from "./harness";
-
-const folder = mkdtempSync(join(tmpdir(), "wgc-cluster-"));
-writeFileSync(join(folder, "main.ts"), "console.log(1);\n");
-
-function build(values: Record<string, string> = {}, preview = false) {
-  const own = Object.entries(values).map(([key, value]) => [`wgc:${key}`, value]);
-  const { settings } = loadSettings({
-    stack: "test",
-    values: { "aws:region": "eu-central-1", ...Object.fromEntries(own) },
-  });
-  const entry = join(folder, "main.ts");
-  const args = { ...settings, agentEntry: entry, controlEntry: entry, bundleFolder: join(folder, "out") };
-  return make(() => void new VpnCluster("wgc", args), preview);
-}
+import { build } from "./cluster";
+import { all, document, only } from "./harness";
 
 test("one component a concern, all inside the root", async () => {
   const components = (await build()).filter(({ type }) => type.startsWith("wgc:"));

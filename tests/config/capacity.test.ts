@@ -74,7 +74,28 @@ test.each([
     { ...schedule({ ...morning, min: 2 }), minServers: "2", crossZone: "false" },
     "must have min at least wgc:availabilityZoneCount (3)",
   ],
+  // AWS refuses a schedule only when it is due, and tells nobody.
+  [
+    "a most that is below the least that another one leaves",
+    schedule(morning, { name: "night", cron: "0 20 * * *", max: 5 }),
+    "(morning) must not have min 6 above max 5, one of which another schedule leaves so; name both here",
+  ],
+  [
+    "a wish below the least that another one leaves",
+    schedule(morning, { name: "night", cron: "0 20 * * *", desired: 3 }),
+    "(night) must have desired between min 6 and max 9, one of which another schedule leaves so",
+  ],
+  [
+    "a wish above the most that another one leaves",
+    schedule({ name: "night", cron: "0 20 * * *", max: 5 }, { name: "noon", cron: "0 12 * * *", desired: 6 }),
+    "(noon) must have desired between min 3 and max 5, one of which another schedule leaves so",
+  ],
 ])("a schedule with %s is refused", (_, values, message) => expect(fault(values)).toContain(message));
+
+test("schedules that each name both bounds may lie apart", () => {
+  const apart = schedule({ ...morning, max: 9 }, { name: "night", cron: "0 20 * * *", min: 3, max: 5 });
+  expect(fault(apart)).toBe("");
+});
 
 test("the command that mends a schedule can be pasted into a shell", () => {
   expect(fault({ scheduledCapacity: "x" })).toContain(

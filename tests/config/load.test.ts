@@ -191,6 +191,14 @@ test.each([
   ["persistentKeepalive", "120", "a whole number from 1 to 119", "25"],
   ["controlConcurrency", "101", "a whole number from 1 to 100, or 0", "5"],
   ["drainSeconds", "5", "a whole number from 10 to 300", "20"],
+  // Above it a packet of a full client does not fit into 1,500 bytes with WireGuard's 60 around it.
+  ["mtu", "1441", "a whole number from 1280 to 1440", "1420"],
+  [
+    "clusterName",
+    "c".repeat(25),
+    "2 to 24 lower-case letters, digits and hyphens, starting with a letter, or empty",
+    "wgc-dev",
+  ],
   ["amiId", "latest", "an image id like ami-0123456789abcdef0, or empty", "ami-0123456789abcdef0"],
 ])("%s %s is refused", (key, value, allowed, example) => {
   expect(faults({ [key]: value })).toEqual([
@@ -223,6 +231,13 @@ test.each([
     "wgc:maxServers",
     "room for 6 servers",
     "wgc:maxServers 4",
+  ],
+  [
+    // 2 zones have room for 6: 3 servers and 2 more in a replacement leave 1 for the pool.
+    { vpcCidr: "10.0.0.0/24", availabilityZoneCount: "2", maxServers: "3", warmPoolSize: "2" },
+    "wgc:warmPoolSize",
+    "as a rolling replacement runs, leave 1",
+    "wgc:warmPoolSize 1",
   ],
   [
     { tunnelCidr: "10.0.128.0/20" },
@@ -311,6 +326,13 @@ test("the line that mends a contradiction mends it", () => {
   const wrong: Record<string, string>[] = [
     { minServers: "10" },
     { vpcCidr: "10.0.0.0/24", availabilityZoneCount: "2", minServers: "2" },
+    {
+      vpcCidr: "10.0.0.0/24",
+      availabilityZoneCount: "2",
+      maxServers: "4",
+      warmPoolSize: "2",
+      minServers: "2",
+    },
     { vpcCidr: "10.100.0.0/16", clientRoutes: "0.0.0.0/0" },
     { deregistrationDelaySeconds: "0", drainSeconds: "90" },
     { scaleInCpuPercent: "90" },
@@ -320,6 +342,16 @@ test("the line that mends a contradiction mends it", () => {
     const [, key = "", value = ""] = /config set wgc:(\S+) (\S+)$/.exec(faults(values)[0] ?? "") ?? [];
     expect(faults({ ...values, [key]: value })).toEqual([]);
   }
+});
+
+test.each<Record<string, string>>([
+  // The zone's own name may be the endpoint's.
+  { dnsName: "example.com", dnsZone: "example.com" },
+  { desiredServers: "3" },
+  { desiredServers: "9" },
+  { clusterName: "c".repeat(24) },
+])("what lies at a bound is taken: %j", (values) => {
+  expect(faults(values)).toEqual([]);
 });
 
 test("a wide route that contains the tunnel's range is fine: full-tunnel clients use it", () => {

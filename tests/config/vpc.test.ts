@@ -20,6 +20,12 @@ test("an existing VPC with its subnets is taken, and private servers in it need 
   });
 });
 
+test("how many servers an existing VPC's subnets take is not reckoned from its range: they are as they are", () => {
+  const small = { "wgc:vpcCidr": "10.0.0.0/24", "wgc:maxServers": "9" };
+  expect(load({ ...EXISTING, ...small }).settings.maxServers).toBe(9);
+  expect(() => load(small)).toThrow("does not fit into the subnets");
+});
+
 test.each([
   [
     { ...EXISTING, "wgc:publicSubnetIds": "subnet-0000000a" },

@@ -1,3 +1,4 @@
+import { Datums, type Sample } from "../../agent/monitoring/datums";
 import { AGENT_METRICS, customMetricCount, scopesOf } from "../../monitoring/metrics";
 import { referenceFault } from "../../monitoring/reference";
 import { agentMetrics } from "./agent-metrics";
@@ -15,6 +16,39 @@ test("every metric of the catalogue comes from numbers that the agent has, with 
     }),
   );
   expect(missing).toEqual([]);
+});
+
+test("each number of the agent is sent under the name that means it, in its unit", async () => {
+  const samples = (await agentMetrics().getMetricsAsJSON()) as Sample[];
+  const datums = new Datums("full");
+  // Counts are what was added since the minute before, so that one has nothing.
+  const nothing = samples.map(({ name, values }) => ({
+    name,
+    values: values.map((each) => ({ ...each, value: 0 })),
+  }));
+  datums.of(nothing, "z-a", new Date(0));
+  datums.accept();
+  const sent = new Map(
+    datums.of(samples, "z-a", new Date(60_000)).map((datum) => [datum.MetricName, [datum.Value, datum.Unit]]),
+  );
+  expect(Object.fromEntries(sent)).toEqual({
+    Healthy: [1, "Count"],
+    Draining: [0, "Count"],
+    ClientsOnline: [0, "Count"],
+    Handshakes: [3, "Count"],
+    Takeovers: [1, "Count"],
+    // Three that nobody answered, four that were not tried.
+    TakeoversFailed: [7, "Count"],
+    // Of both interfaces, one for each server key: five each and so on.
+    BytesReceived: [10, "Bytes"],
+    BytesSent: [12, "Bytes"],
+    PacketsReceived: [14, "Count"],
+    PacketsSent: [16, "Count"],
+    ProbeUp: [1, "Count"],
+    SyncAge: [1, "Seconds"],
+    StorageUp: [1, "Count"],
+    AllowanceExceeded: [4, "Count"],
+  });
 });
 
 test("counts are made from counters and levels from gauges", async () => {

@@ -302,6 +302,22 @@ test("the control function: the registry mounted where it looks for it, in the p
   expect(one("aws:autoscaling/group:Group").dependencies).toContain(call.urn);
 });
 
+test("each output is the resource that it is named after", () => {
+  const id = (type: string, name?: string) => one(type, name).id;
+  expect(plan.outputs).toMatchObject({
+    groupName: one("aws:autoscaling/group:Group").inputs["name"],
+    fileSystemId: id("aws:efs/fileSystem:FileSystem"),
+    registryAccessPointId: id("aws:efs/accessPoint:AccessPoint", "wgc-storage-registry"),
+    runtimeAccessPointId: id("aws:efs/accessPoint:AccessPoint", "wgc-storage-runtime"),
+    agentBucket: one("aws:s3/bucket:Bucket").outputs["bucket"],
+    vpcId: id("aws:ec2/vpc:Vpc"),
+    launchTemplateId: id("aws:ec2/launchTemplate:LaunchTemplate"),
+    alarmTopicArn: one("aws:sns/topic:Topic").outputs["arn"],
+    controlFunctionName: one("aws:lambda/function:Function").inputs["name"],
+    operatorRoleArn: one("aws:iam/role:Role", "wgc-operators-role").outputs["arn"],
+  });
+});
+
 test("scaling: out on CPU or network, in only when both are low, bytes divided by the period", () => {
   expect(alarm("cpu-high")).toMatchObject({
     comparisonOperator: "GreaterThanThreshold",

@@ -45,7 +45,8 @@ function machine(
   writeFileSync(join(root, "object"), options.downloaded ?? AGENT);
   command(
     "aws",
-    `if [ "$1" = autoscaling ]; then ${failing("word", options.failedWords)}; exit 0; fi
+    `echo "$AWS_DEFAULT_REGION" >>${root}/regions
+if [ "$1" = autoscaling ]; then ${failing("word", options.failedWords)}; exit 0; fi
 ${failing("aws", options.failedDownloads)}\ncp ${root}/object ${root}/opt/wgc/agent.js.new`,
   );
   if (options.instance !== undefined) {
@@ -145,6 +146,9 @@ testWith(DASH, "the group is told of a failed boot, whatever failed, without the
   const noAgent = machine({ failedDownloads: 100, instance: "i-0123456789abcdef0" });
   expect(noAgent.boot().code).toBe(1);
   expect(noAgent.calls().filter((call) => call.startsWith("aws autoscaling"))).toEqual([ABANDON]);
+  // The command line asks the instance for credentials, but not where it is.
+  const regions = readFileSync(join(noAgent.root, "regions"), "utf8").trim().split("\n");
+  expect(new Set(regions)).toEqual(new Set(["us-east-1"]));
   expect(noAgent.calls().filter((call) => call.startsWith("node"))).toEqual([]);
 
   const noSysctl = machine({ instance: "i-0123456789abcdef0" });

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HEALTH_CHECK } from "../../components/endpoint";
 import { renderAgentUnit, renderNetworkUnit, renderRekeyUnits } from "../../userdata/units";
 import { runTool, SYSTEMD_ANALYZE, testWith } from "../support/tool";
 
@@ -34,9 +35,20 @@ test("the network unit loads the firewall, then brings the interface up, and nev
   expect(network).not.toMatch(/ExecStop|PartOf|BindsTo/);
 });
 
+test("a reboot brings firewall, tunnel and agent back, after the network and the shares, or without the shares", () => {
+  for (const unit of [network, agent, rekey.path])
+    expect(values(unit, "WantedBy")).toEqual(["multi-user.target"]);
+  expect(values(network, "Wants")).toEqual(["network-online.target"]);
+  expect(values(network, "After")).toEqual(["network-online.target remote-fs.target"]);
+  // Mounts are `nofail`: what requires them would stay away while the file system does.
+  expect(network).not.toMatch(/^Requires/m);
+});
+
 test("a replaced server key brings the network up again, each time", () => {
   expect(values(rekey.path, "PathChanged")).toEqual(["/var/lib/wgc/server.key"]);
   expect(values(rekey.service, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js network-up"]);
+  // Not beside the network unit at boot: both bring the same interfaces up.
+  expect(values(rekey.service, "After")).toEqual(["wgc-network.service"]);
   // One that remains would not be started a second time.
   expect(values(rekey.service, "RemainAfterExit")).toEqual([]);
 });
@@ -51,6 +63,9 @@ test("without the network unit, hence without the firewall, the agent does not s
 test("a restart of the agent touches nothing else and does not drain; a stop has longer than the drain", () => {
   expect(values(agent, "ExecStart")).toEqual(["/opt/wgc/bin/node /opt/wgc/agent.js run"]);
   expect(values(agent, "Restart")).toEqual(["always"]);
+  // Sooner than the load balancer takes a server for dead; and however often: systemd's own limit would leave a server without an agent after five failures in ten seconds.
+  expect(Number(values(agent, "RestartSec")[0])).toBeLessThan(HEALTH_CHECK.interval);
+  expect(values(agent, "StartLimitIntervalSec")).toEqual(["0"]);
   expect(values(agent, "KillMode")).toEqual(["mixed"]);
   expect(values(agent, "RestartKillSignal")).toEqual(["SIGHUP"]);
   expect(values(agent, "KillSignal")).toEqual([]);
@@ -65,6 +80,9 @@ test("the agent may change the network and write two folders, and nothing more",
   expect(values(agent, "ReadWritePaths")).toEqual(["/var/lib/wgc -/mnt/wgc/runtime"]);
   expect(values(agent, "ProtectSystem")).toEqual(["strict"]);
   expect(values(agent, "NoNewPrivileges")).toEqual(["yes"]);
+  // The server's private key lies there.
+  expect([values(agent, "StateDirectory"), values(agent, "StateDirectoryMode")]).toEqual([["wgc"], ["0700"]]);
+  for (const unit of [agent, network, rekey.service]) expect(values(unit, "UMask")).toEqual(["0077"]);
   expect(values(agent, "RestrictAddressFamilies")).toEqual(["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]);
   expect(values(agent, "SystemCallFilter")).toEqual(["@system-service", "~@privileged"]);
 });

@@ -36,7 +36,7 @@ const variants = {
       "wgc:extraInstanceTypes": "c8g.medium,c7gn.medium",
       "wgc:onDemandPercent": "50",
       "wgc:scheduledCapacity":
-        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","desired":3}]',
+        '[{"name":"morning","cron":"0 7 * * MON-FRI","timeZone":"Europe/Berlin","min":6},{"name":"night","cron":"0 20 * * *","min":3,"desired":3}]',
     },
   },
   warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },

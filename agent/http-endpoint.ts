@@ -33,6 +33,9 @@ export interface HttpEndpointOptions
   readonly watch: HealthWatch;
 }
 
+/** Each sample of the event loop's delay is a wake-up: at prom-client's own 10 ms they take 0.26 % of a core, at 100 ms 0.04 %. */
+const LOOP_PRECISION_MS = 100;
+
 /** What the agent answers over HTTP: `/healthz` to the load balancer, `/metrics` to whoever collects them. */
 export class HttpEndpoint {
   /** What `/metrics` shows; filled by {@link start}. */
@@ -68,7 +71,7 @@ export class HttpEndpoint {
     const { metrics } = this;
     const { lifecycle, network, sessions } = this.options;
     createMetrics(this.metricsSource(), metrics);
-    collectDefaultMetrics({ register: metrics });
+    collectDefaultMetrics({ register: metrics, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
     network.start(metrics);
     if (sessions.takeover !== undefined) addTakeoverMetrics(metrics, sessions.takeover);
     if (lifecycle !== undefined) addLifecycleMetrics(metrics, lifecycle);

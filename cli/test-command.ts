@@ -133,7 +133,8 @@ const VM_TESTS = ["agent/integration", "agent/takeover/integration", "lab/cluste
 async function testInVm(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
   const began = performance.now();
   const called = (chosen.length > 0 ? chosen : VM_TESTS).map((name) => name.replace(/^tests\//, ""));
-  const nfs = called.includes("nfs");
+  // The first of them can do nothing without the file server; the others run anywhere.
+  const nfs = called.includes("nfs") || called.includes(NFS_TESTS[0]);
   const names = [...new Set(called.flatMap((name) => (name === "nfs" ? NFS_TESTS : [name])))];
   const paths = names.map((name) => `tests/${name}`);
   const unknown = paths.filter(

@@ -23,7 +23,7 @@ export async function commandInVm(project: string, command: readonly string[]): 
 }
 
 /** What `test --vm nfs` stands for: tests of a file server as EFS is one, and those of the registry that break its writers, on it. */
-export const NFS_TESTS = ["vm/nfs", "registry/lock", "registry/processes", "registry/faults"];
+export const NFS_TESTS = ["vm/nfs", "registry/lock", "registry/processes", "registry/faults"] as const;
 
 /** Where the registry's tests make their registries when there is a file server: on its mount. */
 const NFS_FOLDER = "/efs/control/tests";

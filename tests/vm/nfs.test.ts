@@ -21,6 +21,7 @@ testUnless(
     process.stderr.write(stdout); // with what was measured
     const steps = stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line).step]));
     expect(steps).toEqual([
+      "the first key is seen by who looked before",
       "changes are seen through the other mount",
       "two writers take turns",
       "the file server ended and started again",

@@ -58,12 +58,16 @@ export async function peers() {
 export const isStatus = (status: string) =>
   until(status, async () => (await health(PORT)).body.status === status, 15_000);
 
-/** Makes the server's files, its key pair, firewall, interface and probe; returns the public key. */
-export async function bootServer(): Promise<string> {
+/**
+ * Makes the server's files, its key pair, firewall, interface and probe; returns the public key.
+ *
+ * @param seenByControl the registry's folder as the control function has it, which makes the key
+ */
+export async function bootServer(seenByControl = registry): Promise<string> {
   await fs.mkdir(root);
   await fs.writeFile(env.WGC_AGENT_CONFIG, JSON.stringify(config));
   Object.assign(process.env, env);
-  await initRegistry(registry, CLUSTER);
+  await initRegistry(seenByControl, CLUSTER);
   const publicKey = (await tool(process.execPath, bundle, "init")).trim();
   await fs.writeFile(FORWARDING, "1");
   const { tunnelIpv4: tunnelCidr, listenPort, healthPort, takeover, mesh } = config;

@@ -10,7 +10,7 @@ import type { StorageOperation, StorageOperations } from "../../../agent/storage
 import { RegistryError } from "../../../registry/errors";
 import { initRegistry } from "../../../registry/init";
 import { runtimeOf } from "../../../registry/layout";
-import { readClient } from "../../../registry/reader";
+import { readClient, readServerKeys } from "../../../registry/reader";
 import type { ClientFile } from "../../../registry/schema";
 import { addClient, removeClient, restoreClient, revokeClient } from "../../../registry/writer";
 import { step, until } from "../../agent/programs/support";
@@ -89,6 +89,15 @@ class Reader {
   }
 }
 
+/** A server that looked for its key before there was one, and for the folder that it is in, finds it as soon as it is made. */
+async function firstKeyIsSeen(): Promise<void> {
+  const roots = { control: `${VIEWS.control}/early`, server: `${VIEWS.servers}/early` };
+  await assert.rejects(readServerKeys(roots.server), { name: RegistryError.name, kind: "missing" });
+  const { publicKey } = await initRegistry(roots.control, CLUSTER);
+  assert.equal((await readServerKeys(roots.server)).publicKey, publicKey);
+  step("the first key is seen by who looked before");
+}
+
 /** Changes made through one mount are seen through the other at the next look: no cache of either keeps them back. */
 async function changesAreSeen(): Promise<void> {
   const roots = { writer: `${VIEWS.control}/followed`, reader: `${VIEWS.servers}/followed` };
@@ -146,6 +155,7 @@ async function writersTakeTurns(): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  await firstKeyIsSeen();
   await changesAreSeen();
   await writersTakeTurns();
   await outages();

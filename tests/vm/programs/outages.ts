@@ -125,7 +125,7 @@ export async function outages(): Promise<void> {
     runtimePath: `${VIEWS.servers}/registry/runtime`,
   });
   await fs.mkdir(config.runtimePath, { recursive: true });
-  await bootServer();
+  await bootServer(ROOT);
   const agent = startAgent(agentBundle, env);
   try {
     await isStatus("ok");

@@ -98,8 +98,14 @@ export async function unlessStale<T>(folder: string, openAndRead: () => Promise<
   }
 }
 
-/** Opens a folder and closes it again; false when there is none. */
+/** Opens a folder and closes it again; false when there is none. That there is none may be remembered, too: then the one above is asked. */
 async function openedAnew(folder: string): Promise<boolean> {
+  if (await isThere(folder)) return true;
+  const above = dirname(folder);
+  return above !== folder && (await openedAnew(above)) && isThere(folder);
+}
+
+async function isThere(folder: string): Promise<boolean> {
   try {
     await (await fs.open(folder, "r")).close();
     return true;

@@ -8,7 +8,7 @@ import { folders } from "./support";
 
 /** In the virtual machine (WGC_SLOW) and on its file server each of 2,600 runs takes seconds. */
 const STRIDE = patient(1) > 1 ? 7 : 1;
-const folder = folders({ quick: true });
+const folder = folders();
 let prepared = "";
 beforeAll(async () => {
   prepared = join(folder(), "prepared");

@@ -4,20 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 
-/**
- * Makes fresh folders, and removes them after the test file.
- *
- * @param quick in memory where there is room for files: for tests to which it is all the same what a disk does
- */
-export function folders({ quick = false } = {}): () => string {
+/** Makes fresh folders, and removes them after the test file. */
+export function folders(): () => string {
   const made: string[] = [];
   afterAll(() => {
     for (const folder of made) rmSync(folder, { recursive: true, force: true });
   });
   return () => {
     // The same tests run on a network file system: whoever mounts one says where.
-    const usual = (quick ? process.env["WGC_TEST_MEMORY"] : undefined) ?? tmpdir();
-    const folder = mkdtempSync(join(process.env["WGC_TEST_REGISTRY_ROOT"] ?? usual, "wgc-registry-"));
+    const folder = mkdtempSync(join(process.env["WGC_TEST_REGISTRY_ROOT"] ?? tmpdir(), "wgc-registry-"));
     made.push(folder);
     return folder;
   };

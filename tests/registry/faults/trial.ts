@@ -5,6 +5,7 @@ import { checkRegistry } from "../../../registry/check";
 import { runtimeOf } from "../../../registry/layout";
 import { readChanges, scanClients } from "../../../registry/reader";
 import { RegistryWriter } from "../../../registry/writer";
+import { patient } from "../../support/slow";
 import { type Fault, type Run, run } from "./disk";
 import { bury, key, OPTIONS, type Operation, type Picture, picture } from "./world";
 
@@ -48,21 +49,39 @@ export async function tryEverywhere(
   for (let at = 1; at <= last; at++) {
     if (!isTried(at)) continue;
     const root = await copy(template, join(workshop, "run"));
-    const trial = await run(() => operation.run(root, REQUEST), fault, at);
+    const what = `${operation.name}, ${fault} at step ${at} of ${steps}`;
+    const trial = await within(what, () => run(() => operation.run(root, REQUEST), fault, at));
     if (fault === "torn" && !trial.last.startsWith("write ")) continue; // what has no half is `kill`
     runs++;
     try {
       // Without faults, but on the same disk: it does not wait for the real one at every sync.
-      const judged = await run(() => judge(root, operation, trial, before, after));
+      const judged = await within(`${what} (${trial.last}), judged`, () =>
+        run(() => judge(root, operation, trial, before, after)),
+      );
       if (judged.outcome?.error !== undefined) throw judged.outcome.error;
       if (judged.outcome?.value === true) completed++;
     } catch (error) {
+      if (error instanceof HangError) throw error;
       const said = error instanceof Error ? error.message : String(error);
-      problems.push(`${operation.name}, ${fault} at step ${at} of ${steps} (${trial.last}): ${said}`);
+      problems.push(`${what} (${trial.last}): ${said}`);
     }
   }
   return { operation: operation.name, fault, runs, completed, undone: runs - completed, problems };
 }
+
+/** A trial takes a fraction of a second; one that waits for something has to be told from one that is slow. */
+const TRIAL_MS = 60_000;
+
+/** @throws Error that names the trial when it does not end: then the file system is still in its hands, and no other one can begin. */
+async function within<T>(what: string, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new HangError(`${what}: no end`)), patient(TRIAL_MS));
+  });
+  return Promise.race([work(), late]).finally(() => clearTimeout(timer));
+}
+
+class HangError extends Error {}
 
 function must(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);

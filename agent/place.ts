@@ -1,3 +1,4 @@
+import { backoff } from "./backoff";
 import type { Clock } from "./clock";
 import type { Imds } from "./imds";
 import { type Log, messageOf } from "./log";
@@ -20,8 +21,7 @@ export async function findPlace(
     } catch (error) {
       if (failures === 0)
         log.warn({ problem: messageOf(error) }, "this server's place among the others is not known yet");
-      const wait = Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** failures);
-      await new Promise<void>((resolve) => clock.after(wait, resolve));
+      await new Promise<void>((resolve) => clock.after(backoff(RETRY_MS, failures), resolve));
     }
   }
 }

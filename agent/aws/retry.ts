@@ -1,3 +1,4 @@
+import { backoff } from "../backoff";
 import type { Clock } from "../clock";
 import { AwsError } from "./query";
 
@@ -23,7 +24,7 @@ export async function withRetry<T>(options: RetryOptions, call: () => Promise<T>
     } catch (error) {
       if (!(error instanceof AwsError) || !error.retryable || attempt >= attempts) throw error;
       onRetry?.(error, attempt);
-      const wait = Math.min(longestMs, firstMs * 2 ** (attempt - 1));
+      const wait = backoff({ first: firstMs, longest: longestMs }, attempt - 1);
       await new Promise<void>((done) => clock.after(wait * (0.5 + random() / 2), done));
     }
   }

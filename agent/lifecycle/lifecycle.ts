@@ -1,3 +1,4 @@
+import { backoff } from "../backoff";
 import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 import type { LifecycleCalls } from "./calls";
@@ -146,7 +147,7 @@ export class Lifecycle {
       return this.settle(target);
     }
     // The hook of an end begins to wait only when the deregistration delay is over, and AWS does not tell when.
-    this.nextTry = now + Math.min(LONGEST_WAIT_MS[answer], FIRST_WAIT_MS * 2 ** this.tries);
+    this.nextTry = now + backoff({ first: FIRST_WAIT_MS, longest: LONGEST_WAIT_MS[answer] }, this.tries);
     this.tries += 1;
   }
 

@@ -1,4 +1,5 @@
 import type { Parameter } from "../aws/query";
+import { backoff } from "../backoff";
 import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 
@@ -45,7 +46,7 @@ export class SourceCheck {
     } catch (error) {
       this.problem = `the source/destination check cannot be switched off: ${messageOf(error)}`;
       this.log.warn({ problem: this.problem, isOff: this.isOff }, "this server may be no next hop");
-      this.next(Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** this.failures++));
+      this.next(backoff(RETRY_MS, this.failures++));
     }
   }
 

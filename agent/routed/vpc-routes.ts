@@ -1,4 +1,5 @@
 import { AwsError, type Parameter } from "../aws/query";
+import { backoff } from "../backoff";
 import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 
@@ -168,9 +169,7 @@ export class VpcRoutes {
     this.stats.failed++;
     const isPassing = error instanceof AwsError && (error.retryable || PASSING.test(error.code));
     if (error instanceof AwsError && /Limit|Throttl/.test(error.code)) this.stats.throttled++;
-    const wait = isPassing
-      ? Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** table.failures) * (0.5 + random() / 2)
-      : REFUSED_MS;
+    const wait = isPassing ? backoff(BACKOFF_MS, table.failures) * (0.5 + random() / 2) : REFUSED_MS;
     table.failures++;
     table.problem = `the route of ${table.id} does not lead here: ${messageOf(error)}`;
     log.warn({ problem: table.problem, retryInMs: Math.round(wait) }, "a route cannot be replaced");

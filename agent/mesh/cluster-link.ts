@@ -14,7 +14,7 @@ import { VpcRoutes } from "../routed/vpc-routes";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
 import { MemberFilter } from "./member-filter";
-import type { Pace } from "./members";
+import { PACE } from "./members";
 import { Mesh } from "./mesh";
 import type { MemberState } from "./message";
 import { ACTIVE, holderOf, zoneRole } from "./roles";
@@ -51,11 +51,6 @@ export interface ClusterLinkOptions {
 /** What speaking to the other servers takes, wherever it is possible. */
 export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
-/** Where only announcements depend on it, hearing each other once a second is enough; an owner's death must show within a second. */
-const PACE: Readonly<Record<"calm" | "quick", Pace>> = {
-  calm: { everyMs: 1000, goneMs: 5000, steadyMs: 3000 },
-  quick: { everyMs: 200, goneMs: 1000, steadyMs: 3000 },
-};
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
 /** The firewall's set of members is written again so often, whoever may have emptied it. */

@@ -19,6 +19,12 @@ export interface Pace {
   readonly steadyMs: number;
 }
 
+/** Where only announcements depend on it, hearing each other once a second is enough; an owner's death must show within a second. */
+export const PACE: Readonly<Record<"calm" | "quick", Pace>> = {
+  calm: { everyMs: 1000, goneMs: 5000, steadyMs: 3000 },
+  quick: { everyMs: 200, goneMs: 1000, steadyMs: 3000 },
+};
+
 interface Known {
   readonly instance: string;
   address: string;
@@ -77,7 +83,8 @@ const FORMER_PROCESSES = 32;
  * by what they say only.
  *
  * INVARIANTS: what is taken in here is authentic already. A heartbeat counts once: numbers only go up, and after a restart the sender's
- * epoch does, or it is one that was never heard and comes after a silence; a process that another one followed is not heard again. Without the storage everything goes on with those that are known, until they have been silent for long.
+ * epoch does, or it is one that was never heard and comes after a silence; a process that another one followed is not heard again. Without
+ * the storage everything goes on with those that are known, until they have been silent for long.
  */
 export class Members {
   private readonly known = new Map<string, Known>();

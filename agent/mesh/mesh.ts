@@ -30,7 +30,7 @@ export interface MeshOptions {
 /** Each server's records are read so often; the others are heard at once. */
 const LOOK_MS = 5000;
 /** A datagram may be lost: it is said again. Who misses all of them reads the directory on the shared storage. */
-const REPEAT_MS = [15, 60] as const;
+export const REPEAT_MS = [15, 60] as const;
 
 /**
  * What the servers of a cluster tell each other directly: that they live, and whose sessions they hold.

@@ -1,11 +1,9 @@
 /** One of the other servers of the benchmark of the mesh: its voice, and what it hears. */
 import { createSocket, type Socket } from "node:dgram";
+import { REPEAT_MS } from "../../agent/mesh/mesh";
 import { type Message, seal } from "../../agent/mesh/message";
 import { sessionNow } from "../session-now";
 import { type Other, PLAYERS } from "./others";
-
-/** As agent/mesh/mesh.ts repeats an announcement. */
-const REPEAT_MS = [15, 60] as const;
 
 export class Player {
   private socket: Socket | undefined;

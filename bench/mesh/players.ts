@@ -6,6 +6,7 @@
  * one behind it). At the end one JSON document, `Played`. Run in the namespace of the players, bundled.
  */
 import { readFileSync } from "node:fs";
+import { PACE } from "../../agent/mesh/members";
 import { holderOf, type Other, others } from "./others";
 import { Player } from "./player";
 
@@ -41,8 +42,6 @@ export interface PlayedClient {
 }
 
 const HEADERS = 28;
-/** As agent/mesh/cluster-link.ts says them where roles depend on them. */
-const BEAT_MS = 200;
 const TICK_MS = 20;
 /** After the last tick, for its announcements' repetitions. */
 const LAST_WORDS_MS = 500;
@@ -116,7 +115,7 @@ async function play(part: Part, seconds: number): Promise<Played> {
   const began = performance.now();
   const elapsed = (): number => (performance.now() - began) / 1000;
   const timers = part.players.map((player, index) =>
-    setInterval(() => count(beats, beat(player, index)), BEAT_MS),
+    setInterval(() => count(beats, beat(player, index)), PACE.quick.everyMs),
   );
   timers.push(setInterval(() => sessions.advance(elapsed()), TICK_MS));
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -53,24 +53,22 @@ const CAPACITY: readonly Check[] = [
       const prefix = parseRange(vpcCidr)?.prefix ?? 32;
       const room = availabilityZoneCount * (2 ** (32 - prefix - 4) - RESERVED_ADDRESSES);
       const most = Math.ceil(maxServers * 1.5);
-      if (most <= room)
-        // A stopped instance keeps its private address (EC2 user guide, "Stop and start Amazon EC2 instances").
-        return when(most + warmPoolSize > room, {
-          key: "warmPoolSize",
-          problem:
-            `does not fit into the subnets of wgc:vpcCidr ${vpcCidr}: servers that wait have addresses too, of which ` +
-            `wgc:maxServers (${maxServers}) and half as many again, as a rolling replacement runs, leave ${room - most}`,
-          mend: String(room - most),
-        });
-      return [
-        {
-          key: "maxServers",
-          problem:
-            `does not fit into the subnets of wgc:vpcCidr ${vpcCidr}: ${availabilityZoneCount} zones have room for ` +
-            `${Math.max(0, room)} servers, and a rolling replacement runs half as many again`,
-          mend: String(Math.max(2, Math.floor(room / 1.5))),
-        },
-      ];
+      const tooMany = when(most > room, {
+        key: "maxServers",
+        problem:
+          `does not fit into the subnets of wgc:vpcCidr ${vpcCidr}: ${availabilityZoneCount} zones have room for ` +
+          `${Math.max(0, room)} servers, and a rolling replacement runs half as many again`,
+        mend: String(Math.max(2, Math.floor(room / 1.5))),
+      });
+      if (tooMany.length > 0) return tooMany;
+      // A stopped instance keeps its private address (EC2 user guide, "Stop and start Amazon EC2 instances").
+      return when(most + warmPoolSize > room, {
+        key: "warmPoolSize",
+        problem:
+          `does not fit into the subnets of wgc:vpcCidr ${vpcCidr}: servers that wait have addresses too, of which ` +
+          `wgc:maxServers (${maxServers}) and half as many again, as a rolling replacement runs, leave ${room - most}`,
+        mend: String(room - most),
+      });
     },
   ),
 ];

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { UserError } from "../config/errors";
 import { duration, print, printJson, say } from "./output";
 import { ensurePrograms } from "./system-packages";
-import { jestScript, NFS_TESTS, runScriptInVm, VM_TEST_MINUTES } from "./vm";
+import { FILE_SERVER_TEST, jestScript, NFS_TESTS, runScriptInVm, VM_TEST_MINUTES } from "./vm";
 
 interface StepResult {
   name: string;
@@ -133,8 +133,7 @@ const VM_TESTS = ["agent/integration", "agent/takeover/integration", "lab/cluste
 async function testInVm(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
   const began = performance.now();
   const called = (chosen.length > 0 ? chosen : VM_TESTS).map((name) => name.replace(/^tests\//, ""));
-  // The first of them can do nothing without the file server; the others run anywhere.
-  const nfs = called.includes("nfs") || called.includes(NFS_TESTS[0]);
+  const nfs = called.includes("nfs") || called.includes(FILE_SERVER_TEST);
   const names = [...new Set(called.flatMap((name) => (name === "nfs" ? NFS_TESTS : [name])))];
   const paths = names.map((name) => `tests/${name}`);
   const unknown = paths.filter(

@@ -22,8 +22,10 @@ export async function commandInVm(project: string, command: readonly string[]): 
   process.exitCode = code;
 }
 
+/** The test that can do nothing without the machine's file server. */
+export const FILE_SERVER_TEST = "vm/nfs";
 /** What `test --vm nfs` stands for: tests of a file server as EFS is one, and those of the registry that break its writers, on it. */
-export const NFS_TESTS = ["vm/nfs", "registry/lock", "registry/processes", "registry/faults"] as const;
+export const NFS_TESTS = [FILE_SERVER_TEST, "registry/lock", "registry/processes", "registry/faults"];
 
 /** Where the registry's tests make their registries when there is a file server: on its mount. */
 const NFS_FOLDER = "/efs/control/tests";

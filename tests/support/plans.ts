@@ -16,7 +16,7 @@ export async function stackPlan(stack: string, config: Readonly<Record<string, s
     .digest("hex")
     .slice(0, 16);
   // The folder is this run's own (temporary.js), so a plan of an older program is never found.
-  const file = join(process.env["WGC_TEST_MEMORY"] ?? tmpdir(), `plan-${name}.json`);
+  const file = join(tmpdir(), `plan-${name}.json`);
   if (!existsSync(file)) {
     const plan = await runPlan({ projectDir: PROJECT, stack, mode: "resolved", config });
     writeFileSync(`${file}.${process.pid}`, JSON.stringify(plan));

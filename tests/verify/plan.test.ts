@@ -42,12 +42,9 @@ const variants = {
   warm: { stack: "prod", config: { "wgc:warmPoolSize": "2" } },
   named: { stack: "dev", config: { "wgc:dnsName": "vpn.example.com", "wgc:dnsZone": "example.com" } },
 } as const;
-const plans = new Map<keyof typeof variants, Promise<Plan>>();
 function planOf(variant: keyof typeof variants): Promise<Plan> {
   const { stack, config } = variants[variant];
-  const plan = plans.get(variant) ?? stackPlan(stack, config);
-  plans.set(variant, plan);
-  return plan;
+  return stackPlan(stack, config);
 }
 const names = Object.keys(variants) as (keyof typeof variants)[];
 

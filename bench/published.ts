@@ -10,7 +10,14 @@ import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/re
 import type { ChangeResult } from "./change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "./failover/report";
-import { ADDRESSING, type FailoverResult, LOADS, SCENARIOS, TAKEOVER } from "./failover/types";
+import {
+  ADDRESSING,
+  type FailoverOptions,
+  type FailoverResult,
+  LOADS,
+  SCENARIOS,
+  TAKEOVER,
+} from "./failover/types";
 import type { MachineFacts } from "./machine";
 import type { MeshResult } from "./mesh/bench";
 import { MESH_HEAD, meshRows } from "./mesh/report";
@@ -68,6 +75,23 @@ export function mergeResults(
   const merged = new Map(old.map((result) => [keyOf(result), result]));
   for (const result of fresh) merged.set(keyOf(result), result);
   return [...merged.values()];
+}
+
+/** The scenarios that have been published with more runs than these would be: a quick look must not take their place. Pure. */
+export function longerSeries(
+  old: readonly PublishedResult[],
+  { addressing, scenarios, loads, takeover, health, runs }: FailoverOptions,
+): string[] {
+  const longer = of(old, "failover").filter(
+    (row) =>
+      row.addressing === addressing &&
+      row.health === health &&
+      scenarios.includes(row.scenario) &&
+      loads.includes(row.load) &&
+      takeover.includes(row.takeover) &&
+      row.runs + (row.failed_runs ?? 0) > runs,
+  );
+  return [...new Set(longer.map(({ scenario }) => scenario))];
 }
 
 function markdownTable(head: readonly string[], body: readonly (readonly string[])[]): string {
@@ -175,16 +199,22 @@ export function parseResults(text: string): PublishedResult[] {
     .map((line) => complete(JSON.parse(line) as PublishedResult));
 }
 
+const dataOf = (project: string): string => join(project, "docs", "benchmarks.jsonl");
+
+/** What has been published. */
+export function published(project: string): PublishedResult[] {
+  const data = dataOf(project);
+  return existsSync(data) ? parseResults(readFileSync(data, "utf8")) : [];
+}
+
 /** Puts results into docs/benchmarks.jsonl and docs/benchmarks.md. */
 export function publish(project: string, findings: readonly Finding[], origin: Origin): void {
-  const data = join(project, "docs", "benchmarks.jsonl");
   const page = join(project, "docs", "benchmarks.md");
-  const old = existsSync(data) ? parseResults(readFileSync(data, "utf8")) : [];
   const all = mergeResults(
-    old,
+    published(project),
     findings.map((finding) => ({ ...finding, ...origin })),
   );
   const text = renderPage(readFileSync(page, "utf8"), sections(all)); // before anything is written
-  writeFileSync(data, all.map((result) => `${JSON.stringify(result)}\n`).join(""));
+  writeFileSync(dataOf(project), all.map((result) => `${JSON.stringify(result)}\n`).join(""));
   writeFileSync(page, text);
 }

@@ -15,7 +15,7 @@ import { machineFacts } from "../bench/machine";
 import { benchMesh } from "../bench/mesh/bench";
 import { MOST_OTHERS } from "../bench/mesh/others";
 import { MESH_HEAD, meshRows } from "../bench/mesh/report";
-import { type Finding, publish } from "../bench/published";
+import { type Finding, longerSeries, publish, published } from "../bench/published";
 import { benchRegistry } from "../bench/registry/bench";
 import { REGISTRY_HEAD, registryRows } from "../bench/registry/report";
 import { benchThroughput } from "../bench/throughput/bench";
@@ -53,6 +53,11 @@ async function failover(project: string, words: FailoverWords & Common): Promise
   if (words.write && options.health !== "nlb")
     throw new UserError(
       "only results with the planned health checks are published; leave out --health or --write",
+    );
+  const longer = words.write ? longerSeries(published(project), options) : [];
+  if (longer.length > 0)
+    throw new UserError(
+      `--runs ${options.runs}: docs/benchmarks.md has more runs of ${longer.join(", ")}, which these would replace; ask for as many, or leave out --write`,
     );
   const workshop = await openWorkshop(project, words.yes === true);
   const folder = join(project, ".wgc", "bench");

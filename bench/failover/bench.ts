@@ -139,7 +139,14 @@ export class FailoverBench {
     }
     if (good === 0) return;
     const results = [...samples].map(([load, some]) =>
-      summarise({ addressing, scenario, load, takeover, health, runs: good }, some, outcomes.get(load)),
+      summarise(
+        {
+          ...{ addressing, scenario, load, takeover, health, runs: good },
+          ...(failed === 0 ? {} : { failed_runs: failed }),
+        },
+        some,
+        outcomes.get(load),
+      ),
     );
     this.report.results.push(...results);
     await this.onResults(results, this.report.wireguard);

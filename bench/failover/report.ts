@@ -25,8 +25,14 @@ export function seconds(milliseconds: number): string {
 const spreadCells = (spread: Spread | null | undefined): string[] =>
   spread ? [spread.p50, spread.p95, spread.max].map(seconds) : ["–", "–", "–"];
 
-const incidentCells = ({ runs, samples, outage_ms, after_reroute_ms }: FailoverResult): string[] => [
-  String(runs),
+const incidentCells = ({
+  runs,
+  failed_runs = 0,
+  samples,
+  outage_ms,
+  after_reroute_ms,
+}: FailoverResult): string[] => [
+  failed_runs === 0 ? String(runs) : `${runs} (${failed_runs} failed)`,
   String(samples),
   ...[outage_ms, after_reroute_ms].flatMap(spreadCells),
 ];

@@ -86,7 +86,10 @@ export interface FailoverResult {
   readonly load: Load;
   readonly takeover: TakeoverMode;
   readonly health: HealthModel;
+  /** Those that gave samples; */
   readonly runs: number;
+  /** and those that did not (see the report's failures): none where it is missing. */
+  readonly failed_runs?: number;
   readonly samples: number;
   readonly outage_ms: Spread;
   /** Null where nothing is re-routed. */

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { peersChanged } from "../../bench/apply/fresh-server";
+import type { FailoverOptions } from "../../bench/failover/types";
 import {
+  longerSeries,
   mergeResults,
   type PublishedResult,
   parseResults,
@@ -81,6 +83,37 @@ test("tables tell where they come from; quick looks are left out; takeover on st
     "- `./wgc bench throughput --write`, 2026-01-02, on A processor, 2 cores, 8 GiB, Linux 6.12.0, WireGuard: kernel, Node.js 24.0.0, wgc dev (abc)",
   );
   expect(made["apply"]).toBe("Not measured yet.");
+});
+
+test("runs that gave no samples are told of in the row", () => {
+  const { failover: text = "" } = sections([{ ...failover("nlb", "on"), runs: 19, failed_runs: 1 }]);
+  expect(text).toContain("| crash | busy | on | 19 (1 failed) | 40 |");
+});
+
+test("scenarios that were published with more runs are named, unless these are other rows or as many", () => {
+  const old = [failover("nlb", "on"), { ...failover("nlb", "on"), scenario: "roam" as const, runs: 10 }];
+  const options: FailoverOptions = {
+    addressing: "masquerade",
+    scenarios: ["crash", "roam"],
+    loads: ["busy"],
+    takeover: ["on"],
+    health: "nlb",
+    runs: 11,
+    clients: 8,
+    stack: "dev",
+  };
+  expect(longerSeries(old, options)).toEqual(["crash"]);
+  expect(longerSeries(old, { ...options, runs: 9 })).toEqual(["crash", "roam"]);
+  expect(longerSeries([{ ...failover("nlb", "on"), runs: 10, failed_runs: 2 }], options)).toEqual(["crash"]);
+  const others: Partial<FailoverOptions>[] = [
+    { runs: 20 },
+    { takeover: ["off"] },
+    { loads: ["idle"] },
+    { addressing: "routed" },
+    { health: "fast" },
+    { scenarios: ["drain"] },
+  ];
+  for (const other of others) expect(longerSeries(old, { ...options, ...other })).toEqual([]);
 });
 
 test("where results came about in several ways, each row says by which", () => {

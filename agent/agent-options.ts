@@ -27,4 +27,6 @@ export interface AgentOptions {
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
+  /** Tells the kernel's table of sessions that this server is in touch. */
+  readonly touch?: (() => void) | undefined;
 }

@@ -181,9 +181,15 @@ export class Agent {
       clock,
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
-      ...(config.takeover ? { sessionsLive: () => this.sessions.live } : {}),
+      ...(config.takeover ? { sessionsLive: () => this.countSessions() } : {}),
       onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
+  }
+
+  /** As of the last look, and asks for the next one. */
+  private countSessions(): number | undefined {
+    this.reconciler.request("everything");
+    return this.sessions.live;
   }
 
   private makeLifecycle(): Lifecycle | undefined {
@@ -205,7 +211,8 @@ export class Agent {
       ...this.options,
       lock,
       clients: this.clients,
-      peers: () => this.reconciler.state?.dump.peers ?? [],
+      peers: () => this.reconciler.state?.dump.peers,
+      draining: () => this.drain.reason !== undefined,
       nextLane: () => this.serverKey.lane,
       onPeers: (peers) => this.observe(peers),
       onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
@@ -224,6 +231,7 @@ export class Agent {
       device,
       lock,
       desired: () => this.clients.peers,
+      spared: (publicKey) => this.clients.spares(publicKey),
       revision: () => this.clients.revision,
       onObserve: ({ dump }) => {
         this.observe(dump.peers);
@@ -245,9 +253,11 @@ export class Agent {
       ...options,
       next,
       desired: () => this.clients.peers,
+      spared: (publicKey) => this.clients.spares(publicKey),
       peer: (publicKey) => this.clients.peer(publicKey),
       revision: () => this.clients.revision,
       announce: (holder, records) => this.sessions.announce(holder, records),
+      draining: () => this.drain.reason !== undefined,
       onPeers: (peers) => {
         this.newKeys.observe(peers);
         this.network.observe(peers, "next");

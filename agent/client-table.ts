@@ -75,6 +75,11 @@ export class ClientTable {
     return this.pending;
   }
 
+  /** Whether any client, whatever its state, has this public key. */
+  knows(publicKey: string): boolean {
+    return this.claimants.has(publicKey);
+  }
+
   /** New keys that have been used and whose clients' files still name a former one. */
   usedKeys(): string[] {
     return [...this.entries.values()].flatMap(({ client }) =>

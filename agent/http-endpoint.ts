@@ -99,7 +99,7 @@ export class HttpEndpoint {
         registryReadAt: follower.lastReadAt,
         clock: clockOffset.state,
         peers: watch.clients,
-        sessions: { live: sessions.live, lost: sessions.takeover?.stats.lost ?? 0 },
+        sessions: { live: sessions.live ?? 0, lost: sessions.takeover?.stats.lost ?? 0 },
         instance,
         version,
       },

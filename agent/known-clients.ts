@@ -30,12 +30,14 @@ const LOOK_AT_CLOCK_MS = 60_000;
  * The clients as this server knows them: from the registry, or after a start without it from this server's own copy.
  *
  * INVARIANTS: after a start the registry is asked first, so that a client that was revoked meanwhile is not let in from the old
- * copy, but only for a moment: then the copy is used. What the registry said is never undone by the copy.
+ * copy, but only for a moment: then the copy is used. What the registry said is never undone by the copy. An agent
+ * that was killed may not have written its last clients down: a peer that the copy knows nothing of stays until the registry answers.
  */
 export class KnownClients implements RegistryListener {
   private readonly table: ClientTable;
   private readonly saver: SnapshotSaver;
   private known = false;
+  private isRegistryRead = false;
   private hasCopy = false;
   private copyError: string | undefined;
   private expiryTimer: Timer | undefined;
@@ -59,6 +61,11 @@ export class KnownClients implements RegistryListener {
   /** The peers that the interface shall have; undefined while nothing is known yet. */
   get peers(): ReadonlyMap<string, PeerSpec> | undefined {
     return this.known ? this.table.peers : undefined;
+  }
+
+  /** Whether a peer stays though no client has it: the registry may know one. */
+  spares(publicKey: string): boolean {
+    return !this.isRegistryRead && !this.table.knows(publicKey);
   }
 
   /** The peer of a client that may connect; the probe is none. */
@@ -119,6 +126,7 @@ export class KnownClients implements RegistryListener {
     const kept = new Set(keep);
     const last = this.table.clients().filter((client) => kept.has(client.name));
     this.table.replaceAll([...clients, ...last], this.options.clock.now());
+    this.isRegistryRead = true;
     this.revision = revision;
     this.changed("everything");
     this.saver.save();
@@ -140,6 +148,7 @@ export class KnownClients implements RegistryListener {
    */
   letGo(): void {
     this.hasCopy = false;
+    this.isRegistryRead = true; // and says that this server serves nobody
     this.table.replaceAll([], this.options.clock.now());
     this.revision = 0;
     this.changed("everything");

@@ -30,6 +30,8 @@ export interface ReconcilerOptions {
   readonly log: Log;
   /** The desired peers; undefined while nothing is known yet. */
   readonly desired: () => ReadonlyMap<string, PeerSpec> | undefined;
+  /** Whether a peer that is not desired stays all the same. */
+  readonly spared?: ((publicKey: string) => boolean) | undefined;
   /** The registry revision that `desired` is from. */
   readonly revision: () => number;
   /** Called with each look at the interface. */
@@ -137,7 +139,9 @@ export class Reconciler {
     }
     const desired = this.options.desired();
     if (desired === undefined) return;
-    const changes = await decide(scope, desired, this.observed);
+    const decided = await decide(scope, desired, this.observed);
+    const { spared = () => false } = this.options;
+    const changes = decided.filter((change) => change.kind !== "remove" || !spared(change.publicKey));
     if (changes.length > 0) await this.apply(changes, this.observed);
     this.appliedRevision = revision;
   }

@@ -21,6 +21,7 @@ import { publishMetrics } from "./monitoring/start";
 import { findPlace } from "./place";
 import { UdpProbeLine } from "./probe";
 import { StorageClient } from "./storage-client";
+import { touchSocket } from "./takeover/touch";
 import { VERSION } from "./version";
 
 /** The way to the other servers, once this server's place among them is known; until then it is one that stands alone. */
@@ -81,6 +82,7 @@ export async function run(config: AgentConfig): Promise<void> {
     local,
     probeKey,
     probeLine: new UdpProbeLine(config.tunnelIpv4),
+    touch: touchSocket(),
     lifecycle: lifecycleOf(config, instance, imds),
   });
   if (config.takeover) void clusterOptions(config, imds, log).then((options) => agent.join(options));

@@ -10,12 +10,15 @@ import { Takeover, type TakeoverOptions } from "./takeover/takeover";
 
 /** What the sessions need from around them. */
 export interface SessionsOptions
-  extends Pick<AgentOptions, "clock" | "config" | "device" | "exec" | "instance" | "log" | "storage">,
-    Pick<TakeoverOptions, "dated" | "lock" | "onPeers" | "onRecorded">,
+  extends Pick<
+      AgentOptions,
+      "clock" | "config" | "device" | "exec" | "instance" | "log" | "storage" | "touch"
+    >,
+    Pick<TakeoverOptions, "dated" | "draining" | "lock" | "onPeers" | "onRecorded">,
     Pick<ClusterLinkOptions, "state"> {
-  readonly clients: Pick<KnownClients, "awaitedKeys" | "peer">;
-  /** The peers of this interface when it was last looked at. */
-  readonly peers: () => readonly Peer[];
+  readonly clients: Pick<KnownClients, "awaitedKeys" | "peer" | "peers">;
+  /** The peers of this interface when it was last looked at; undefined before that. */
+  readonly peers: () => readonly Peer[] | undefined;
   /** The interface of the next server key, while there is one. */
   readonly nextLane: () => NextLane | undefined;
 }
@@ -87,10 +90,12 @@ export class Sessions {
     this.options.nextLane()?.heard();
   }
 
-  /** Clients whose session is this server's and not over. */
-  get live(): number {
-    const { clients, clock, nextLane, peers } = this.options;
-    const here = onlineOf(peers(), clock.now());
+  /** Clients whose session is this server's and not over; undefined before anybody has looked. */
+  get live(): number | undefined {
+    const { clients, clock, nextLane } = this.options;
+    const peers = this.options.peers();
+    if (peers === undefined) return undefined;
+    const here = onlineOf(peers, clock.now());
     const online = new Set([...here.map(({ publicKey }) => publicKey), ...(nextLane()?.online ?? [])]);
     return [...online].filter((publicKey) => clients.peer(publicKey) !== undefined).length;
   }
@@ -108,6 +113,7 @@ export class Sessions {
       interface: config.interface,
       lane: { ...LANES.current, port: config.listenPort },
       desired: (publicKey) => clients.peer(publicKey),
+      ready: () => clients.peers !== undefined,
       // A client that goes back to this key waits for its route as well.
       expecting: () => clients.awaitedKeys.size + (nextLane()?.movedCount ?? 0) > 0,
       announce: (holder, records) => this.announce(holder, records),

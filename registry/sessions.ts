@@ -24,7 +24,12 @@ const AHEAD_MS = 600_000;
 
 /** Whether a session lives. @param now milliseconds of the wall clock */
 export function isAlive({ at }: Pick<SessionRecord, "at">, now: number): boolean {
-  return at >= now - SESSION_SECONDS * 1000 && at <= now + AHEAD_MS;
+  return at >= now - SESSION_SECONDS * 1000 && !isAhead(at, now);
+}
+
+/** Whether a time is from a clock that nobody can follow. @param now milliseconds of the wall clock */
+export function isAhead(at: number, now: number): boolean {
+  return at > now + AHEAD_MS;
 }
 
 /** Where a server's sessions are recorded. */

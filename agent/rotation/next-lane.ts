@@ -30,6 +30,8 @@ export interface NextLaneOptions {
   readonly next: NextKey;
   /** The peers as the registry wants them; undefined while nothing is known. */
   readonly desired: () => ReadonlyMap<string, PeerSpec> | undefined;
+  /** See the reconciler's options. */
+  readonly spared?: ((publicKey: string) => boolean) | undefined;
   /** The peer of a client that may connect. */
   readonly peer: (publicKey: string) => PeerSpec | undefined;
   readonly revision: () => number;
@@ -37,6 +39,8 @@ export interface NextLaneOptions {
   readonly onPeers: (peers: readonly Peer[]) => void;
   /** See the takeover's options. */
   readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
+  readonly draining?: (() => boolean) | undefined;
+  readonly touch?: (() => void) | undefined;
   /** Tests bring their own. */
   readonly device?: Device | undefined;
 }
@@ -80,6 +84,7 @@ export class NextLane {
           device,
           lock,
           desired: options.peer,
+          ready: () => options.desired() !== undefined,
           // Every handshake here may be a client's first one with this key, whose answers wait for its route.
           expecting: () => true,
           onPeers: (peers) => this.see(peers),
@@ -93,6 +98,7 @@ export class NextLane {
       clock,
       log,
       desired: options.desired,
+      spared: options.spared,
       revision: options.revision,
       onObserve: ({ dump }) => {
         this.see(dump.peers);

@@ -1,9 +1,11 @@
 import type { WgCommand } from "../../wireguard/commands";
 import { keepaliveCommands, type RenewedPeer, renewCommands } from "../../wireguard/commands";
 import type { PeerSpec } from "../../wireguard/diff";
+import { backoff } from "../backoff";
 import type { Clock, Timer } from "../clock";
 import { type Log, messageOf } from "../log";
 import type { Mutex } from "../mutex";
+import type { HeldSession } from "./directory";
 import { TokenBucket } from "./token-bucket";
 
 /** What the attempts need. */
@@ -31,10 +33,16 @@ const GIVE_UP_MS = 2000;
  * fetches it back. Not longer: were this server the next to lose the client, these packets would do the same.
  */
 const KEEPALIVE = { seconds: 1, forMs: 3000 } as const;
+/** What could not be said to the kernel is said again. */
+const AGAIN_MS = { first: 500, longest: 10_000 } as const;
 const BUCKET = { perSecond: 1000, burst: 3000 } as const;
+
+/** Who held it, and when this server learned of it (monotonic milliseconds). */
+export type LostSession = Pick<HeldSession, "instance" | "learned">;
 
 interface Attempt {
   readonly endpoint: string;
+  readonly lost: LostSession;
   /** Monotonic, and by the wall clock, which handshakes are dated with. */
   readonly began: number;
   readonly beganAt: number;
@@ -48,7 +56,8 @@ interface Attempt {
  * Calls clients: gives a peer the address that a stray packet came from and makes the kernel start a handshake.
  *
  * INVARIANTS: one attempt a client at a time; a client that may not connect is never called, and never comes back through
- * this: what is desired is asked while the lock is held, so a removal that is decided later also happens later. Calls that
+ * this: what is desired is asked while the lock is held, so a removal that is decided later also happens later. A client that is
+ * to be forgotten is, however often the tools fail. Calls that
  * come together go out together, in one run of the tools. No client is called again, or given up, before somebody has looked
  * whether it answered: on a server with very many peers that takes longer than the calls are apart.
  */
@@ -58,6 +67,8 @@ export class Attempts {
   private renew = new Map<string, { endpoint?: string; persistentKeepalive?: number }>();
   private quiet = new Set<string>();
   private flushing: Promise<void> | undefined;
+  private again: Timer | undefined;
+  private failures = 0;
   private stopped = false;
   readonly stats = { started: 0, answered: 0, unanswered: 0, refused: 0 };
 
@@ -73,11 +84,23 @@ export class Attempts {
     return this.attempts.size > 0;
   }
 
-  /** Calls a client at the address; nothing happens while another attempt for it runs, or when there are too many. */
-  start(publicKey: string, endpoint: string): void {
+  /** The server that held the client which was called and has not answered. */
+  calledFrom(publicKey: string): string | undefined {
+    const attempt = this.attempts.get(publicKey);
+    return attempt?.answered === false ? attempt.lost.instance : undefined;
+  }
+
+  /**
+   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered that began after this
+   * server had learned of the session that the stray is of, or when there are too many.
+   *
+   * @param lost the session that the stray is of
+   */
+  start(publicKey: string, endpoint: string, lost: LostSession): void {
     const { clock } = this.options;
     const running = this.attempts.get(publicKey);
-    if (this.stopped || (running !== undefined && !running.answered)) return;
+    if (running !== undefined && (!running.answered || lost.learned <= running.began)) return;
+    if (this.stopped) return;
     if (!this.bucket.take(clock.monotonic())) {
       this.stats.refused++;
       return;
@@ -85,6 +108,7 @@ export class Attempts {
     running?.timer?.cancel();
     const attempt: Attempt = {
       endpoint,
+      lost,
       began: clock.monotonic(),
       beganAt: clock.now(),
       called: false,
@@ -139,6 +163,7 @@ export class Attempts {
 
   stop(): Promise<void> {
     this.stopped = true;
+    this.again?.cancel();
     for (const { timer } of this.attempts.values()) timer?.cancel();
     return this.flushing ?? Promise.resolve();
   }
@@ -165,13 +190,27 @@ export class Attempts {
   }
 
   private async write(): Promise<void> {
+    const { clock, lock, log } = this.options;
     while (this.renew.size > 0 || this.quiet.size > 0) {
-      await this.options.lock
-        .run(() => this.writeOnce())
-        .catch((error: unknown) => {
-          this.options.log.error({ problem: messageOf(error) }, "sessions could not be renewed");
-        });
+      const [renew, quiet] = [this.renew, this.quiet];
+      try {
+        await lock.run(() => this.writeOnce());
+        this.failures = 0;
+      } catch (error) {
+        log.error({ problem: messageOf(error) }, "sessions could not be renewed");
+        this.keep(renew, quiet);
+        this.again?.cancel();
+        this.again = clock.after(backoff(AGAIN_MS, this.failures++), () => this.flush());
+        return;
+      }
     }
+  }
+
+  /** Clients that are to be forgotten, or not spoken to any more, still are; who is called is called again anyway. */
+  private keep(renew: Attempts["renew"], quiet: ReadonlySet<string>): void {
+    for (const [publicKey, call] of renew)
+      if (call.endpoint === undefined && !this.renew.has(publicKey)) this.renew.set(publicKey, call);
+    for (const publicKey of quiet) this.quiet.add(publicKey);
   }
 
   private async writeOnce(): Promise<void> {

@@ -1,4 +1,4 @@
-import { isAlive, SESSION_SECONDS, type SessionRecord } from "../../registry/sessions";
+import { isAlive, type SessionRecord } from "../../registry/sessions";
 
 /** A session and the server that holds it. */
 export interface HeldSession extends SessionRecord {
@@ -90,15 +90,19 @@ export class SessionDirectory {
     return { kind: "ignore", reason: newest.length > 0 ? "not a current client" : "newer session" };
   }
 
-  /** Forgets sessions that have ended; returns the public keys of clients that have none any more. */
+  /**
+   * Forgets sessions that have ended, and those that are dated by a clock which has been far ahead and is right again; returns the
+   * public keys of clients that have none any more.
+   */
   prune(now: number): string[] {
-    const ended = now - SESSION_SECONDS * 1000;
     for (const [index, sessions] of this.byIndex) {
-      const left = sessions.filter(({ at }) => at >= ended);
+      const left = sessions.filter((session) => isAlive(session, now));
       if (left.length === 0) this.byIndex.delete(index);
       else if (left.length < sessions.length) this.byIndex.set(index, left);
     }
-    const gone = [...this.newestOf].flatMap(([publicKey, { at }]) => (at < ended ? publicKey : []));
+    const gone = [...this.newestOf].flatMap(([publicKey, session]) =>
+      isAlive(session, now) ? [] : publicKey,
+    );
     for (const publicKey of gone) this.newestOf.delete(publicKey);
     return gone;
   }

@@ -1,4 +1,4 @@
-import type { SessionRecord } from "../../registry/sessions";
+import { isAhead, type SessionRecord } from "../../registry/sessions";
 import type { SessionDirectory } from "./directory";
 import type { ConfirmedSession } from "./own-sessions";
 
@@ -6,7 +6,7 @@ import type { ConfirmedSession } from "./own-sessions";
  * Clients whose session this server holds, by the time of its record. Pure.
  *
  * INVARIANTS: a session is dated later than any session of its client that was known when it began, whatever the servers' clocks
- * say, and never before this server's own former one.
+ * say, and never before this server's own former one, unless that is from a time when this server's clock was far ahead.
  */
 export class HeldHere {
   private readonly held = new Map<string, number>();
@@ -23,7 +23,8 @@ export class HeldHere {
       const newest = this.directory.newest(publicKey);
       const elsewhere = newest !== undefined && newest.instance !== this.instance;
       const after = elsewhere && !late && newest.learned <= began ? newest.at + 1 : 0;
-      return { publicKey, index, at: Math.max(since, after, this.held.get(publicKey) ?? 0) };
+      const former = this.held.get(publicKey) ?? 0;
+      return { publicKey, index, at: Math.max(since, after, isAhead(former, since) ? 0 : former) };
     });
     for (const { publicKey, at } of records) this.held.set(publicKey, at);
     return records;
@@ -40,6 +41,11 @@ export class HeldHere {
     const newest = this.directory.newest(publicKey);
     if (newest === undefined || newest.instance === this.instance) return false;
     return this.held.delete(publicKey);
+  }
+
+  /** Forgets those who are no clients any more. */
+  prune(isClient: (publicKey: string) => boolean): void {
+    for (const publicKey of this.held.keys()) if (!isClient(publicKey)) this.held.delete(publicKey);
   }
 
   /** This server has forgotten its session with this client. */

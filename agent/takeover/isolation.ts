@@ -2,6 +2,9 @@ import type { Clock, Timer } from "../clock";
 
 /** Health checks that must be missing for this server to be cut off; one and a half, and the load balancer moves flows after two. */
 const MISSED_CHECKS = 1.5;
+/** Until then none is missing. */
+const IN_TOUCH_CHECKS = 1.2;
+const LOOK_MS = 500;
 
 /**
  * Notices that nothing reaches this server any more: neither the load balancer's health checks nor packets of clients. Then
@@ -20,6 +23,8 @@ export class IsolationWatch {
     private readonly clock: Clock,
     private readonly healthCheckSeconds: number,
     private readonly onIsolated: () => void,
+    /** Told twice a second, as long as somebody from outside reaches this server. */
+    private readonly onTouch: () => void = () => {},
   ) {
     this.lastHeard = clock.monotonic();
   }
@@ -30,7 +35,7 @@ export class IsolationWatch {
   }
 
   start(): void {
-    this.timer = this.clock.after(500, () => this.check());
+    this.timer = this.clock.after(LOOK_MS, () => this.check());
   }
 
   stop(): void {
@@ -50,8 +55,9 @@ export class IsolationWatch {
   }
 
   private check(): void {
-    const silentMs = this.clock.monotonic() - this.lastHeard;
-    if (!this.told && silentMs > this.healthCheckSeconds * 1000 * MISSED_CHECKS) {
+    const missedChecks = (this.clock.monotonic() - this.lastHeard) / 1000 / this.healthCheckSeconds;
+    if (missedChecks <= IN_TOUCH_CHECKS) this.onTouch();
+    if (!this.told && missedChecks > MISSED_CHECKS) {
       this.told = true;
       this.onIsolated();
     }

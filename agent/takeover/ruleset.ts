@@ -2,7 +2,7 @@ import { SESSION_SECONDS } from "../../registry/sessions";
 import type { Lane } from "./flow-events";
 
 /**
- * How many different stray packets are looked at: a flood of made-up indices must not keep the agent busy, and a router with
+ * How many different stray packets of each family (IPv4, IPv6) are looked at: a flood of made-up indices must not keep the agent busy, and a router with
  * hundreds of clients behind it must still get through after a crash.
  */
 const STRAY_LIMITS = {
@@ -13,11 +13,19 @@ const STRAY_LIMITS = {
 const STRAY_REPEAT_SECONDS = 2;
 
 /**
- * Who has not spoken for so long is not spoken to, unless there is something to say: handshakes that only WireGuard's timers
- * want, and keepalives, stay here. When the load balancer has moved a client, they would leave from this server's own address,
- * and a client without a strict NAT would follow them there, past the load balancer.
+ * Who has not spoken for so long is not spoken to by a server that is out of touch: handshakes and keepalives stay here. When the
+ * load balancer has moved a client, they would leave from this server's own address, and a client without a strict NAT would
+ * follow them there, past the load balancer.
  */
 const HEARD_SECONDS = 5;
+/**
+ * A server is in touch while its agent says so (touch.ts). Then it hears at once of clients that have moved, and says to
+ * the others what WireGuard wants said: a client whose last packet got no keepalive would start a handshake 15 s later (whitepaper,
+ * section 6.5), after each pause.
+ */
+const TOUCH_SECONDS = 3;
+/** Where the agent says so, as a datagram that nobody receives: the kernel must know it too when there is no agent any more. */
+export const TOUCH = { address: "127.0.0.1", port: 61904 } as const;
 /** So many addresses and ports of each family are remembered; then nobody is kept silent, until there is room again. */
 const MOST_HEARD = 262_144;
 /** A keepalive in UDP: 8 bytes of header, 16 of WireGuard's, 16 of an empty message's authentication (whitepaper, section 5.4.6). */
@@ -37,7 +45,8 @@ const INDEX = "@th,96,32";
  *
  * INVARIANTS: loading it again keeps the sets (sessions that began before an agent's restart are not strays afterwards) and
  * replaces the rules. What arrives is never dropped here, nor data of clients; only what WireGuard says by itself to a client
- * that is silent, and not even that while a flood has filled the sets of who was heard (a rule ends where its set takes nothing more).
+ * that is silent, on a server that is out of touch, and not even that while a flood has filled the sets of who was heard (a rule
+ * ends where its set takes nothing more).
  *
  * @param mostHeard size of these sets
  */
@@ -52,9 +61,14 @@ export function renderSessionsTable({ table, zones, port }: Lane, mostHeard = MO
     set(table, `seen${family}`, `${ip} saddr . udp sport . ${INDEX}`, STRAY_REPEAT_SECONDS, 65_536),
     set(table, `sources${family}`, `${ip} saddr`, 10, 65_536),
   ]);
+  const single = [
+    set(table, "own", INDEX, SESSION_SECONDS, 524_288),
+    set(table, "deaf", "meta l4proto", HEARD_SECONDS, 1),
+    set(table, "touch", "meta l4proto", TOUCH_SECONDS, 1),
+  ];
   const isHandshake = `udp sport ${port} ${TYPE} { 1, 2 }`;
   return `add table ${table}
-${[set(table, "own", INDEX, SESSION_SECONDS, 524_288), set(table, "deaf", "meta l4proto", HEARD_SECONDS, 1), ...sets].join("\n")}
+${[...single, ...sets].join("\n")}
 ${chain(table, "stray")}
 ${families.map(({ ip, family }) => strayRules(table, zones, ip, family)).join("\n")}
 ${chain(table, "hear")}
@@ -66,6 +80,7 @@ add rule ${table} sort_in udp dport ${port} ${TYPE} 4 ${INDEX} != @own jump stra
 ${chain(table, "mark_in", "type filter hook prerouting priority mangle; policy accept;")}
 add rule ${table} mark_in udp dport ${port} ct zone ${zones.stray} ct mark set 0 ct mark set ${INDEX}
 ${chain(table, "sort_out", "type filter hook output priority raw; policy accept;")}
+add rule ${table} sort_out ip daddr ${TOUCH.address} udp dport ${TOUCH.port} update @touch { meta l4proto }
 ${families.map(({ ip, family }) => silenceRules(table, port, ip, family)).join("\n")}
 add rule ${table} sort_out ${isHandshake} ct zone set ${zones.own}
 ${chain(table, "mark_out", "type filter hook output priority mangle; policy accept;")}
@@ -89,7 +104,7 @@ function chain(table: string, name: string, hook = ""): string {
 }
 
 function silenceRules(table: string, port: number, ip: "ip" | "ip6", family: 4 | 6): string {
-  const silent = `meta l4proto != @deaf ${ip} daddr . udp dport != @heard${family} counter drop`;
+  const silent = `meta l4proto != @touch meta l4proto != @deaf ${ip} daddr . udp dport != @heard${family} counter drop`;
   return [`${TYPE} 1`, `udp length ${KEEPALIVE_LENGTH} ${TYPE} 4`]
     .map((kind) => `add rule ${table} sort_out udp sport ${port} ${kind} ${silent}`)
     .join("\n");
@@ -98,9 +113,11 @@ function silenceRules(table: string, port: number, ip: "ip" | "ip6", family: 4 |
 /** Known ones are passed over, then the limits, then the packet is remembered and gets its zone. */
 function strayRules(table: string, zones: Lane["zones"], ip: "ip" | "ip6", family: 4 | 6): string {
   const packet = `${ip} saddr . udp sport . ${INDEX}`;
+  // One host has a whole /64 of IPv6 (RFC 4291, section 2.5.1).
+  const source = family === 4 ? "ip saddr" : "ip6 saddr and ffff:ffff:ffff:ffff::";
   const rules = [
     `${packet} @seen${family} return`,
-    `update @sources${family} { ${ip} saddr limit rate over ${STRAY_LIMITS.source} } return`,
+    `update @sources${family} { ${source} limit rate over ${STRAY_LIMITS.source} } return`,
     `${ip} saddr != ${family === 4 ? "0.0.0.0" : "::"} limit rate over ${STRAY_LIMITS.all} return`,
     `add @seen${family} { ${packet} } ct zone set ${zones.stray}`,
   ];

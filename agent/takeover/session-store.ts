@@ -27,7 +27,8 @@ const COMPACT = { factor: 3, atLeast: 1000 } as const;
 /**
  * The session directory on the shared storage: reads everyone's log, appends to this server's.
  *
- * INVARIANTS: nothing waits for the storage; while it hangs, what is to be written is kept and written in order afterwards.
+ * INVARIANTS: nothing waits for the storage. Once it fails, the next write is the whole log, of what is held then; only what comes
+ * while one write runs waits in memory.
  * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has been
  * read, because the sessions of an earlier agent are only there.
  */
@@ -64,7 +65,8 @@ export class SessionStore {
 
   /** Adds records to this server's log. */
   append(records: readonly SessionRecord[]): void {
-    this.queue.push(...records);
+    // All of them are in `held` as well, and the whole log is written next.
+    if (!this.rewrite) for (const record of records) this.queue.push(record);
     void this.write();
   }
 
@@ -107,8 +109,8 @@ export class SessionStore {
     try {
       if (this.rewrite) {
         const all = held();
+        this.rewrite = false; // what comes from now on is not among them
         await storage.request("rewriteSessions", { runtimeRoot, instance, records: all });
-        this.rewrite = false;
         this.needed = all.length;
         this.appended = 0;
       } else {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { SESSION_SECONDS } from "../../registry/sessions";
+import { inTurns, TURN } from "../../wireguard/turns";
 import type { Exec } from "../exec";
 import type { Lane } from "./flow-events";
 import { renderSessionsTable } from "./ruleset";
@@ -13,27 +14,21 @@ export interface IssuedIndex {
 }
 
 const LIMIT_MS = 5000;
+/** Of 50,000 indices a list takes more than two seconds. */
+const LIST_LIMIT_MS = 30_000;
 
-/** nftables' JSON of a set (libnftables-json(5)); elements with a timeout are wrapped. */
+/** nftables' JSON of a set (libnftables-json(5)). */
 const listing = z.looseObject({
   nftables: z.array(
-    z.looseObject({
-      set: z
-        .looseObject({
-          elem: z
-            .array(
-              z.looseObject({
-                elem: z.looseObject({
-                  val: z.looseObject({ concat: z.tuple([z.string(), z.number(), z.number()]) }),
-                  expires: z.number(),
-                }),
-              }),
-            )
-            .default([]),
-        })
-        .optional(),
-    }),
+    z.looseObject({ set: z.looseObject({ elem: z.array(z.unknown()).default([]) }).optional() }),
   ),
+});
+/** Elements with a timeout are wrapped. */
+const element = z.looseObject({
+  elem: z.looseObject({
+    val: z.looseObject({ concat: z.tuple([z.string(), z.number(), z.number()]) }),
+    expires: z.number(),
+  }),
 });
 
 /** The agent's own nftables table, through `nft`. */
@@ -76,23 +71,21 @@ export class SessionsTable {
 
   /** What this server handed out lately. */
   async issued(): Promise<IssuedIndex[]> {
-    const sets = await Promise.all(
-      ["issued4", "issued6"].map((set) =>
-        this.nft(["-j", "list", "set", ...this.lane.table.split(" "), set]),
-      ),
-    );
-    return sets.flatMap(parseIssued);
+    const sets = [];
+    for (const set of ["issued4", "issued6"]) {
+      const args = ["-j", "list", "set", ...this.lane.table.split(" "), set];
+      sets.push(await parseIssued(await this.exec("nft", args, { timeoutMs: LIST_LIMIT_MS })));
+    }
+    return sets.flat();
   }
 
   /** From now on packets with these indices are no strays. */
   async adopt(indices: readonly number[]): Promise<void> {
-    await this.nft([
-      "add",
-      "element",
-      ...this.lane.table.split(" "),
-      "own",
-      `{ ${indices.map(onWire).join(", ")} }`,
-    ]);
+    // Not as arguments: of those one has 128 KiB at most (execve(2)).
+    await this.nft(
+      ["-f", "/dev/stdin"],
+      `add element ${this.lane.table} own { ${indices.map(onWire).join(", ")} }\n`,
+    );
   }
 
   /** From now on no index is this server's own. */
@@ -113,18 +106,29 @@ export class SessionsTable {
   }
 }
 
-/** Reads `nft -j list set` of a set of issued indices. */
-export function parseIssued(json: string): IssuedIndex[] {
-  return listing.parse(JSON.parse(json)).nftables.flatMap(({ set }) =>
-    (set?.elem ?? []).map(({ elem: { val, expires } }) => {
-      const [address, port, index] = val.concat;
-      return {
-        endpoint: address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
-        index: swapBytes(index),
-        ageMs: Math.max(0, SESSION_SECONDS - expires) * 1000,
-      };
-    }),
-  );
+/** Reads `nft -j list set` of a set of issued indices, in turns. */
+export function parseIssued(json: string): Promise<IssuedIndex[]> {
+  return inTurns(parsing(json));
+}
+
+function* parsing(json: string): Generator<void, IssuedIndex[]> {
+  const issued: IssuedIndex[] = [];
+  for (const { set } of listing.parse(JSON.parse(json)).nftables) {
+    for (const one of set?.elem ?? []) {
+      issued.push(issuedOf(element.parse(one)));
+      if (issued.length % TURN === 0) yield;
+    }
+  }
+  return issued;
+}
+
+function issuedOf({ elem: { val, expires } }: z.infer<typeof element>): IssuedIndex {
+  const [address, port, index] = val.concat;
+  return {
+    endpoint: address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`,
+    index: swapBytes(index),
+    ageMs: Math.max(0, SESSION_SECONDS - expires) * 1000,
+  };
 }
 
 /** nft shows a packet's bytes as a big-endian number; WireGuard's indices, and connection tracking's marks here, are little-endian. */

@@ -1,8 +1,8 @@
 import type { SessionNews } from "../../registry/session-reader";
-import { SESSION_SECONDS, type SessionRecord } from "../../registry/sessions";
+import type { SessionRecord } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
-import type { Clock } from "../clock";
+import type { Clock, Timer } from "../clock";
 import type { AgentConfig } from "../config";
 import type { Device } from "../device";
 import type { Exec } from "../exec";
@@ -17,6 +17,7 @@ import { HeldHere } from "./held-here";
 import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
 import { PeerLooks } from "./peer-looks";
+import { Recalls } from "./recalls";
 import { SessionStore } from "./session-store";
 import { SessionsTable } from "./sessions-table";
 import { Strays } from "./strays";
@@ -39,6 +40,12 @@ export interface TakeoverOptions {
   readonly lock: Mutex;
   /** The peer as the registry wants it; undefined for a client that may not connect. */
   readonly desired: (publicKey: string) => PeerSpec | undefined;
+  /** Whether `desired` counts already: before that, shortly after a start, no client is called. */
+  readonly ready?: (() => boolean) | undefined;
+  /** Whether this server drains: then the load balancer may have stopped to look at it, while its flows are still led here. */
+  readonly draining?: (() => boolean) | undefined;
+  /** Tells the table that this server is in touch; called twice a second while it is. */
+  readonly touch?: (() => void) | undefined;
   /** Whether some client's new key waits for its first handshake. */
   readonly expecting?: (() => boolean) | undefined;
   /** Told the peers with each look of its own. */
@@ -54,6 +61,9 @@ export interface TakeoverOptions {
   /** Told once, when all that the storage knows of sessions has been read. */
   readonly onRead?: (() => void) | undefined;
 }
+
+/** A server that is cut off and could not forget its sessions tries again. */
+const FORGET_AGAIN_MS = 2000;
 
 /**
  * Session takeover: when the load balancer sends a client's packets here, and another server held its session, this server
@@ -76,15 +86,19 @@ export class Takeover {
   private readonly isolation: IsolationWatch;
   private readonly looks: PeerLooks;
   private readonly held: HeldHere;
+  private readonly recalls: Recalls;
   private inherited = false;
+  /** Whether handshakes are being looked up, and whether there was another gap meanwhile. */
+  private readonly catching = { now: false, again: false };
+  /** Whether this server forgot its sessions and the table does not know yet. */
+  private mustDisown = false;
+  private again: Timer | undefined;
 
   constructor(private readonly options: TakeoverOptions) {
     const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
     this.held = new HeldHere(instance, this.directory);
     this.table = new SessionsTable(exec, options.lane);
-    this.upkeep = new TableUpkeep(this.table, clock, log, () =>
-      this.options.onHolders?.(this.directory.prune(clock.now())),
-    );
+    this.upkeep = new TableUpkeep(this.table, clock, log, () => this.prune());
     this.watch = new FlowWatch({
       clock,
       log,
@@ -128,7 +142,19 @@ export class Takeover {
         this.observe(peers);
       },
     });
-    this.isolation = new IsolationWatch(clock, config.healthCheckSeconds, () => void this.onIsolated());
+    this.isolation = new IsolationWatch(
+      clock,
+      config.healthCheckSeconds,
+      () => void this.onIsolated(),
+      options.touch,
+    );
+    this.recalls = new Recalls({
+      clock,
+      log,
+      device,
+      table: this.table,
+      call: (session, endpoint) => this.attempts.start(session.publicKey, endpoint, session),
+    });
   }
 
   /** Why sessions cannot be taken over now; undefined when they can. */
@@ -151,6 +177,7 @@ export class Takeover {
     this.isolation.stop();
     this.looks.stop();
     this.upkeep.stop();
+    this.again?.cancel();
     await this.attempts.stop();
   }
 
@@ -201,7 +228,8 @@ export class Takeover {
 
   /** Acts on a stray packet; false when nobody here knows its index. */
   private judge({ endpoint, index }: FlowEvent): boolean {
-    const { desired, instance } = this.options;
+    const { desired, instance, ready } = this.options;
+    if (ready?.() === false) return false;
     const verdict = this.directory.judge(index, (publicKey) => desired(publicKey) !== undefined);
     if (verdict.kind === "unknown") return false;
     if (verdict.kind === "ignore") {
@@ -209,37 +237,23 @@ export class Takeover {
       return true;
     }
     for (const session of verdict.sessions) {
-      if (session.instance === instance) void this.recall(session, endpoint);
+      if (session.instance === instance) this.recalls.add(session, endpoint);
       else if (this.own.expects(endpoint)) void this.callUnlessConnected(session, endpoint);
-      else this.attempts.start(session.publicKey, endpoint);
+      else this.attempts.start(session.publicKey, endpoint, session);
     }
     return true;
   }
 
   /** A late packet of an older session may follow the client's own handshake with this server, which the kernel knows first. */
-  private async callUnlessConnected({ publicKey, index }: HeldSession, endpoint: string): Promise<void> {
+  private async callUnlessConnected(lost: HeldSession, endpoint: string): Promise<void> {
+    const { publicKey, index } = lost;
     await this.looks.now();
     const verdict = this.directory.judge(index, (key) => this.options.desired(key) !== undefined);
     if (verdict.kind !== "take") return;
     const isElsewhere = verdict.sessions.some(
       (session) => session.publicKey === publicKey && session.instance !== this.options.instance,
     );
-    if (isElsewhere) this.attempts.start(publicKey, endpoint);
-  }
-
-  /** A stray of a session that this server itself recorded: it restarted since, or only its table was lost. */
-  private async recall(session: HeldSession, endpoint: string): Promise<void> {
-    try {
-      const { peers } = await this.options.device.dump();
-      const peer = peers.find(({ publicKey }) => publicKey === session.publicKey);
-      // Not compared with the record's time, which is another server's plus one where that server's clock is ahead.
-      const ended = this.options.clock.now() / 1000 - SESSION_SECONDS;
-      const alive = peer !== undefined && peer.latestHandshake > ended;
-      if (alive) await this.table.adopt([session.index]);
-      else this.attempts.start(session.publicKey, endpoint);
-    } catch (error) {
-      this.options.log.warn({ problem: messageOf(error) }, "a session of this server could not be looked at");
-    }
+    if (isElsewhere) this.attempts.start(publicKey, endpoint, lost);
   }
 
   /** Another server says that it holds these sessions, as its record on the storage will a moment later. */
@@ -279,41 +293,74 @@ export class Takeover {
     }
   }
 
-  /** Falls silent towards a client that another server has a newer session with. */
+  /** Falls silent towards a client that another server has a newer session with, or calls it no more. */
   private checkHeld(publicKey: string): void {
-    if (!this.held.lose(publicKey)) return;
-    this.stats.lost++;
-    this.attempts.drop(publicKey);
+    if (this.held.lose(publicKey)) {
+      this.stats.lost++;
+      this.attempts.drop(publicKey);
+    } else if (this.isCalledInVain(publicKey)) void this.giveUpUnlessAnswered(publicKey);
+  }
+
+  /** Whether a client that was called is at a third server now. A later record of the one that lost it says nothing against it. */
+  private isCalledInVain(publicKey: string): boolean {
+    const [from, holder] = [this.attempts.calledFrom(publicKey), this.directory.newest(publicKey)?.instance];
+    return from !== undefined && holder !== from && holder !== this.options.instance;
+  }
+
+  /** It may have answered before, or since: then the times of the records decide. */
+  private async giveUpUnlessAnswered(publicKey: string): Promise<void> {
+    await this.looks.now();
+    if (this.isCalledInVain(publicKey)) this.attempts.drop(publicKey);
+  }
+
+  /** Forgets what has ended. Who holds no session here any more may still have been spoken to, until another server says so. */
+  private prune(): void {
+    const { clock, desired, onHolders, ready } = this.options;
+    if (ready?.() !== false) this.held.prune((publicKey) => desired(publicKey) !== undefined);
+    onHolders?.(this.directory.prune(clock.now()));
   }
 
   /** Nothing reaches this server: its clients go elsewhere, and it must not speak to them when it is reached again. */
   private async onIsolated(): Promise<void> {
-    const { device, log, desired } = this.options;
+    const { clock, device, log, desired } = this.options;
     try {
-      const { peers } = await device.dump();
-      this.observe(peers);
-      if (!this.isolation.isolated) return; // clients were heard since the last look
-      const talking = peers.filter(
-        (peer) => peer.endpoint !== undefined && desired(peer.publicKey) !== undefined,
-      );
-      if (talking.length === 0) return;
-      log.warn({ sessions: talking.length }, "nothing reaches this server any more; it forgets its sessions");
-      await this.table.disown();
-      for (const { publicKey } of talking) {
-        this.held.forget(publicKey);
-        this.attempts.drop(publicKey);
+      if (this.isolation.isolated && !this.options.draining?.()) {
+        const { peers } = await device.dump();
+        this.observe(peers);
+        const isTalking = ({ endpoint, publicKey }: Peer) =>
+          endpoint !== undefined && desired(publicKey) !== undefined;
+        // Not if clients were heard since the last look.
+        if (this.isolation.isolated) this.forget(peers.filter(isTalking));
       }
+      if (this.mustDisown) await this.table.disown();
+      this.mustDisown = false;
     } catch (error) {
       log.error({ problem: messageOf(error) }, "this server is cut off and could not forget its sessions");
+      this.again = clock.after(FORGET_AGAIN_MS, () => void this.onIsolated());
+    }
+  }
+
+  private forget(peers: readonly Peer[]): void {
+    if (peers.length === 0) return;
+    const { log } = this.options;
+    log.warn({ sessions: peers.length }, "nothing reaches this server any more; it forgets its sessions");
+    this.mustDisown = true;
+    for (const { publicKey } of peers) {
+      this.held.forget(publicKey);
+      this.attempts.drop(publicKey);
     }
   }
 
   private onGap(zone: Zone): void {
-    if (zone === "own") void this.catchUp();
+    if (zone !== "own") return;
+    if (this.catching.now) this.catching.again = true;
+    else void this.catchUp();
   }
 
-  /** Handshakes that happened while nobody listened. */
+  /** Handshakes that happened while nobody listened. However many gaps there are, one look at a time. */
   private async catchUp(): Promise<void> {
+    this.catching.now = true;
+    this.catching.again = false;
     const { clock, log } = this.options;
     try {
       const [now, monotonic] = [clock.now(), clock.monotonic()];
@@ -326,5 +373,7 @@ export class Takeover {
     } catch (error) {
       log.warn({ problem: messageOf(error) }, "handshakes of the last minutes could not be looked up");
     }
+    this.catching.now = false;
+    if (this.catching.again) this.onGap("own");
   }
 }

@@ -150,6 +150,19 @@ test("what the registry said is not undone by the copy a moment later", async ()
   await fs.access(join(folder, "late", "clients.json"));
 });
 
+test("the copy takes no peer away that it knows nothing of: the registry may", async () => {
+  const { agent, clock, kernel, applied, registryAnswers } = await setup("killed", key(1));
+  kernel.push({ publicKey: key(7), presharedKey: undefined, allowedIps: ["10.100.0.7/32"] });
+  await clock.advance(3000);
+  expect(applied.join()).toContain(key(9));
+  await clock.advance(20_000);
+  expect(applied.join()).not.toContain(`peer ${key(7)} remove`);
+  registryAnswers([client("from-registry", 5)]);
+  await clock.advance(1000);
+  expect(applied.join()).toContain(`peer ${key(7)} remove`);
+  await agent.stop();
+});
+
 /** Lets time pass until something is so: what waits for the disk takes as long as it takes. */
 async function until(clock: FakeClock, what: () => void): Promise<void> {
   for (let round = 0; round < 200; round++) {

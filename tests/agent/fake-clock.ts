@@ -3,12 +3,18 @@ import type { Clock, Timer } from "../../agent/clock";
 /** A clock that moves only when it is told to; callbacks run in order of their time. */
 export class FakeClock implements Clock {
   private time = 0;
+  private offset = 0;
   private queue: { at: number; callback: () => void }[] = [];
 
   constructor(private readonly start = Date.parse("2026-01-01T00:00:00Z")) {}
 
   now(): number {
-    return this.start + this.time;
+    return this.start + this.time + this.offset;
+  }
+
+  /** Somebody sets the wall clock. */
+  set(now: number): void {
+    this.offset = now - this.start - this.time;
   }
 
   monotonic(): number {

@@ -92,6 +92,7 @@ async function setup(name: string, config: Partial<AgentConfig>) {
   const clock = new FakeClock();
   const alice = client("alice", 9);
   const spec = { publicKey: alice.publicKey, presharedKey: undefined, allowedIps: alice.addresses };
+  const applied: string[] = [];
   const kernel = { handshake: 0, endpoint: undefined as string | undefined };
   const state = () => {
     const seen = device([spec]);
@@ -105,7 +106,7 @@ async function setup(name: string, config: Partial<AgentConfig>) {
   const fake: Device = {
     observe: async () => state(),
     dump: async () => state().dump,
-    apply: async () => {},
+    apply: async (commands) => void applied.push(...commands.map(({ args }) => args.join(" "))),
   };
   const records: NodeFile[] = [];
   const answers: Record<
@@ -157,10 +158,14 @@ async function setup(name: string, config: Partial<AgentConfig>) {
     const response = await fetch(`http://127.0.0.1:${port}/healthz`);
     return {
       status: response.status,
-      body: (await response.json()) as { status: string; reasons: string[] },
+      body: (await response.json()) as {
+        status: string;
+        reasons: string[];
+        drain: { over: boolean } | null;
+      },
     };
   };
-  return { agent, clock, kernel, records, ask, told: () => mockTold.splice(0) };
+  return { agent, applied, clock, kernel, records, ask, told: () => mockTold.splice(0) };
 }
 
 test("a server that does not know its place stands by where one is active, says why, and takes part when it does", async () => {
@@ -176,6 +181,32 @@ test("a server that does not know its place stands by where one is active, says 
   expect(await ask()).toMatchObject({ status: 200, body: { status: "ok" } });
   expect(records.at(-1)).toMatchObject({ address: "10.0.0.1" });
   expect(await agent.metrics.metrics()).toMatch(/^wgc_standby\{.*\} 0$/m);
+});
+
+test("a drain is over soon after the last session has gone: while it waits for that, the peers are looked at often", async () => {
+  const { agent, clock, kernel, ask } = await setup("drains", {});
+  await agent.start();
+  kernel.handshake = clock.now() / 1000;
+  await clock.advance(5000);
+  agent.setDrain("operator", "asked");
+  await clock.advance(13_000);
+  expect((await ask()).body.drain).toMatchObject({ over: false });
+  kernel.handshake = 0;
+  await clock.advance(1500);
+  expect((await ask()).body.drain).toMatchObject({ over: true });
+});
+
+test.each([
+  ["a server that nobody looks at any more forgets its sessions", false],
+  ["but not while it drains: flows may still be led to it", true],
+])("%s", async (_, drains) => {
+  const { agent, applied, clock, kernel } = await setup(`unseen-${drains}`, {});
+  await agent.start();
+  kernel.endpoint = "192.0.2.1:4500";
+  kernel.handshake = clock.now() / 1000;
+  if (drains) agent.setDrain("lifecycle", "the group ends it");
+  await clock.advance(15_000);
+  expect(applied.some((args) => args.includes("remove"))).toBe(!drains);
 });
 
 test("a standby answers 503 and says so; the server that is active answers 200", async () => {

@@ -8,6 +8,7 @@ import { LANES } from "../../../agent/takeover/flow-events";
 import { FlowWatch } from "../../../agent/takeover/flow-watch";
 import { renderSessionsTable } from "../../../agent/takeover/ruleset";
 import { SessionsTable } from "../../../agent/takeover/sessions-table";
+import { touchSocket } from "../../../agent/takeover/touch";
 import { silent } from "../fixtures";
 import { send, step, tool, until } from "./support";
 
@@ -181,6 +182,18 @@ async function silence(family: 4 | 6): Promise<void> {
   assert.match(await tool("nft", "list", "set", ...set), new RegExp(`${THERE[family]} \\. 4500 `));
   await heard(family);
   assert.deepEqual(await all(), [1, 1], "nothing that is said to somebody who speaks");
+  await tool("nft", "flush", "set", ...set);
+  const touch = ["inet", "wgc_sessions", "touch"];
+  touchSocket()();
+  await until("the table to know", async () =>
+    (await tool("nft", "list", "set", ...touch)).includes("expires"),
+  );
+  // For so long that a slow machine has time to send what it may send then.
+  const element = (verb: string, more = "") => `${verb} element ${touch.join(" ")} { udp${more} }`;
+  await tool("nft", [element("delete"), element("add", " timeout 60s")].join("; "));
+  assert.deepEqual(await all(), [1, 1], "nothing that a server says which is in touch");
+  await tool("nft", "flush", "set", ...touch);
+  assert.deepEqual(await all(), [2, 2], "what one says that is not any more");
   await table.disown();
   step(`silence of IPv${family}`);
 }
@@ -216,9 +229,18 @@ async function limits(): Promise<void> {
       await send({ netns: "there", from: [one, 4500], to: [HERE[4], PORT], packets });
     }
   };
+  /** A host has a whole /64. */
+  const fromOneWithManyAddresses = async () => {
+    for (const address of ["2001:db8::a1", "2001:db8::a2", "2001:db8::a3"]) {
+      await tool("ip", "-n", "there", "address", "add", `${address}/64`, "dev", "e0", "nodad");
+      const packets = Array.from({ length: 1500 }, () => packet(4, [...randomBytes(4)]));
+      await send({ netns: "there", from: [address, 4500], to: [HERE[6], PORT], packets });
+    }
+  };
   const fromMany = () =>
     tool("ip", "netns", "exec", "there", process.execPath, flood, HERE[4], `${PORT}`, "60000");
   await limited(/^192\.0\.2\.10:/, fromOne, 2000, 500);
+  await limited(/^\[2001:db8::a\d\]/, fromOneWithManyAddresses, 2000, 500);
   await limited(/^198\.1[89]\./, fromMany, 10_000, 5000);
   step("strays up to the limits");
 }

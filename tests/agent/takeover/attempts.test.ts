@@ -58,12 +58,14 @@ function effect(commands: readonly WgCommand[], publicKey: string): string {
   }
   return done.join(", ");
 }
+/** Another server's session, of which this one learned after all that it did before. */
+const LOST = { instance: "i-lost", learned: Number.POSITIVE_INFINITY };
 const CALLED = `remove, add ${FROM} keepalive 1`;
 const FORGOTTEN = "remove, add - keepalive -";
 
 test("an unanswered call is made at 0, 700 and 1400 ms, and given up at 2 s: the session is forgotten", async () => {
   const { clock, runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(60_000);
   expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
     [0, CALLED],
@@ -79,7 +81,7 @@ test("an unanswered call is made at 0, 700 and 1400 ms, and given up at 2 s: the
 
 test("the peer comes back as the registry wants it: addresses and preshared key, which no argument shows", async () => {
   const { runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await settle();
   const commands = runs[0]?.commands ?? [];
   expect(commands).toEqual([
@@ -93,14 +95,14 @@ test("the peer comes back as the registry wants it: addresses and preshared key,
 
 test("one attempt a client: another stray of it, even from elsewhere, changes nothing", async () => {
   const { clock, runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(100);
-  attempts.start(key(2), "198.51.100.7:9");
+  attempts.start(key(2), "198.51.100.7:9", LOST);
   await clock.advance(400);
   expect(runs).toHaveLength(1);
   await clock.advance(1500);
   expect(runs.filter(({ commands }) => effect(commands, key(2)).includes("198.51.100.7"))).toEqual([]);
-  attempts.start(key(2), "198.51.100.7:9");
+  attempts.start(key(2), "198.51.100.7:9", LOST);
   await settle();
   expect(attempts.stats.started).toBe(2);
 });
@@ -108,7 +110,7 @@ test("one attempt a client: another stray of it, even from elsewhere, changes no
 test("an answer ends the calls; the keepalive is turned off 3 s later and the session is not touched", async () => {
   const { clock, runs, attempts } = setup();
   expect(attempts.answered(key(2))).toBeUndefined();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(130);
   expect(attempts.waiting).toBe(true);
   expect(attempts.answered(key(2))).toBe(130);
@@ -127,8 +129,8 @@ test("nobody is called again or given up before it is known whether there was an
   const { clock, runs, state, attempts } = setup();
   let seen: () => void = () => {};
   state.look = new Promise((resolve) => (seen = resolve));
-  attempts.start(key(2), FROM);
-  attempts.start(key(3), FROM);
+  attempts.start(key(2), FROM, LOST);
+  attempts.start(key(3), FROM, LOST);
   await clock.advance(5000);
   expect(runs).toHaveLength(1);
   attempts.answered(key(3));
@@ -140,7 +142,7 @@ test("nobody is called again or given up before it is known whether there was an
 
 test("what an earlier agent left on is turned off, and its unanswered call ended, but not one that runs", async () => {
   const { runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await settle();
   for (const byte of [2, 3, 4]) attempts.inherit(key(byte), byte !== 4);
   await settle();
@@ -154,11 +156,11 @@ test("what an earlier agent left on is turned off, and its unanswered call ended
 
 test("a client that strays again after its answer is called anew, and its keepalive ends with the new call's", async () => {
   const { clock, runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(100);
   attempts.answered(key(2));
   await clock.advance(2000);
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(100);
   attempts.answered(key(2));
   await clock.advance(2999);
@@ -169,14 +171,14 @@ test("a client that strays again after its answer is called anew, and its keepal
 
 test("a call that waits for the tools together with the end of the one before keeps its keepalive", async () => {
   const { clock, runs, state, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(100);
   attempts.answered(key(2));
   let open: () => void = () => {};
   state.gate = new Promise((resolve) => (open = resolve));
-  attempts.start(key(3), FROM);
+  attempts.start(key(3), FROM, LOST);
   await clock.advance(3000); // the keepalive of the first call is over now
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   open();
   await clock.advance(100);
   expect(runs.map(({ commands }) => effect(commands, key(2)))).toEqual([CALLED, "", CALLED]);
@@ -185,7 +187,7 @@ test("a call that waits for the tools together with the end of the one before ke
 test("a session that is dropped is forgotten at once, and nothing of its attempt comes later", async () => {
   for (const answered of [false, true]) {
     const { clock, runs, attempts } = setup();
-    attempts.start(key(2), FROM);
+    attempts.start(key(2), FROM, LOST);
     await clock.advance(100);
     if (answered) attempts.answered(key(2));
     attempts.drop(key(2));
@@ -201,9 +203,9 @@ test("calls that come together go out in one run of the tools; what comes meanwh
   const { runs, attempts, lock } = setup();
   let open: () => void = () => {};
   void lock.run(() => new Promise<void>((resolve) => (open = resolve)));
-  for (const byte of [2, 3, 4]) attempts.start(key(byte), FROM);
+  for (const byte of [2, 3, 4]) attempts.start(key(byte), FROM, LOST);
   await settle();
-  for (const byte of [5, 6]) attempts.start(key(byte), FROM);
+  for (const byte of [5, 6]) attempts.start(key(byte), FROM, LOST);
   expect(runs).toHaveLength(0);
   open();
   await settle();
@@ -214,7 +216,7 @@ test("calls that come together go out in one run of the tools; what comes meanwh
 
 test("two hundred clients cost two calls of a tool, and are each called once", async () => {
   const { runs, attempts } = setup(250);
-  for (let byte = 2; byte < 202; byte++) attempts.start(key(byte), FROM);
+  for (let byte = 2; byte < 202; byte++) attempts.start(key(byte), FROM, LOST);
   await settle();
   expect(runs.flatMap(({ commands }) => commands)).toHaveLength(2);
   expect(
@@ -226,8 +228,8 @@ test("a client that is revoked between the call and the write is not written, an
   const { clock, runs, attempts, lock, desired } = setup();
   let open: () => void = () => {};
   void lock.run(() => new Promise<void>((resolve) => (open = resolve)));
-  attempts.start(key(2), FROM);
-  attempts.start(key(3), FROM);
+  attempts.start(key(2), FROM, LOST);
+  attempts.start(key(3), FROM, LOST);
   await settle();
   desired.delete(key(2));
   open();
@@ -238,7 +240,7 @@ test("a client that is revoked between the call and the write is not written, an
 
 test("one revoked after its answer is not made again when the keepalive ends", async () => {
   const { clock, runs, attempts, desired } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(100);
   attempts.answered(key(2));
   desired.delete(key(2));
@@ -250,7 +252,7 @@ test("a removal that is decided while calls are written happens after them", asy
   const { attempts, lock, desired, runs, state } = setup();
   let finish: () => void = () => {};
   state.gate = new Promise((resolve) => (finish = resolve));
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await settle();
   desired.delete(key(2));
   const removed = lock.run(async () => runs.push({ at: -1, commands: [] }));
@@ -263,17 +265,17 @@ test("a removal that is decided while calls are written happens after them", asy
 
 test("more calls than the bucket holds are refused and counted, and can be made later", async () => {
   const { clock, attempts } = setup();
-  for (let i = 0; i < 3005; i++) attempts.start(`${i}`, FROM);
+  for (let i = 0; i < 3005; i++) attempts.start(`${i}`, FROM, LOST);
   expect([attempts.stats.started, attempts.stats.refused]).toEqual([3000, 5]);
   await clock.advance(10);
-  for (let i = 3000; i < 3020; i++) attempts.start(`${i}`, FROM);
+  for (let i = 3000; i < 3020; i++) attempts.start(`${i}`, FROM, LOST);
   expect([attempts.stats.started, attempts.stats.refused]).toEqual([3010, 15]);
 });
 
 test("a run that fails is not the last one", async () => {
   const { clock, runs, attempts, state } = setup();
   state.broken = true;
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await settle();
   expect(state.calls).toBe(0);
   state.broken = false;
@@ -281,22 +283,86 @@ test("a run that fails is not the last one", async () => {
   expect([runs.map(({ at }) => at), state.calls]).toEqual([[700], 1]);
 });
 
+test("a client that is to be forgotten is, however often the tools fail; what is decided meanwhile counts", async () => {
+  const { clock, runs, attempts, state } = setup();
+  state.broken = true;
+  for (const byte of [2, 3]) attempts.drop(key(byte));
+  attempts.inherit(key(4), true);
+  await clock.advance(60_000);
+  attempts.start(key(3), FROM, LOST);
+  state.broken = false;
+  await clock.advance(11_000);
+  const done = (byte: number) => runs.map(({ commands }) => effect(commands, key(byte))).filter(Boolean);
+  expect(done(2)).toEqual([FORGOTTEN]);
+  expect(done(3)[0]).toBe(CALLED);
+  expect(done(4)).toEqual(["persistent-keepalive 0"]);
+  await clock.advance(60_000);
+  expect([done(2), done(4)]).toEqual([[FORGOTTEN], ["persistent-keepalive 0"]]);
+});
+
+test("a client that is called while the tools fail to forget it is called", async () => {
+  const { attempts, clock, runs, state } = setup();
+  let fail: () => void = () => {};
+  state.gate = new Promise((_, reject) => (fail = () => reject(new Error("wg is away"))));
+  attempts.drop(key(2));
+  await settle();
+  attempts.start(key(2), FROM, LOST);
+  state.gate = Promise.resolve();
+  fail();
+  await clock.advance(600);
+  expect(runs.map(({ commands }) => effect(commands, key(2)))).toEqual([CALLED]);
+});
+
+test("tools that fail are tried again ever more rarely, and soon again after they worked", async () => {
+  const { clock, attempts, state } = setup();
+  let tries = 0;
+  Object.defineProperty(state, "gate", { get: () => Promise.resolve(tries++) });
+  state.broken = true;
+  attempts.drop(key(2));
+  await clock.advance(30_000);
+  expect(tries).toBe(7); // after 0, 0.5, 1.5, 3.5, 7.5, 15.5, 25.5 s
+  state.broken = false;
+  await clock.advance(10_000);
+  state.broken = true;
+  tries = 0;
+  attempts.drop(key(2));
+  await clock.advance(2000);
+  expect(tries).toBe(3);
+});
+
+test("a client that has answered is called again for a session that became known since, not for the one it was called for", async () => {
+  const { clock, runs, attempts } = setup();
+  await clock.advance(50);
+  attempts.start(key(2), FROM, { instance: "i-dead", learned: 40 });
+  expect(attempts.calledFrom(key(2))).toBe("i-dead");
+  await clock.advance(30);
+  attempts.answered(key(2));
+  expect(attempts.calledFrom(key(2))).toBeUndefined();
+  const calls = () => runs.filter(({ commands }) => effect(commands, key(2)) === CALLED).length;
+  attempts.start(key(2), FROM, { instance: "i-dead", learned: 40 });
+  await clock.advance(100);
+  expect(calls()).toBe(1);
+  attempts.start(key(2), FROM, { instance: "i-third", learned: 90 });
+  await clock.advance(100);
+  expect(calls()).toBe(2);
+});
+
 test("whoever looks for answers is told of each call, and of nothing else", async () => {
   const { clock, attempts, state } = setup();
   attempts.drop(key(3));
   await settle();
   expect(state.calls).toBe(0);
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await clock.advance(5000);
   expect(state.calls).toBe(3);
 });
 
 test("after stop nothing is called any more", async () => {
   const { clock, runs, attempts } = setup();
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   await settle();
   await attempts.stop();
-  attempts.start(key(3), FROM);
+  attempts.start(key(3), FROM, LOST);
   await clock.advance(60_000);
   expect(runs).toHaveLength(1);
 });
@@ -305,7 +371,7 @@ test("a handshake that the kernel shows is an answer, once the client was called
   const { clock, runs, attempts } = setup();
   const second = () => Math.floor(clock.now() / 1000);
   expect(attempts.seen(key(2), second())).toBeUndefined(); // nobody was called
-  attempts.start(key(2), FROM);
+  attempts.start(key(2), FROM, LOST);
   expect(attempts.seen(key(2), second())).toBeUndefined(); // the session of before
   await clock.advance(300);
   expect(attempts.seen(key(2), 0)).toBeUndefined();

@@ -173,3 +173,15 @@ test("a record from far in the future is rubbish, one from a clock that is some 
   expect(directory.add("a", [session(2, 10, 600_001), session(3, 11, 600_000)], NOW, 0)).toEqual([key(3)]);
   expect([directory.knows(10), directory.knows(11)]).toEqual([false, true]);
 });
+
+test("records of a clock that was far ahead are forgotten when it is right again, and keep no others out", () => {
+  const directory = new SessionDirectory();
+  directory.add("a", [session(2, 10, 600_001), session(3, 11, 600_000)], NOW + 1, 0);
+  expect(directory.prune(NOW)).toEqual([key(2)]);
+  expect([directory.knows(10), directory.knows(11), directory.newest(key(2))]).toEqual([
+    false,
+    true,
+    undefined,
+  ]);
+  expect(directory.add("b", [session(2, 12, 1000)], NOW, 0)).toEqual([key(2)]);
+});

@@ -65,6 +65,11 @@ test("never before this server's own former one, which was dated after another c
   expect(add(950)).toEqual([950]);
 });
 
+test("but not after one that was dated by a clock which was far ahead", () => {
+  const { add } = setup();
+  expect([add(600_500), add(500), add(400)]).toEqual([[600_500], [600_500], [400]]);
+});
+
 test("what an agent before this one recorded counts as its own former one, unless it has ended", () => {
   const { add, held, directory } = setup();
   held.inherit({ publicKey: CLIENT, index: 1, at: NOW + 3000 });
@@ -81,4 +86,13 @@ test("a session is lost once, and only to another server's newer one", () => {
   expect(held.lose(CLIENT)).toBe(false);
   elsewhere(600, 700);
   expect([held.lose(CLIENT), held.lose(CLIENT)]).toEqual([true, false]);
+});
+
+test("who is no client any more is forgotten, the others are not", () => {
+  const { add, held, elsewhere } = setup();
+  add(500);
+  held.prune((publicKey) => publicKey === CLIENT);
+  elsewhere(600, 700);
+  held.prune(() => false);
+  expect(held.lose(CLIENT)).toBe(false);
 });

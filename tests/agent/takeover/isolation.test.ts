@@ -71,3 +71,20 @@ test("after stop nothing is told", async () => {
   await clock.advance(60_000);
   expect(told).toEqual([]);
 });
+
+test("the table is told that the server is in touch while no health check is missing", async () => {
+  const clock = new FakeClock();
+  const told: number[] = [];
+  const watch = new IsolationWatch(
+    clock,
+    10,
+    () => {},
+    () => told.push(clock.monotonic()),
+  );
+  watch.start();
+  await clock.advance(60_000);
+  expect([told.length, told.at(-1)]).toEqual([24, 12_000]);
+  watch.heard();
+  await clock.advance(60_000);
+  expect([told.length, told.at(-1)]).toEqual([48, 72_000]);
+});

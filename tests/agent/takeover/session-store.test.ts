@@ -39,7 +39,7 @@ function setup() {
     ),
     runtimeRoot: "/r",
     instance: "a",
-    held: () => held,
+    held: () => [...held],
     onNews: (found) => news.push([...found]),
     hurried: () => state.hurried,
   });
@@ -138,6 +138,39 @@ test("after a failed write the whole log is written anew at the next look: nothi
   await clock.advance(1000);
   expect(log()).toEqual([1, 2, 3]);
   expect(calls).toEqual(["pollSessions", "rewriteSessions"]);
+  store.stop();
+});
+
+test.each([
+  ["what comes while the whole log is written is appended to it", undefined, ["appendSessions"]],
+  ["and if that fails, all of it is written once", new Error("no"), ["pollSessions", "rewriteSessions"]],
+])("%s", async (_, error, expected) => {
+  const { clock, store, state, append, log, calls, held } = setup();
+  held.push(record(1));
+  store.start();
+  let end: () => void = () => {};
+  state.gate = new Promise((resolve, reject) => {
+    end = () => (error === undefined ? resolve() : reject(error));
+  });
+  await settle();
+  append(2);
+  append(3);
+  expect(calls.splice(0)).toEqual(["pollSessions", "rewriteSessions"]);
+  end();
+  await settle();
+  state.gate = Promise.resolve();
+  if (error !== undefined) await clock.advance(1000);
+  expect([log(), calls]).toEqual([[1, 2, 3], expected]);
+  store.stop();
+});
+
+test("very many records at once are written", async () => {
+  const { store, log } = setup();
+  store.start();
+  await settle();
+  store.append(Array.from({ length: 200_000 }, (_, index) => record(index)));
+  await settle();
+  expect(log()).toHaveLength(200_000);
   store.stop();
 });
 

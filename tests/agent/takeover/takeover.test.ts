@@ -274,6 +274,49 @@ describe("announcements", () => {
   });
 });
 
+describe("a client that is being called", () => {
+  async function calling() {
+    const node = bind(await Node.start());
+    node.world.record("i-dead", 2, 10);
+    await node.world.clock.advance(1100);
+    node.flow("stray", 10, FROM);
+    await node.world.clock.advance(100);
+    expect(node.kernel.done).toEqual([`2 called ${FROM}`]);
+    return node;
+  }
+  const third = (world: World) => [{ publicKey: key(2), index: 77, at: world.clock.now() }];
+
+  test("is called no more, and forgotten, as soon as a third server has it", async () => {
+    const { world, kernel, takeover } = await calling();
+    takeover.told("i-third", third(world));
+    await world.clock.advance(100);
+    expect(kernel.done).toEqual([`2 called ${FROM}`, "2 forgotten"]);
+    await world.clock.advance(10_000);
+    expect(kernel.done).toHaveLength(2);
+  });
+
+  test("and has answered here meanwhile stays until it is known which session is the newer one", async () => {
+    const { world, kernel, takeover, flow } = await calling();
+    kernel.handshake(2, FROM);
+    takeover.told("i-third", third(world));
+    await world.clock.advance(100);
+    expect(kernel.done).toEqual([`2 called ${FROM}`]);
+    await world.clock.advance(900);
+    flow("own", 12, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(10_000);
+    expect(kernel.done).toEqual([`2 called ${FROM}`, "2 keepalive 0"]);
+    expect(takeover.directory.newest(key(2))?.instance).toBe("i-self");
+  });
+
+  test("is called all the same when a later record of the server that lost it turns up", async () => {
+    const { world, kernel } = await calling();
+    world.record("i-dead", 2, 11);
+    await world.clock.advance(3000);
+    expect(kernel.done.filter((done) => done.startsWith("2 called"))).toHaveLength(3);
+  });
+});
+
 describe("a session that went elsewhere", () => {
   test("is forgotten without a word within the next look at the directory, once", async () => {
     const { world, kernel, takeover } = bind(await withSession());
@@ -291,6 +334,17 @@ describe("a session that went elsewhere", () => {
     world.record("i-other", 3, 30);
     await world.clock.advance(2000);
     expect(kernel.done).toEqual([]);
+  });
+
+  test("is nobody's affair where its client was removed meanwhile, though one with its key comes again", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    const alice = world.desired.get(key(2));
+    world.desired.delete(key(2));
+    await world.clock.advance(11_000);
+    if (alice !== undefined) world.desired.set(key(2), alice);
+    world.record("i-other", 2, 20);
+    await world.clock.advance(2000);
+    expect([kernel.done, takeover.stats.lost]).toEqual([[], 0]);
   });
 
   test("is forgotten by an agent that was started again meanwhile, too", async () => {
@@ -337,7 +391,7 @@ describe("a session that this server itself recorded", () => {
     kernel.nft.length = 0;
     flow("stray", 10, FROM);
     await world.clock.advance(3000);
-    expect([kernel.done, kernel.nft]).toEqual([[], ["add element inet wgc_sessions own { 0x0a000000 }"]]);
+    expect([kernel.done, kernel.nft]).toEqual([[], ["add element inet wgc_sessions own { 0x0a000000 }\n"]]);
   });
 
   test("is not disturbed when its record is later than its handshake, because another server's clock is ahead", async () => {
@@ -350,6 +404,24 @@ describe("a session that this server itself recorded", () => {
     flow("stray", 10, FROM);
     await world.clock.advance(3000);
     expect(kernel.done).toEqual([]);
+  });
+
+  test("is one of hundreds that come at once, and costs one look and one run of nft with all of them", async () => {
+    const world = new World(200);
+    const { kernel, flow, takeover } = bind(await Node.start(world, new Kernel(world)));
+    for (let client = 0; client < 200; client++) {
+      flow("own", 1000 + client, `192.0.2.1:${2000 + client}`);
+      kernel.handshake(2 + client, `192.0.2.1:${2000 + client}`);
+    }
+    await world.clock.advance(1000);
+    expect(takeover.directory.size).toBe(200);
+    kernel.nft.length = 0;
+    kernel.dumps = 0;
+    kernel.dumpMs = 50;
+    for (let client = 0; client < 200; client++) flow("stray", 1000 + client, `192.0.2.1:${2000 + client}`);
+    await world.clock.advance(1000);
+    expect([kernel.dumps, kernel.nft.length, kernel.done]).toEqual([2, 2, []]); // the first one begins at once
+    expect(kernel.nft.join().match(/0x/g)).toHaveLength(200);
   });
 
   test("is begun anew after the whole server was started again", async () => {
@@ -454,6 +526,44 @@ describe("a server that nothing reaches", () => {
     expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
   });
 
+  test("forgets them though the tools fail meanwhile, once", async () => {
+    const node = await withSession();
+    const { world, kernel, flow } = bind(node);
+    node.cut = true;
+    kernel.nftFails = "nft: away";
+    await world.clock.advance(14_000);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+    node.cut = false; // reached again, and its indices are still on the table
+    await world.clock.advance(6000);
+    kernel.nftFails = undefined;
+    kernel.nft.length = 0;
+    await world.clock.advance(3000);
+    expect(
+      kernel.nft.filter((script) => script.startsWith("flush set inet wgc_sessions own\n")),
+    ).toHaveLength(1);
+    flow("stray", 10, FROM);
+    await world.clock.advance(10);
+    expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
+  });
+
+  test("keeps them while it drains: nobody may look at it any more, and flows are still led to it", async () => {
+    const node = await withSession();
+    const { world, kernel } = bind(node);
+    node.draining = true;
+    node.cut = true;
+    await world.clock.advance(60_000);
+    expect(kernel.done).toEqual([]);
+  });
+
+  test("is said to be in touch until it is not", async () => {
+    const node = await withSession();
+    await node.world.clock.advance(10_000);
+    node.cut = true;
+    node.touches = 0;
+    await node.world.clock.advance(60_000);
+    expect(node.touches).toBe(10); // twice a second in the 6 s after the last check, of which one was over
+  });
+
   test("keeps them while health checks come, or clients are heard", async () => {
     const node = await withSession();
     const { world, kernel, takeover } = bind(node);
@@ -513,6 +623,52 @@ test("a session directory that cannot be used is a problem that says so, until i
   world.storageFails = undefined;
   await world.clock.advance(1000);
   expect(takeover.problem).toBeUndefined();
+});
+
+test("whatever the number of gaps, handshakes are looked up one time after the other", async () => {
+  const node = await Node.start();
+  const { kernel, world } = node;
+  const begun = kernel.lists;
+  kernel.nftMs = 500;
+  for (let gap = 0; gap < 50; gap++) {
+    node.gap();
+    await world.clock.advance(20);
+  }
+  await world.clock.advance(5000);
+  expect(kernel.lists - begun).toBe(4); // of both families, for the first gap and for all that came meanwhile
+});
+
+test("a stray that comes before it is known who may connect waits for that", async () => {
+  const node = await Node.start();
+  const { kernel, world } = node;
+  node.ready = false;
+  world.record("i-other", 2, 10);
+  await world.clock.advance(1100);
+  node.flow("stray", 10, FROM);
+  await world.clock.advance(1000);
+  expect(kernel.done).toEqual([]);
+  node.ready = true;
+  await world.clock.advance(500);
+  expect(kernel.done).toEqual([`2 called ${FROM}`]);
+});
+
+test("a server whose clock was an hour ahead for a moment claims nothing of that time", async () => {
+  const node = await withSession();
+  const { world, takeover } = node;
+  world.clock.set(world.clock.now() + 3_600_000);
+  node.flow("own", 11, FROM);
+  node.kernel.handshake(2, FROM);
+  await world.clock.advance(1000);
+  world.clock.set(world.clock.now() - 3_600_000);
+  await world.clock.advance(20_000);
+  node.flow("own", 12, FROM);
+  node.kernel.handshake(2, FROM);
+  await world.clock.advance(1000);
+  const [, [last] = []] = node.announced.at(-1) ?? [];
+  expect([last?.index, last?.at]).toEqual([12, world.clock.now() - 1000]);
+  takeover.told("i-other", [{ publicKey: key(2), index: 50, at: world.clock.now() }]);
+  await world.clock.advance(100);
+  expect(node.kernel.done).toEqual(["2 forgotten"]);
 });
 
 test("nobody looks at the interface while nothing happens", async () => {

@@ -72,6 +72,8 @@ export class Kernel {
   nftFails: string | undefined;
   dumpMs = 0;
   dumps = 0;
+  nftMs = 0;
+  lists = 0;
 
   constructor(private readonly world: World) {
     for (const publicKey of world.desired.keys()) this.renew(publicKey);
@@ -108,6 +110,8 @@ export class Kernel {
     if (args[0] === "-s")
       return this.tableLoaded ? "chain sort_in { udp dport 51820 jump stray }\n" : "chain sort_in { }\n";
     if (args[0] === "-j") {
+      this.lists++;
+      if (this.nftMs > 0) await new Promise<void>((resolve) => this.world.clock.after(this.nftMs, resolve));
       const elem = args.at(-1) === "issued4" ? this.issued : [];
       const all = elem.map(({ endpoint, wire, expires }) => ({
         elem: { val: { concat: [...endpoint, wire] }, expires },
@@ -181,6 +185,9 @@ export class Node {
       exec: kernel.exec,
       lock: new Mutex(),
       desired: (publicKey) => world.desired.get(publicKey),
+      ready: () => this.ready,
+      draining: () => this.draining,
+      touch: () => this.touches++,
       announce: (holder, records) => this.announced.push([holder, records]),
       onHolders: (publicKeys) => this.moved.push(...publicKeys),
     });
@@ -191,6 +198,9 @@ export class Node {
 
   /** Whether no health check reaches it. */
   cut = false;
+  ready = true;
+  draining = false;
+  touches = 0;
 
   static async start(world = new World(), kernel = new Kernel(world)): Promise<Node> {
     const node = new Node(world, kernel);

@@ -5,7 +5,7 @@ import { RegistryError } from "../registry/errors";
 import { replaceFile, toJson, unlessStale } from "../registry/files";
 import { nodeRecordPath, registryPaths } from "../registry/layout";
 import { meshKey } from "../registry/mesh-key";
-import { readNodes } from "../registry/nodes";
+import { forgetNodes, readNodes } from "../registry/nodes";
 import {
   type ChangesSince,
   type ClientScan,
@@ -103,7 +103,11 @@ export class StorageWorker {
       await replaceFile(path, toJson(record), { mode: 0o644 });
       return null;
     },
-    readNodes: ({ runtimeRoot }) => readNodes(runtimeRoot),
+    readNodes: async ({ runtimeRoot }) => {
+      const nodes = await readNodes(runtimeRoot);
+      await forgetNodes(runtimeRoot, nodes, Date.now());
+      return nodes;
+    },
     meshKey: async ({ runtimeRoot }) => {
       await assertMounted(runtimeRoot);
       return meshKey(runtimeRoot);

@@ -71,7 +71,7 @@ function linkLocalChain(args: Pick<UserDataArgs, "tunnelCidr">): Chain {
   };
 }
 
-function forwardChain({ tunnelCidr, routed }: FirewallArgs): Chain {
+function forwardChain({ meshPort, tunnelCidr, routed, vpcCidr }: FirewallArgs): Chain {
   return {
     name: "forward",
     hook: "type filter hook forward priority filter; policy drop;",
@@ -81,6 +81,9 @@ function forwardChain({ tunnelCidr, routed }: FirewallArgs): Chain {
       // Clients leave with the server's address, which the shared file system's security group lets in; server key and registry are there.
       // NFS, and EFS with it, listens on 2049 only (https://docs.aws.amazon.com/efs/latest/ug/network-access.html).
       `iifname ${TUNNEL} meta l4proto { tcp, udp } th dport ${NFS_PORT} counter drop comment "shared file system"`,
+      // Other servers take what comes from here for this server's word: with its address a client could speak to their agents, and put
+      // packets with any source into the overlay. Also where there is none yet, for the others may have one already.
+      `iifname ${TUNNEL} ip daddr ${vpcCidr} udp dport { ${meshPort}, ${OVERLAY.port} } counter drop comment "tunnel to the servers' own ports"`,
       // The tunnel's MTU is below the path's; where "packet too big" is filtered, only the clamp keeps TCP going (RFC 4459, 3.2).
       `iifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,
       `oifname ${TUNNEL} tcp flags syn tcp option maxseg size set rt mtu`,

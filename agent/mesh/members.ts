@@ -180,8 +180,12 @@ export class Members {
       const { instance, heartbeat, since, calm } = member;
       if (heartbeat === undefined || !this.isHeard(member)) return [];
       const { kind: _, ...said } = heartbeat;
-      const steady = now - since >= this.pace.steadyMs;
-      return { instance, ...said, steady, calm: calm.is(now), apart: member.apart !== undefined };
+      // As it says itself, and as it was heard: were it only heard, all others would wait for a role that it does not take.
+      const steady = said.steady && now - since >= this.pace.steadyMs;
+      return {
+        ...{ instance, ...said, steady },
+        ...{ calm: said.calm && calm.is(now), apart: member.apart !== undefined },
+      };
     });
   }
 

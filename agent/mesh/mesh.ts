@@ -18,7 +18,7 @@ export interface MeshOptions {
   readonly storage: Pick<StorageClient, "request">;
   readonly line: MeshLine;
   /** How this server is now. */
-  readonly status: () => Omit<Heartbeat, "kind" | "zone">;
+  readonly status: () => Omit<Heartbeat, "kind" | "zone" | "steady" | "calm">;
   /** Called once, when it is known which other servers there are. */
   readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
@@ -82,9 +82,12 @@ export class Mesh {
 
   /** All servers that live, this one included. */
   get candidates(): readonly Candidate[] {
-    const { instance, zone, clock, status } = this.options;
-    const calm = this.calm.is(clock.monotonic());
-    return [{ instance, zone, calm, steady: this.isSteady, apart: false, ...status() }, ...this.members.live];
+    const { instance, zone, status } = this.options;
+    return [{ instance, zone, ...this.bearing, apart: false, ...status() }, ...this.members.live];
+  }
+
+  private get bearing(): Pick<Heartbeat, "steady" | "calm"> {
+    return { steady: this.isSteady, calm: this.calm.is(this.options.clock.monotonic()) };
   }
 
   /**
@@ -134,7 +137,7 @@ export class Mesh {
     const { clock, zone } = this.options;
     const status = this.options.status();
     this.calm.take(status, clock.monotonic());
-    this.send({ kind: "heartbeat", zone, ...status });
+    this.send({ kind: "heartbeat", zone, ...this.bearing, ...status });
   }
 
   private send(body: Message["body"]): void {

@@ -12,6 +12,9 @@ const heartbeatSchema = z.object({
   zone: z.string().min(1).max(64),
   /** Whether the network lets it pass packets on that are not its own. */
   nextHop: z.boolean(),
+  /** What it knows best of itself, see {@link Candidate}: nobody gives it a role that it does not take. A former version says nothing. */
+  steady: z.boolean().default(true),
+  calm: z.boolean().default(true),
   /** Roles that it holds: routes of zones, or being the active server. */
   owns: z.array(z.string().max(64)).max(64),
   /** Since when it holds each of them, in the order of `owns` (milliseconds of its wall clock): of two holders the earlier one stays. */

@@ -30,7 +30,8 @@ export const zoneRole = (zone: string): string => `zone:${zone}`;
  * server that hears the same others. Two holders at once are harmless, and end as soon as they hear each other: the one that has held it
  * for longer stays, since that is where the traffic is.
  *
- * A server that drains or is not healthy still passes packets on, but is taken only where there is no other.
+ * A server that drains or is not healthy still passes packets on, but is taken only where there is no other. So is, as the active one,
+ * a server that the network lets pass no packets on, because all routes lead to the active one.
  *
  * One whose clock is too far off keeps what it has, also for another zone, and gets nothing: so it is on both sides, whoever is right.
  *
@@ -45,6 +46,7 @@ export function holderOf(role: string, candidates: readonly Candidate[], zone?: 
   const pools = [
     kept.filter((one) => one.state === "ready"),
     able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || has(one))),
+    able.filter((one) => one.state === "ready" && one.nextHop),
     able.filter((one) => one.state === "ready"),
     able,
   ];

@@ -1,4 +1,6 @@
 import { OVERLAY } from "../../wireguard/overlay";
+import { backoff } from "../backoff";
+import type { Clock, Timer } from "../clock";
 import type { Exec } from "../exec";
 import { type Log, messageOf } from "../log";
 
@@ -6,15 +8,16 @@ import { type Log, messageOf } from "../log";
 export const OVERLAY_ROUTES = { table: 119, rulePriority: 1190, id: 51820 } as const;
 
 const LIMIT_MS = 30_000;
-const RETRY_MS = 1000;
+const RETRY_MS = { first: 1000, longest: 30_000 } as const;
 
 /**
  * Routes to clients that other servers hold: one for each address, by a lightweight tunnel to that server (ip-route(8), `encap ip`). In a
  * table of their own, so that the routes of this server's own interfaces stay as they are.
  *
  * INVARIANTS: one run of the tools at a time; what is asked for meanwhile is joined into the next one, so a change costs what it changes,
- * however many clients there are. After a failure, and at the start, the table is read anew before anything is assumed about it; nothing
- * that an agent before this one put there goes before it is known where the clients are.
+ * however many clients there are. After a failure nothing is tried for a while, whatever changes; then, as at the start, the table is
+ * read anew before anything is assumed about it. Nothing that an agent before this one put there goes before it is known where the
+ * clients are.
  */
 export class OverlayRoutes {
   private readonly wanted = new Map<string, string>();
@@ -22,6 +25,9 @@ export class OverlayRoutes {
   /** What the table has; undefined while that is not known. */
   private have: Map<string, string> | undefined;
   private running: Promise<void> | undefined;
+  /** Runs while nothing is tried. */
+  private retry: Timer | undefined;
+  private failures = 0;
   private started = false;
   private stopped = false;
 
@@ -31,7 +37,7 @@ export class OverlayRoutes {
 
   constructor(
     private readonly exec: Exec,
-    private readonly clock: { after(ms: number, callback: () => void): unknown },
+    private readonly clock: Pick<Clock, "after">,
     private readonly log: Log,
   ) {}
 
@@ -61,11 +67,12 @@ export class OverlayRoutes {
 
   stop(): Promise<void> {
     this.stopped = true;
+    this.retry?.cancel();
     return this.running ?? Promise.resolve();
   }
 
   private flush(): Promise<void> {
-    if (!this.started) return Promise.resolve();
+    if (!this.started || this.retry !== undefined) return Promise.resolve();
     this.running ??= this.run().finally(() => {
       this.running = undefined;
     });
@@ -78,6 +85,7 @@ export class OverlayRoutes {
       try {
         await this.write();
         this.problem = undefined;
+        this.failures = 0;
       } catch (error) {
         this.have = undefined;
         this.stats.errors++;
@@ -87,10 +95,18 @@ export class OverlayRoutes {
             "routes to clients at other servers cannot be changed",
           );
         this.problem = `routes to clients at other servers cannot be changed: ${messageOf(error)}`;
-        this.clock.after(RETRY_MS, () => !this.stopped && void this.flush());
+        this.later();
         return;
       }
     }
+  }
+
+  private later(): void {
+    if (this.stopped) return;
+    this.retry = this.clock.after(backoff(RETRY_MS, this.failures++), () => {
+      this.retry = undefined;
+      void this.flush();
+    });
   }
 
   private async write(): Promise<void> {

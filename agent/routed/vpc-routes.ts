@@ -42,6 +42,8 @@ const REFUSED_MS = 60_000;
 const PASSING =
   /^(UnauthorizedOperation|AuthFailure|RequestExpired|ExpiredToken.*|InvalidClientTokenId|RouteAlreadyExists)$/;
 const AUDIT_MS = 60_000;
+/** A call of the owner before, who is gone, may take effect after this server's. */
+const LATE_CALL_MS = 10_000;
 
 /**
  * Makes the VPC's routes to the tunnel's range lead to this server, for the zones that it owns.
@@ -69,7 +71,7 @@ export class VpcRoutes {
   }
 
   start(): void {
-    this.audit = this.options.clock.after(AUDIT_MS, () => void this.look());
+    this.lookAfter(AUDIT_MS);
   }
 
   stop(): void {
@@ -90,7 +92,8 @@ export class VpcRoutes {
       else if (table.contested) {
         table.contested = false;
         this.doubt(table);
-        if (wanted && table.wanted) void this.work(table);
+        // An attempt that failed is made again in its time.
+        if (wanted && table.wanted && table.timer === undefined) void this.work(table);
       }
       if (wanted === table.wanted) continue;
       table.wanted = wanted;
@@ -98,6 +101,7 @@ export class VpcRoutes {
       table.failures = 0;
       table.problem = undefined;
       table.timer?.cancel();
+      table.timer = undefined;
       if (wanted) void this.work(table);
     }
   }
@@ -138,6 +142,7 @@ export class VpcRoutes {
         this.stats.replaced++;
         this.stats.lastMs = this.options.clock.monotonic() - began;
         this.options.log.info({ table: table.id, ms: Math.round(this.stats.lastMs) }, "the route leads here");
+        this.lookAfter(LATE_CALL_MS);
       }
     } catch (error) {
       this.onFailure(table, error);
@@ -173,12 +178,15 @@ export class VpcRoutes {
     table.failures++;
     table.problem = `the route of ${table.id} does not lead here: ${messageOf(error)}`;
     log.warn({ problem: table.problem, retryInMs: Math.round(wait) }, "a route cannot be replaced");
-    table.timer = clock.after(wait, () => void this.work(table));
+    table.timer = clock.after(wait, () => {
+      table.timer = undefined;
+      void this.work(table);
+    });
   }
 
   /** Whether the routes are as this server made them: a deployment or a person may have changed them. */
   private async look(): Promise<void> {
-    const { call, clock, destination, interfaceId, log } = this.options;
+    const { call, destination, interfaceId, log } = this.options;
     const mine = this.tables.filter(({ wanted, settled }) => wanted && settled);
     let problem: string | undefined;
     for (const table of mine) {
@@ -193,7 +201,12 @@ export class VpcRoutes {
       }
     }
     this.auditProblem = problem;
-    if (!this.stopped) this.audit = clock.after(AUDIT_MS, () => void this.look());
+    this.lookAfter(problem === undefined ? AUDIT_MS : LATE_CALL_MS);
+  }
+
+  private lookAfter(ms: number): void {
+    this.audit?.cancel();
+    if (!this.stopped) this.audit = this.options.clock.after(ms, () => void this.look());
   }
 }
 

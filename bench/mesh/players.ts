@@ -64,7 +64,7 @@ function count(traffic: Traffic, bytes: number): void {
 function beat(player: Player, index: number): number {
   const zone = `zone-${index % 3}`;
   return player.say({
-    ...({ kind: "heartbeat", state: "ready", zone, nextHop: true } as const),
+    ...({ kind: "heartbeat", state: "ready", zone, nextHop: true, steady: true, calm: true } as const),
     ...{ owns: [], since: [], calling: [] },
   });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ClientIndex, type ClientQuery } from "../../registry/client-index";
 import { initRegistry } from "../../registry/init";
 import { editDistance, nearestName } from "../../registry/names";
-import { readNodes } from "../../registry/nodes";
+import { forgetNodes, readNodes } from "../../registry/nodes";
 import { RegistryWriter } from "../../registry/writer";
 import { generateKeyPair } from "../../wireguard/keys";
 import { CLUSTER } from "./cluster";
@@ -129,4 +129,25 @@ test("servers' records, in order; broken ones and temporary files tell nothing",
   await fs.writeFile(join(root, "nodes/i-3.json"), "{");
   await fs.writeFile(join(root, "nodes/.i-4.json.1.abc"), JSON.stringify({ ...node, instance: "i-4" }));
   expect((await readNodes(root)).map(({ instance }) => instance)).toEqual(["i-1", "i-2"]);
+});
+
+test("records of servers that went a day ago are removed, by the younger of the clocks", async () => {
+  const root = folder();
+  await fs.mkdir(join(root, "nodes"));
+  const NOW = Date.parse("2026-06-02T00:00:00Z");
+  const times = {
+    "i-1": "2026-06-02T00:00:00Z",
+    "i-2": "2026-06-01T00:00:00Z",
+    "i-3": "2026-05-31T23:59:59Z",
+  };
+  const rest = { schema: 1, revision: 3, peers: 2, healthy: true, version: "1" };
+  for (const [instance, time] of Object.entries(times))
+    await fs.writeFile(join(root, "nodes", `${instance}.json`), JSON.stringify({ ...rest, instance, time }));
+  const left = async (now: number) => {
+    await forgetNodes(root, await readNodes(root), now);
+    return (await readNodes(root)).map(({ instance }) => instance);
+  };
+  expect(await left(NOW - 10_000)).toEqual(["i-1", "i-2", "i-3"]);
+  expect(await left(NOW + 1e12)).toEqual(["i-1", "i-2"]);
+  await forgetNodes(root, [], NOW);
 });

@@ -121,6 +121,7 @@ testWith(OVERLAY, "each rule, with packets between two servers, their clients an
     "who pretends to be a client is dropped",
     "two servers that take each other for the holder send nothing to and fro",
     "overlay and mesh take packets from members only, and from none that has left",
+    "a client speaks to no server's overlay and mesh",
     "clients reach each other across servers when that is on, and only then",
     "from outside the routed prefixes nothing comes to a client, here or elsewhere",
     "nothing reaches a server itself through the overlay",

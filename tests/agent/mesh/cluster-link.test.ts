@@ -142,6 +142,7 @@ test("each zone's route leads to a server of that zone, and after its end within
   world.cut.clear();
   await world.clock.advance(12_000);
   expect(world.routes).toEqual(["eni-1", "eni-2"]);
+  await world.clock.advance(10_000); // whether its route leads there could not be asked while it was cut off
   expect(one.link.problem).toBeUndefined();
 });
 
@@ -246,6 +247,53 @@ test("a process that was stopped for a moment does not take the others for dead"
   world.clock.skip(1300); // all of them, and nobody heard anything
   await world.clock.advance(5000);
   expect(standby()).toEqual(before);
+});
+
+test.each([3000, 4500, 6000, 8000])(
+  "an owner that ends %i ms after another agent was started again is followed within three seconds",
+  async (ms) => {
+    const world = new World();
+    let one = world.server(1, "a", ROUTED);
+    for (const number of [2, 3]) world.server(number, "a", ROUTED);
+    await world.clock.advance(START_MS);
+    one.link.stop();
+    await world.clock.advance(2000); // the second one takes over
+    one = world.server(1, "a", ROUTED);
+    await world.clock.advance(ms);
+    expect(world.routes).toEqual(["eni-2", "eni-2"]);
+    world.cut.add("10.0.0.2");
+    await world.clock.advance(3000);
+    expect(world.routes).toEqual(["eni-3", "eni-3"]);
+    one.link.stop();
+  },
+);
+
+test.each([3000, 4500, 6000])(
+  "an active server that ends %i ms after another agent was started again is followed within two seconds",
+  async (ms) => {
+    const world = new World();
+    const servers = [1, 2, 3].map((number) => world.server(number, "a", PASSIVE));
+    await world.clock.advance(START_MS);
+    servers[0]?.link.stop();
+    await world.clock.advance(2000);
+    world.server(1, "a", PASSIVE);
+    await world.clock.advance(ms);
+    expect(servers[1]?.link.standby).toBeUndefined();
+    world.cut.add("10.0.0.2");
+    await world.clock.advance(2000);
+    expect(servers[2]?.link.standby).toBeUndefined();
+  },
+);
+
+test("the active server is one that packets for clients can be led to, where there is one", async () => {
+  const world = new World();
+  const lame = world.server(1, "a", PASSIVE, { interfaceId: undefined });
+  await world.clock.advance(START_MS);
+  expect([lame.link.standby, world.routes]).toEqual([undefined, ["eni-0", "eni-0"]]);
+  const good = world.server(2, "a", PASSIVE);
+  await world.clock.advance(START_MS);
+  expect([lame.link.standby, good.link.standby]).toEqual(["standby: i-2 is active", undefined]);
+  expect(world.routes).toEqual(["eni-2", "eni-2"]);
 });
 
 test("a server that was cut off for a while takes nothing from the one that went on", async () => {

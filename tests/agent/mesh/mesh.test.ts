@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { MeshLine } from "../../../agent/mesh/line";
 import { Mesh } from "../../../agent/mesh/mesh";
-import type { Heartbeat } from "../../../agent/mesh/message";
 import type { NodeFile } from "../../../registry/schema";
 import type { SessionRecord } from "../../../registry/sessions";
 import { FakeClock, offBy, settle } from "../fake-clock";
@@ -45,7 +44,7 @@ class World {
     const clock = offBy(this.clock, more.off ?? { ms: 0 });
     const address = `10.0.0.${number}`;
     const heard: [string, readonly SessionRecord[]][] = [];
-    const status: Omit<Heartbeat, "kind" | "zone"> = {
+    const status: ReturnType<ConstructorParameters<typeof Mesh>[0]["status"]> = {
       ...{ state: "ready", nextHop: true },
       ...{ owns: [], since: [], calling: [] },
     };
@@ -91,7 +90,7 @@ test("who is silent for a second is gone, and has a role again only after three 
   world.server(2);
   await world.clock.advance(4400);
   // The others may not have heard of it yet, and their silence says nothing then.
-  expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([false, true]);
+  expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([false, false]);
   await world.clock.advance(5000);
   expect(one.mesh.candidates.map(({ steady }) => steady)).toEqual([true, true]);
   world.cut.add("10.0.0.2");
@@ -133,6 +132,22 @@ test("who goes up and down is not calm for half a minute", async () => {
   one.status.state = "draining";
   await world.clock.advance(2000);
   expect(calm()).toEqual([false, true]);
+});
+
+test("how calm and steady a server is counts as it says itself: who came later has not seen it", async () => {
+  const world = new World();
+  const one = world.server(1);
+  await world.clock.advance(10_000);
+  one.status.state = "unhealthy";
+  await world.clock.advance(400);
+  one.status.state = "ready";
+  const two = world.server(2);
+  await world.clock.advance(4500);
+  expect(two.mesh.members.live).toMatchObject([{ instance: "i-1", calm: false, steady: true }]);
+  // The first one has heard the second for long enough, which does not count itself in yet.
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", calm: true, steady: false }]);
+  await world.clock.advance(5000);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
 });
 
 test("a session is announced at once, and twice more for those who missed it", async () => {
@@ -182,7 +197,7 @@ test("a server that restarts is heard at once, and is no steady one yet", async 
   const world = new World();
   const one = world.server(1);
   const two = world.server(2);
-  await world.clock.advance(4000);
+  await world.clock.advance(10_000);
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
   two.mesh.stop();
   await world.clock.advance(100);
@@ -258,7 +273,7 @@ test("servers whose clocks are apart say so, and hear of each other no more than
   const world = new World();
   const off = { ms: 0 };
   const [one, two] = [world.server(1), world.server(2, { off })];
-  await world.clock.advance(4000);
+  await world.clock.advance(10_000);
   expect([one.mesh.members.problem, two.mesh.members.problem]).toEqual([undefined, undefined]);
   off.ms = 45_000;
   await world.clock.advance(1000);

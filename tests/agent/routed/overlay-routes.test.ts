@@ -8,6 +8,8 @@ class Table {
   readonly routes = new Map<string, string>();
   readonly batches: string[] = [];
   fail = 0;
+  /** Batches, whatever became of them. */
+  runs = 0;
   hold: Promise<void> | undefined;
 
   readonly exec: Exec = async (_, args, { stdin }) => {
@@ -19,6 +21,7 @@ class Table {
         )
         .join("");
     await this.hold;
+    this.runs++;
     if (this.fail-- > 0) throw new Error("ip: no answer");
     this.batches.push(stdin ?? "");
     let failed = false;
@@ -95,6 +98,28 @@ test("after a failure the table is read anew and made right", async () => {
   await clock.advance(1500);
   expect(routes.problem).toBeUndefined();
   expect([...table.routes]).toEqual([["10.100.0.2/32", "10.0.0.2"]]);
+});
+
+test("while the tools fail they are tried ever more rarely, whatever changes meanwhile, and stop ends that", async () => {
+  const { table, clock, routes } = world();
+  await routes.reconcile();
+  table.fail = Number.POSITIVE_INFINITY;
+  const before = table.runs;
+  for (let n = 0; n < 100; n++) {
+    void routes.set(`10.100.0.${n}/32`, "10.0.0.2");
+    await clock.advance(10);
+  }
+  await clock.advance(29_000); // tried after 0, 1, 3, 7, 15 s
+  expect(table.runs - before).toBe(5);
+  table.fail = 0;
+  await clock.advance(31_000);
+  expect([table.routes.size, routes.problem]).toEqual([100, undefined]);
+  table.fail = Number.POSITIVE_INFINITY;
+  await routes.set("10.100.0.1/32", "10.0.0.3");
+  const last = table.runs;
+  await routes.stop();
+  await clock.advance(60_000);
+  expect(table.runs).toBe(last);
 });
 
 test("a route that somebody took away already does not keep the others of its batch from being made", async () => {

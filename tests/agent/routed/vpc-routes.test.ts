@@ -32,6 +32,11 @@ class Ec2 {
     return "<return>true</return>";
   };
 
+  /** When routes were to be replaced. */
+  get replaced(): number[] {
+    return this.calls.flatMap(([at, action]) => (action === "ReplaceRoute" ? at : []));
+  }
+
   private describe(id: string): string {
     const item = (range: string, target: string) =>
       `<item><destinationCidrBlock>${range}</destinationCidrBlock><networkInterfaceId>${target}</networkInterfaceId><state>active</state></item>`;
@@ -95,7 +100,7 @@ test("throttling is waited out with longer and longer pauses, and shows", async 
   await clock.advance(1600);
   expect(routes.problem).toContain("rtb-a");
   await clock.advance(20_000);
-  expect(ec2.calls.map(([at]) => at)).toEqual([0, 1750, 3750, 6250]);
+  expect(ec2.replaced).toEqual([0, 1750, 3750, 6250]);
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
   expect(routes.problem).toBeUndefined();
   expect(routes.stats).toMatchObject({ replaced: 1, failed: 3, throttled: 2 });
@@ -174,7 +179,7 @@ test("a call that is under way when the other server gives in is made once more"
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
   expect(routes.counts).toEqual({ owned: 1, settled: 1 });
   await clock.advance(30_000);
-  expect(ec2.calls).toHaveLength(2);
+  expect(ec2.replaced).toHaveLength(2);
 });
 
 test("a zone that is lost and taken again while a call is under way is led here once more", async () => {
@@ -189,6 +194,34 @@ test("a zone that is lost and taken again while a call is under way is led here 
   ec2.routes.set("rtb-a", "eni-2");
   await clock.advance(1500);
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+});
+
+test("a call of the owner before that takes effect late is undone soon", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.start();
+  routes.own(new Set(["a"]));
+  await clock.advance(5000);
+  ec2.routes.set("rtb-a", "eni-2");
+  await clock.advance(12_000);
+  expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  routes.stop();
+});
+
+test("however often another server claims the zone and gives in, what fails is tried as seldom as ever", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.errors.push(...Array.from({ length: 1000 }, () => error("RequestLimitExceeded", 503)));
+  routes.own(new Set(["a"]));
+  for (let contest = 0; contest < 10; contest++) {
+    routes.own(new Set(["a"]), new Set(["a"]));
+    await clock.advance(3000);
+    routes.own(new Set(["a"]));
+    await clock.advance(3000);
+  }
+  const before = ec2.replaced.length;
+  await clock.advance(115_000); // one and a half seconds each, ten apart
+  expect(ec2.replaced.length - before).toBe(10);
+  routes.stop();
 });
 
 test("a route that somebody else changed is seen within a minute", async () => {
@@ -321,9 +354,10 @@ test("a table that cannot be looked at does not keep the others from it, and is 
   await clock.advance(5000);
   ec2.errors.push(error("InvalidRouteTableID.NotFound")); // of the first table
   ec2.routes.set("rtb-b", "eni-9");
-  await clock.advance(60_000);
+  await clock.advance(13_000);
   expect(ec2.routes.get("rtb-b")).toBe("eni-1");
   expect(routes.problem).toContain("rtb-a");
-  await clock.advance(64_000);
+  await clock.advance(14_000);
   expect(routes.problem).toBeUndefined();
+  routes.stop();
 });

@@ -200,6 +200,19 @@ async function foreign(): Promise<void> {
   step("overlay and mesh take packets from members only, and from none that has left");
 }
 
+/** A client's packet would reach the other server with this one's address, which that one takes for a member's word. */
+async function clientsToServers(): Promise<void> {
+  const ports = [4790, 51830];
+  // All that matters is whether the other server gets it: in the VPC, and where only a part of it is routed.
+  for (const prefixes of [undefined, ["10.0.3.0/24"]]) {
+    await loadFirewalls(prefixes === undefined ? {} : { prefixes });
+    for (const port of ports)
+      await refused("s", "tunnel to the servers' own ports", () => on("c").send(CLIENT.c, SERVER.o, port));
+  }
+  await loadFirewalls();
+  step("a client speaks to no server's overlay and mesh");
+}
+
 async function toServers(): Promise<void> {
   // A member that passes on what is for the other server itself.
   await at(
@@ -238,7 +251,10 @@ async function main(): Promise<void> {
   for (const name of ["c", "d"] as const) await on(name).serve(CLIENT[name], PORT);
   for (const address of Object.values(HOST)) await on("vpc").serve(address, PORT);
   for (const part of [addresses, throughNextHop, outlivesItsServer, newConnections]) await part();
-  for (const part of [leaksNothing, forged, loops, foreign, clientToClient, outsiders, toServers])
+  for (const part of [
+    ...[leaksNothing, forged, loops, foreign, clientsToServers],
+    ...[clientToClient, outsiders, toServers],
+  ])
     await part();
   process.exit();
 }

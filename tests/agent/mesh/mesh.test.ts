@@ -134,6 +134,18 @@ test("who goes up and down is not calm for half a minute", async () => {
   expect(calm()).toEqual([false, true]);
 });
 
+test("an agent that ends and comes back again and again is not calm, though each process says so of itself", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(10_000);
+  two.status.state = "unhealthy";
+  await world.clock.advance(400);
+  two.mesh.stop();
+  world.server(2);
+  await world.clock.advance(10_000);
+  expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", state: "ready", calm: false }]);
+});
+
 test("how calm and steady a server is counts as it says itself: who came later has not seen it", async () => {
   const world = new World();
   const one = world.server(1);

@@ -208,6 +208,49 @@ test("a call of the owner before that takes effect late is undone soon", async (
   routes.stop();
 });
 
+test.each([
+  ["was tried again", () => {}],
+  [
+    "was given up and taken again",
+    (routes: VpcRoutes) => {
+      routes.own(new Set());
+      routes.own(new Set(["a"]));
+    },
+  ],
+])(
+  "a route that %s after a failure is replaced once more, too, when another server has given in",
+  async (_, meanwhile) => {
+    const { ec2, clock, routes } = world();
+    ec2.routes.set("rtb-a", "eni-9");
+    ec2.errors.push(error("Throttling"));
+    routes.own(new Set(["a"]));
+    await clock.advance(1550);
+    meanwhile(routes);
+    await clock.advance(5000);
+    routes.own(new Set(["a"]), new Set(["a"]));
+    ec2.routes.set("rtb-a", "eni-2");
+    await clock.advance(1000);
+    routes.own(new Set(["a"]));
+    await clock.advance(2000);
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+    routes.stop();
+  },
+);
+
+test("a route that cannot be looked at is looked at again soon", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.start();
+  routes.own(new Set(["a"]));
+  await clock.advance(5000);
+  ec2.errors.push(error("InternalError", 500));
+  await clock.advance(10_000);
+  expect(routes.problem).toContain("cannot be looked up");
+  await clock.advance(12_000);
+  expect(routes.problem).toBeUndefined();
+  routes.stop();
+});
+
 test("however often another server claims the zone and gives in, what fails is tried as seldom as ever", async () => {
   const { ec2, clock, routes } = world();
   ec2.errors.push(...Array.from({ length: 1000 }, () => error("RequestLimitExceeded", 503)));

@@ -45,6 +45,18 @@ export function trafficTests(cluster: Cluster): void {
     ]);
   });
 
+  cluster.test(
+    "servers that the load balancer reaches say what WireGuard wants said, also to a silent client",
+    async () => {
+      const touch = "nft list set inet wgc_sessions touch";
+      for (const name of await cluster.serverNames()) {
+        const isInTouch = async () =>
+          (await cluster.lab.sh(name, touch)).includes("expires") ? true : undefined;
+        await eventually(isInTouch, `${name} to be in touch`);
+      }
+    },
+  );
+
   cluster.test("clients talk to the backend, which sees a server's address and not theirs", async () => {
     const { servers } = await cluster.lab.status();
     for (const name of CLIENTS) {

@@ -34,7 +34,7 @@ const SECRET = { mode: 0o600 } as const;
 
 /**
  * What this server keeps on its own disk, so that it can start again without the shared storage: the server key, the next one
- * while there is one, the cluster description and the last known clients. Every file is 0600 and replaced in one step.
+ * while there is one, the cluster description, the last known clients and the servers' mesh key. Every file is 0600 and replaced in one step.
  *
  * INVARIANTS: a key's port is known before the key is there, so which port counts follows from the key alone, and the next key
  * becomes the present one in a single step.
@@ -50,6 +50,7 @@ export class LocalCopy {
   readonly probePublicKeyPath: string;
   private readonly clusterPath: string;
   private readonly snapshotPath: string;
+  private readonly meshKeyPath: string;
 
   constructor(private readonly statePath: string) {
     this.keyPath = join(statePath, "server.key");
@@ -59,6 +60,7 @@ export class LocalCopy {
     this.probePublicKeyPath = join(statePath, "probe.pub");
     this.clusterPath = join(statePath, "cluster.json");
     this.snapshotPath = join(statePath, "clients.json");
+    this.meshKeyPath = join(statePath, "mesh.key");
   }
 
   /** Keeps the server's key with its port, and the cluster description. */
@@ -126,6 +128,17 @@ export class LocalCopy {
   async probePublicKey(): Promise<string | undefined> {
     const text = (await readText(this.probePublicKeyPath))?.trim();
     return text !== undefined && isKey(text) ? text : undefined;
+  }
+
+  /** The key of the servers' messages to each other (base64) when it was last read, or undefined. */
+  async meshKey(): Promise<string | undefined> {
+    return (await readText(this.meshKeyPath))?.trim();
+  }
+
+  /** Keeps the key of the servers' messages to each other. */
+  async saveMeshKey(key: string): Promise<void> {
+    await fs.mkdir(this.statePath, { recursive: true, mode: 0o700 });
+    await createOrReplace(this.meshKeyPath, `${key}\n`);
   }
 
   /** The cluster description, or undefined. */

@@ -15,7 +15,7 @@ export interface SessionsOptions
       "clock" | "config" | "device" | "exec" | "instance" | "log" | "storage" | "touch"
     >,
     Pick<TakeoverOptions, "dated" | "draining" | "lock" | "onPeers" | "onRecorded">,
-    Pick<ClusterLinkOptions, "state"> {
+    Pick<ClusterLinkOptions, "local" | "state"> {
   readonly clients: Pick<KnownClients, "awaitedKeys" | "peer" | "peers">;
   /** The peers of this interface when it was last looked at; undefined before that. */
   readonly peers: () => readonly Peer[] | undefined;

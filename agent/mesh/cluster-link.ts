@@ -15,7 +15,7 @@ import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
 import { MemberFilter } from "./member-filter";
 import { PACE } from "./members";
-import { Mesh } from "./mesh";
+import { Mesh, type MeshOptions } from "./mesh";
 import type { MemberState } from "./message";
 import { ACTIVE, holderOf, zoneRole } from "./roles";
 
@@ -37,6 +37,7 @@ export interface ClusterLinkOptions {
   readonly storage: Pick<StorageClient, "request">;
   readonly exec: Exec;
   readonly line: MeshLine;
+  readonly local?: MeshOptions["local"];
   /** Calls EC2 with this server's role. */
   readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
   readonly state: () => MemberState;

@@ -1,5 +1,6 @@
 import type { SessionRecord } from "../../registry/sessions";
 import type { Clock, Timer } from "../clock";
+import type { LocalCopy } from "../local-copy";
 import { type Log, messageOf } from "../log";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
@@ -17,6 +18,8 @@ export interface MeshOptions {
   readonly log: Log;
   readonly storage: Pick<StorageClient, "request">;
   readonly line: MeshLine;
+  /** Where the key is kept for a start without the storage. */
+  readonly local?: Pick<LocalCopy, "meshKey" | "saveMeshKey"> | undefined;
   /** How this server is now. */
   readonly status: () => Omit<Heartbeat, "kind" | "zone" | "steady" | "calm">;
   /** Called once, when it is known which other servers there are. */
@@ -36,7 +39,8 @@ export const REPEAT_MS = [15, 60] as const;
  * What the servers of a cluster tell each other directly: that they live, and whose sessions they hold.
  *
  * INVARIANTS: nothing counts that was not made with the cluster's key. Late, repeated and missing messages are harmless: sessions have
- * an order of their own (directory.ts), heartbeats are numbered. Nothing waits for the storage; without its key the mesh is silent.
+ * an order of their own (directory.ts), heartbeats are numbered. Nothing waits for the storage; without a key the mesh is silent. With
+ * this server's own copy of it others are heard and told of sessions, but it takes no role before the storage has said who there is.
  */
 export class Mesh {
   readonly members: Members;
@@ -170,8 +174,12 @@ export class Mesh {
   private async look(): Promise<void> {
     const { storage, runtimeRoot, log } = this.options;
     try {
-      const key = Buffer.from(await storage.request("meshKey", { runtimeRoot }), "base64");
-      if (this.key?.equals(key) !== true) log.info("the servers' mesh key is known");
+      const text = await storage.request("meshKey", { runtimeRoot });
+      const key = Buffer.from(text, "base64");
+      if (this.key?.equals(key) !== true) {
+        log.info("the servers' mesh key is known");
+        void this.keep(text);
+      }
       this.key = key;
       this.members.learn(await storage.request("readNodes", { runtimeRoot }));
       if (this.informedAt === undefined) {
@@ -181,6 +189,24 @@ export class Mesh {
       this.storageProblem = undefined;
     } catch (error) {
       this.storageProblem = `the mesh key cannot be read: ${messageOf(error)}`;
+      this.key ??= await this.kept();
+    }
+  }
+
+  private async kept(): Promise<Buffer | undefined> {
+    const text = await this.options.local?.meshKey().catch(() => undefined); // then it is as if there were none
+    return text === undefined || text === "" ? undefined : Buffer.from(text, "base64");
+  }
+
+  private async keep(text: string): Promise<void> {
+    try {
+      await this.options.local?.saveMeshKey(text);
+    } catch (error) {
+      const problem = messageOf(error);
+      this.options.log.warn(
+        { problem },
+        "the servers' mesh key cannot be kept for a start without the storage",
+      );
     }
   }
 }

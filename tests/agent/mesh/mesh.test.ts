@@ -39,6 +39,7 @@ class World {
       storage?: () => Promise<never>;
       onBeat?: () => void;
       off?: { ms: number };
+      local?: { key?: string };
     } = {},
   ) {
     const clock = offBy(this.clock, more.off ?? { ms: 0 });
@@ -60,6 +61,12 @@ class World {
       ...{ clock, log: silent, storage, line: this.line(address), status: () => status },
       onSessions: (holder, records) => heard.push([holder, records]),
       onBeat: () => more.onBeat?.(),
+      local: {
+        meshKey: async () => more.local?.key,
+        saveMeshKey: async (key) => {
+          if (more.local !== undefined) more.local.key = key;
+        },
+      },
       onInformed: () => {},
     });
     this.stored.push({
@@ -144,6 +151,26 @@ test("an agent that ends and comes back again and again is not calm, though each
   world.server(2);
   await world.clock.advance(10_000);
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", state: "ready", calm: false }]);
+});
+
+test("a server that starts without the storage speaks with the key that it kept, and takes no role", async () => {
+  const world = new World();
+  const local: { key?: string } = {};
+  const one = world.server(1, { local });
+  const two = world.server(2);
+  await world.clock.advance(10_000);
+  one.mesh.stop();
+  const storage = () => Promise.reject(new Error("hangs"));
+  const again = world.server(1, { local, storage });
+  await world.clock.advance(20_000);
+  expect([again.live(), two.live(), again.mesh.problem]).toEqual([["i-2"], ["i-1"], undefined]);
+  again.mesh.announce("i-1", [{ publicKey: key(9), index: 7, at: world.clock.now() }]);
+  expect(two.heard.at(-1)).toMatchObject(["i-1", [{ index: 7 }]]);
+  expect(again.mesh.candidates).toMatchObject([{ instance: "i-1", steady: false }, { instance: "i-2" }]);
+  // And with none it is silent.
+  world.server(3, { storage });
+  await world.clock.advance(10_000);
+  expect(two.live()).toEqual(["i-1"]);
 });
 
 test("how calm and steady a server is counts as it says itself: who came later has not seen it", async () => {

@@ -1,9 +1,8 @@
-import { KnownClients } from "../../agent/known-clients";
-import type { LocalCopy } from "../../agent/local-copy";
 import { Mutex } from "../../agent/mutex";
 import { Sessions } from "../../agent/sessions";
 import type { FlowWatchOptions } from "../../agent/takeover/flow-watch";
-import { CONFIG, client, key, silent } from "./fixtures";
+import { CONFIG, client, silent } from "./fixtures";
+import { knownFromCopy } from "./from-copy";
 import { Kernel, listeners, World } from "./takeover/world";
 
 jest.mock("../../agent/takeover/flow-watch", () => ({
@@ -24,16 +23,7 @@ async function started() {
   const world = new World();
   const { clock } = world;
   const kernel = new Kernel(world);
-  const snapshot = { serverPublicKey: key(1), revision: 7, clients: [client("alice", 2)], usedKeys: [] };
-  const local = { snapshot: async () => snapshot, saveSnapshot: async () => {} } as unknown as LocalCopy;
-  const known = new KnownClients({
-    local,
-    clock,
-    log: silent,
-    publicKey: () => key(1),
-    probe: { publicKey: key(99), address: "10.100.255.254" },
-    onChange: () => {},
-  });
+  const known = knownFromCopy(clock, [client("alice", 2)]);
   const sessions = new Sessions({
     config: { ...CONFIG, takeover: true },
     clock,
@@ -74,13 +64,11 @@ test("and never where it was revoked meanwhile", async () => {
   await end();
 });
 
-test("how many sessions there are is not known before anybody has looked", async () => {
-  const { end } = await started();
+test("how many sessions there are is not known before anybody has looked", () => {
   const unasked = new Sessions({
     ...({} as ConstructorParameters<typeof Sessions>[0]),
     config: { ...CONFIG, takeover: false },
     peers: () => undefined,
   });
   expect(unasked.live).toBeUndefined();
-  await end();
 });

@@ -1,22 +1,12 @@
-import { KnownClients } from "../../agent/known-clients";
-import type { LocalCopy } from "../../agent/local-copy";
 import { FakeClock } from "./fake-clock";
-import { client, key, silent } from "./fixtures";
+import { client, key } from "./fixtures";
+import { knownFromCopy } from "./from-copy";
 
 /** Clients as they are known from the copy three seconds after a start, when the registry has not answered. */
 async function fromCopy() {
   const clock = new FakeClock();
   const clients = [client("alice", 2), { ...client("bob", 3), revokedAt: "2025-12-31T00:00:00Z" }];
-  const snapshot = { serverPublicKey: key(1), revision: 7, clients, usedKeys: [] };
-  const local = { snapshot: async () => snapshot, saveSnapshot: async () => {} } as unknown as LocalCopy;
-  const known = new KnownClients({
-    local,
-    clock,
-    log: silent,
-    publicKey: () => key(1),
-    probe: { publicKey: key(99), address: "10.100.255.254" },
-    onChange: () => {},
-  });
+  const known = knownFromCopy(clock, clients);
   await known.start();
   await clock.advance(3000);
   const spared = () => [2, 3, 4].filter((byte) => known.spares(key(byte)));

@@ -18,7 +18,7 @@ const UNSHARE = [
 
 /** Why tests with a real WireGuard interface cannot run on this machine, or undefined when they can. */
 export function namespaceProblem(): string | undefined {
-  for (const tool of ["unshare", "wg", "ip", "nft"]) {
+  for (const tool of ["unshare", "wg", "ip", "nft", "ping"]) {
     if (spawnSync("which", [tool]).status !== 0) return `${tool} is not installed`;
   }
   const tried = spawnSync("unshare", [...UNSHARE, "true"], { encoding: "utf8" });

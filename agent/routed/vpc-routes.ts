@@ -186,6 +186,7 @@ export class VpcRoutes {
 
   /** Whether the routes are as this server made them: a deployment or a person may have changed them. */
   private async look(): Promise<void> {
+    this.audit = undefined;
     const { call, destination, interfaceId, log } = this.options;
     const mine = this.tables.filter(({ wanted, settled }) => wanted && settled);
     let problem: string | undefined;
@@ -201,7 +202,8 @@ export class VpcRoutes {
       }
     }
     this.auditProblem = problem;
-    this.lookAfter(problem === undefined ? AUDIT_MS : LATE_CALL_MS);
+    // A route that was led here meanwhile has called for a look of its own already.
+    if (this.audit === undefined) this.lookAfter(problem === undefined ? AUDIT_MS : LATE_CALL_MS);
   }
 
   private lookAfter(ms: number): void {

@@ -2,19 +2,20 @@ import type { SessionNews } from "../../registry/session-reader";
 import type { SessionRecord } from "../../registry/sessions";
 import type { PeerSpec } from "../../wireguard/diff";
 import type { Peer } from "../../wireguard/dump";
-import type { Clock, Timer } from "../clock";
+import type { Clock } from "../clock";
 import type { AgentConfig } from "../config";
 import type { Device } from "../device";
 import type { Exec } from "../exec";
-import { type Log, messageOf } from "../log";
+import type { Log } from "../log";
 import type { Mutex } from "../mutex";
 import type { StorageClient } from "../storage-client";
 import { Attempts } from "./attempts";
+import { CatchUp } from "./catch-up";
+import { CutOff } from "./cut-off";
 import { type HeldSession, SessionDirectory } from "./directory";
 import type { FlowEvent, Lane, Zone } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
 import { HeldHere } from "./held-here";
-import { IsolationWatch } from "./isolation";
 import { OwnSessions } from "./own-sessions";
 import { PeerLooks } from "./peer-looks";
 import { Recalls } from "./recalls";
@@ -62,9 +63,6 @@ export interface TakeoverOptions {
   readonly onRead?: (() => void) | undefined;
 }
 
-/** A server that is cut off and could not forget its sessions tries again. */
-const FORGET_AGAIN_MS = 2000;
-
 /**
  * Session takeover: when the load balancer sends a client's packets here, and another server held its session, this server
  * starts the handshake at once, instead of leaving it to the client's timers.
@@ -83,16 +81,12 @@ export class Takeover {
   private readonly upkeep: TableUpkeep;
   private readonly watch: FlowWatch;
   private readonly store: SessionStore;
-  private readonly isolation: IsolationWatch;
+  private readonly cutOff: CutOff;
   private readonly looks: PeerLooks;
   private readonly held: HeldHere;
   private readonly recalls: Recalls;
+  private readonly catchUp: CatchUp;
   private inherited = false;
-  /** Whether handshakes are being looked up, and whether there was another gap meanwhile. */
-  private readonly catching = { now: false, again: false };
-  /** Whether this server forgot its sessions and the table does not know yet. */
-  private mustDisown = false;
-  private again: Timer | undefined;
 
   constructor(private readonly options: TakeoverOptions) {
     const { config, clock, log, storage, device, exec, instance, lock, desired } = options;
@@ -103,7 +97,10 @@ export class Takeover {
       clock,
       log,
       zones: options.lane.zones,
-      listener: { onFlow: (zone, event) => this.onFlow(zone, event), onGap: (zone) => this.onGap(zone) },
+      listener: {
+        onFlow: (zone, event) => this.onFlow(zone, event),
+        onGap: (zone) => zone === "own" && this.catchUp.gap(),
+      },
     });
     this.store = new SessionStore({
       storage,
@@ -142,18 +139,36 @@ export class Takeover {
         this.observe(peers);
       },
     });
-    this.isolation = new IsolationWatch(
+    this.cutOff = new CutOff({
       clock,
-      config.healthCheckSeconds,
-      () => void this.onIsolated(),
-      options.touch,
-    );
+      log,
+      healthCheckSeconds: config.healthCheckSeconds,
+      device,
+      table: this.table,
+      isClient: (publicKey) => desired(publicKey) !== undefined,
+      draining: options.draining,
+      touch: options.touch,
+      onPeers: (peers) => this.observe(peers),
+      forget: (publicKey) => {
+        this.held.forget(publicKey);
+        this.attempts.drop(publicKey);
+      },
+    });
     this.recalls = new Recalls({
       clock,
       log,
       device,
       table: this.table,
       call: (session, endpoint) => this.attempts.start(session.publicKey, endpoint, session),
+    });
+    this.catchUp = new CatchUp({
+      clock,
+      log,
+      table: this.table,
+      onIssued: (event, at) => {
+        if (!this.directory.knows(event.index)) this.own.issued(event, at);
+      },
+      onFound: () => this.looks.soon(),
     });
   }
 
@@ -167,17 +182,16 @@ export class Takeover {
     this.store.start();
     await this.upkeep.start();
     this.watch.start();
-    this.isolation.start();
+    this.cutOff.start();
   }
 
   async stop(): Promise<void> {
     this.watch.stop();
     this.store.stop();
     this.strays.stop();
-    this.isolation.stop();
+    this.cutOff.stop();
     this.looks.stop();
     this.upkeep.stop();
-    this.again?.cancel();
     await this.attempts.stop();
   }
 
@@ -189,14 +203,14 @@ export class Takeover {
 
   /** Somebody from outside reached this server. */
   heard(): void {
-    this.isolation.heard();
+    this.cutOff.heard();
   }
 
   /** Looks at the peers as the kernel has them: which handshakes are complete, and whether clients are heard. */
   observe(peers: readonly Peer[]): void {
     const { clock, desired } = this.options;
     const clients = peers.filter(({ publicKey }) => desired(publicKey) !== undefined);
-    this.isolation.bytes(clients.reduce((sum, { rxBytes }) => sum + rxBytes, 0));
+    this.cutOff.observe(clients);
     for (const { publicKey, persistentKeepalive, latestHandshake } of clients) {
       this.onTaken(publicKey, this.attempts.seen(publicKey, latestHandshake));
       if (persistentKeepalive !== 0) this.attempts.inherit(publicKey, latestHandshake > 0);
@@ -318,62 +332,5 @@ export class Takeover {
     const { clock, desired, onHolders, ready } = this.options;
     if (ready?.() !== false) this.held.prune((publicKey) => desired(publicKey) !== undefined);
     onHolders?.(this.directory.prune(clock.now()));
-  }
-
-  /** Nothing reaches this server: its clients go elsewhere, and it must not speak to them when it is reached again. */
-  private async onIsolated(): Promise<void> {
-    const { clock, device, log, desired } = this.options;
-    try {
-      if (this.isolation.isolated && !this.options.draining?.()) {
-        const { peers } = await device.dump();
-        this.observe(peers);
-        const isTalking = ({ endpoint, publicKey }: Peer) =>
-          endpoint !== undefined && desired(publicKey) !== undefined;
-        // Not if clients were heard since the last look.
-        if (this.isolation.isolated) this.forget(peers.filter(isTalking));
-      }
-      if (this.mustDisown) await this.table.disown();
-      this.mustDisown = false;
-    } catch (error) {
-      log.error({ problem: messageOf(error) }, "this server is cut off and could not forget its sessions");
-      this.again = clock.after(FORGET_AGAIN_MS, () => void this.onIsolated());
-    }
-  }
-
-  private forget(peers: readonly Peer[]): void {
-    if (peers.length === 0) return;
-    const { log } = this.options;
-    log.warn({ sessions: peers.length }, "nothing reaches this server any more; it forgets its sessions");
-    this.mustDisown = true;
-    for (const { publicKey } of peers) {
-      this.held.forget(publicKey);
-      this.attempts.drop(publicKey);
-    }
-  }
-
-  private onGap(zone: Zone): void {
-    if (zone !== "own") return;
-    if (this.catching.now) this.catching.again = true;
-    else void this.catchUp();
-  }
-
-  /** Handshakes that happened while nobody listened. However many gaps there are, one look at a time. */
-  private async catchUp(): Promise<void> {
-    this.catching.now = true;
-    this.catching.again = false;
-    const { clock, log } = this.options;
-    try {
-      const [now, monotonic] = [clock.now(), clock.monotonic()];
-      const issued = (await this.table.issued()).sort((a, b) => b.ageMs - a.ageMs);
-      for (const { endpoint, index, ageMs } of issued) {
-        const at = { since: now - ageMs, began: monotonic - ageMs, late: true };
-        if (!this.directory.knows(index)) this.own.issued({ endpoint, index }, at);
-      }
-      if (issued.length > 0) this.looks.soon();
-    } catch (error) {
-      log.warn({ problem: messageOf(error) }, "handshakes of the last minutes could not be looked up");
-    }
-    this.catching.now = false;
-    if (this.catching.again) this.onGap("own");
   }
 }

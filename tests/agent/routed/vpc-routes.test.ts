@@ -237,6 +237,19 @@ test.each([
   },
 );
 
+test("a route that was led here while others are looked at is looked at soon, too", async () => {
+  const { ec2, clock, routes } = world();
+  for (const id of ["rtb-a", "rtb-b"]) ec2.routes.set(id, "eni-9");
+  routes.own(new Set(["a"]));
+  await clock.advance(10_500);
+  routes.own(new Set(["a", "b"])); // there after 1.5 s, while the look of 11.5 s goes on until 13 s
+  await clock.advance(3000);
+  ec2.routes.set("rtb-b", "eni-2"); // a late call of the owner before
+  await clock.advance(13_000);
+  expect(ec2.routes.get("rtb-b")).toBe("eni-1");
+  routes.stop();
+});
+
 test("a route that cannot be looked at is looked at again soon", async () => {
   const { ec2, clock, routes } = world();
   ec2.routes.set("rtb-a", "eni-9");

@@ -1,0 +1,91 @@
+import type { Peer } from "../../wireguard/dump";
+import type { Clock, Timer } from "../clock";
+import type { Device } from "../device";
+import { type Log, messageOf } from "../log";
+import { IsolationWatch } from "./isolation";
+import type { SessionsTable } from "./sessions-table";
+
+/** What is needed to fall silent when nothing reaches this server. */
+export interface CutOffOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly healthCheckSeconds: number;
+  readonly device: Pick<Device, "dump">;
+  readonly table: Pick<SessionsTable, "disown">;
+  /** Whether that is a client's key. */
+  readonly isClient: (publicKey: string) => boolean;
+  /** Whether this server drains: then the load balancer may have stopped to look at it, while its flows are still led here. */
+  readonly draining?: (() => boolean) | undefined;
+  /** Called twice a second while this server is in touch. */
+  readonly touch?: (() => void) | undefined;
+  /** Told the peers before they are judged: they show whether clients were heard since the last look. */
+  readonly onPeers: (peers: readonly Peer[]) => void;
+  /** Told each client whose session here does not count any more. */
+  readonly forget: (publicKey: string) => void;
+}
+
+/** A server that is cut off and could not forget its sessions tries again. */
+const FORGET_AGAIN_MS = 2000;
+
+/**
+ * Nothing reaches this server: its clients go elsewhere, and it must not speak to them when it is reached again.
+ *
+ * INVARIANTS: what was forgotten is told to the kernel's table, too, and until that is done it is tried again, also when this
+ * server is reached meanwhile.
+ */
+export class CutOff {
+  private readonly watch: IsolationWatch;
+  /** Whether this server forgot its sessions and the table does not know yet. */
+  private mustDisown = false;
+  private again: Timer | undefined;
+
+  constructor(private readonly options: CutOffOptions) {
+    const { clock, healthCheckSeconds, touch } = options;
+    this.watch = new IsolationWatch(clock, healthCheckSeconds, () => void this.fallSilent(), touch);
+  }
+
+  start(): void {
+    this.watch.start();
+  }
+
+  stop(): void {
+    this.watch.stop();
+    this.again?.cancel();
+  }
+
+  /** Somebody from outside reached this server. */
+  heard(): void {
+    this.watch.heard();
+  }
+
+  /** Clients' peers as the kernel has them. */
+  observe(clients: readonly Peer[]): void {
+    this.watch.bytes(clients.reduce((sum, { rxBytes }) => sum + rxBytes, 0));
+  }
+
+  private async fallSilent(): Promise<void> {
+    const { clock, device, draining, isClient, log, onPeers, table } = this.options;
+    try {
+      if (this.watch.isolated && !draining?.()) {
+        const { peers } = await device.dump();
+        onPeers(peers);
+        const isTalking = ({ endpoint, publicKey }: Peer) => endpoint !== undefined && isClient(publicKey);
+        // Not if clients were heard since the last look.
+        if (this.watch.isolated) this.forget(peers.filter(isTalking));
+      }
+      if (this.mustDisown) await table.disown();
+      this.mustDisown = false;
+    } catch (error) {
+      log.error({ problem: messageOf(error) }, "this server is cut off and could not forget its sessions");
+      this.again = clock.after(FORGET_AGAIN_MS, () => void this.fallSilent());
+    }
+  }
+
+  private forget(peers: readonly Peer[]): void {
+    if (peers.length === 0) return;
+    const { forget, log } = this.options;
+    log.warn({ sessions: peers.length }, "nothing reaches this server any more; it forgets its sessions");
+    this.mustDisown = true;
+    for (const { publicKey } of peers) forget(publicKey);
+  }
+}

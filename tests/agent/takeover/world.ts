@@ -221,7 +221,7 @@ export class Node {
     this.listener.onFlow(zone, event);
   }
 
-  gap(): void {
-    this.listener.onGap("own");
+  gap(zone: Zone = "own"): void {
+    this.listener.onGap(zone);
   }
 }

@@ -1,6 +1,7 @@
 import type { ConfigView, Results, ServerKeyStatus } from "../../control/answers";
 import type { Input, Operation, Response } from "../../control/protocol";
 import { Cluster } from "./cluster";
+import { secretsTests } from "./secrets";
 import { eventually, isHealthy } from "./support";
 
 /** A key rotation from its begin to its end, in a cluster whose load balancer listens on both ports. */
@@ -118,6 +119,8 @@ cluster.test("a rotation that is given up leaves the key that there was", async 
     (await cluster.serverNames()).map(() => current.publicKey),
   );
 });
+
+secretsTests(cluster);
 
 /** What a server answers the load balancer's checks with. */
 const health = (server: string): Promise<string> =>

@@ -93,7 +93,7 @@ export class LabUnderTest {
 
   private constructor(
     private readonly lab: RunningLab,
-    private readonly name: string,
+    readonly name: string,
   ) {
     lab.client.on<LabEvent>("log", (event) => {
       this.events.push(event);
@@ -206,8 +206,8 @@ export class LabUnderTest {
   }
 
   /** Runs a script where the load balancer and the shared folders are: in the lab's own namespaces. */
-  router(script: string): Promise<string> {
-    return this.lab.inside(["sh", "-c", script]);
+  router(script: string, input = ""): Promise<string> {
+    return this.lab.inside(["sh", "-c", script], { input });
   }
 
   /** Client → address of the server that its flow goes to, from the load balancer's flow table. */

@@ -37,6 +37,7 @@ const NFS_FOLDER = "/efs/control/tests";
  */
 export function jestScript(paths: readonly string[], { nfs = false } = {}): string {
   const jest = ["node", "node_modules/.bin/jest", "--runInBand", "--json", "--outputFile=/run/result"];
+  jest.push("--reporters=default", "--reporters=./tests/support/progress.js");
   const tests = [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
   if (!nfs) return tests;
   const settings = `export WGC_NFS=up WGC_TEST_REGISTRY_ROOT=${NFS_FOLDER}`;

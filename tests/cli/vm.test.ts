@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireVmPrograms } from "../../cli/system-packages";
@@ -39,9 +39,28 @@ test("the script in the machine runs the chosen tests one after another and leav
     "--runInBand",
     "--json",
     "--outputFile=/run/result",
+    "--reporters=default",
+    "--reporters=./tests/support/progress.js",
     "--testPathPatterns",
     "tests/lab/nat",
     "tests/a b",
+  ]);
+});
+
+test("each test is told as it ends: a file takes up to an hour there", () => {
+  const reporter = join(__dirname, "..", "support", "progress.js");
+  const tests = join(folder, "two.test.js");
+  writeFileSync(
+    tests,
+    'test("good", () => {}); test("bad", () => { throw new Error(); }); test.skip("left out", () => {});',
+  );
+  const jest = join(__dirname, "../../node_modules/.bin/jest");
+  const args = [jest, "--runInBand", "--config={}", `--rootDir=${folder}`, `--reporters=${reporter}`];
+  const { stderr } = spawnSync(process.execPath, args, { encoding: "utf8", cwd: folder });
+  expect(stderr.replace(/ \(\d+\.\d s\)/g, "").match(/^wgc: .*$/gm)).toEqual([
+    expect.stringMatching(/two\.test\.js \.\.\.$/),
+    "wgc: passed: good",
+    "wgc: failed: bad",
   ]);
 });
 

@@ -107,7 +107,7 @@ export class Kernel {
 
   readonly exec: Exec = async (_, args, { stdin }) => {
     if (this.nftFails !== undefined) throw new Error(this.nftFails);
-    if (args[0] === "-s")
+    if (args.includes("table") && args.includes("list"))
       return this.tableLoaded ? "chain sort_in { udp dport 51820 jump stray }\n" : "chain sort_in { }\n";
     if (args[0] === "-j") {
       this.lists++;

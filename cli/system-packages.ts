@@ -44,6 +44,13 @@ const PROGRAMS: readonly Program[] = [
     optional: "tests of alert rules and dashboards",
   },
   { program: "systemd-analyze", apt: "systemd", dnf: "systemd", optional: "tests of systemd units" },
+  { program: "zbarimg", apt: "zbar-tools", dnf: "zbar", optional: "tests that read QR codes" },
+  {
+    program: "rsvg-convert",
+    apt: "librsvg2-bin",
+    dnf: "librsvg2-tools",
+    optional: "tests that read QR codes",
+  },
 ];
 
 /** Where programs live, also for users whose PATH lacks the administrator's folders. */
@@ -140,20 +147,36 @@ function manualHelp(missing: readonly Program[]): string {
   );
 }
 
+type Manager = "apt" | "dnf";
+
 async function install(missing: readonly Program[], tools: string, options: SetupOptions): Promise<void> {
   const has = (program: string): boolean => isThere(program, (process.env["PATH"] ?? "").split(":"));
   const manager = has("apt-get") ? "apt" : has("dnf") ? "dnf" : undefined;
   if (!manager) return; // whatever stays missing is reported by the caller
-  const packages = [...new Set(missing.map((entry) => entry[manager]))];
-  if (process.getuid?.() === 0) return installAs([], manager, packages);
+  if (process.getuid?.() === 0) return installAs([], manager, missing);
   const mayAsk = process.stdin.isTTY && process.stderr.isTTY;
-  if (
-    has("sudo") &&
-    (options.yes || (mayAsk && (await confirm(`install ${packages.join(" ")} with sudo?`))))
-  ) {
-    return installAs(options.yes && !mayAsk ? ["sudo", "-n"] : ["sudo"], manager, packages);
+  const packages = missing.map((entry) => entry[manager]).join(" ");
+  if (has("sudo") && (options.yes || (mayAsk && (await confirm(`install ${packages} with sudo?`))))) {
+    return installAs(options.yes && !mayAsk ? ["sudo", "-n"] : ["sudo"], manager, missing);
   }
-  if (manager === "apt") unpackDebian(packages, tools);
+  if (manager === "apt") unpackDebian(missing, tools);
+}
+
+/**
+ * Gets what is needed first and by itself, then all that is optional at once, and where that fails each of it alone: a package that
+ * a distribution does not have makes the package manager refuse all that it was asked for.
+ */
+function getInTurn(
+  missing: readonly Program[],
+  manager: Manager,
+  get: (packages: readonly string[]) => boolean,
+): void {
+  const packagesOf = (programs: readonly Program[]) => [...new Set(programs.map((entry) => entry[manager]))];
+  const needed = packagesOf(missing.filter(({ optional }) => optional === undefined));
+  const optional = packagesOf(missing).filter((name) => !needed.includes(name));
+  if (needed.length > 0) get(needed);
+  if (optional.length === 0 || get(optional) || optional.length === 1) return;
+  for (const one of optional) get([one]);
 }
 
 async function confirm(question: string): Promise<boolean> {
@@ -171,23 +194,24 @@ function quietly(command: readonly string[], env: NodeJS.ProcessEnv = process.en
   return result.status === 0;
 }
 
-function installAs(prefix: readonly string[], manager: "apt" | "dnf", packages: readonly string[]): void {
-  say(`installing system packages: ${packages.join(" ")} ...`);
+function installAs(prefix: readonly string[], manager: Manager, missing: readonly Program[]): void {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  if (manager === "apt") {
-    quietly([...prefix, "apt-get", "update", "-qq"], env);
-    quietly([...prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", ...packages], env);
-  } else {
-    quietly([...prefix, "dnf", "install", "-y", "-q", ...packages], env);
-  }
+  const command =
+    manager === "apt"
+      ? [...prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+      : [...prefix, "dnf", "install", "-y", "-q"];
+  if (manager === "apt") quietly([...prefix, "apt-get", "update", "-qq"], env);
+  getInTurn(missing, manager, (packages) => {
+    say(`installing system packages: ${packages.join(" ")} ...`);
+    return quietly([...command, ...packages], env);
+  });
 }
 
 /**
  * Downloads the packages with everything they depend on that is not installed, and unpacks them below `tools`: apt works
  * without privilege when its state lives in a folder of the caller's (apt.conf(5), Dir::State and Dir::Cache).
  */
-function unpackDebian(packages: readonly string[], tools: string): void {
-  say(`unpacking system packages into .wgc/tools (no root needed): ${packages.join(" ")} ...`);
+function unpackDebian(missing: readonly Program[], tools: string): void {
   const state = join(tools, "apt");
   for (const folder of ["lists/partial", "cache/archives/partial"])
     mkdirSync(join(state, folder), { recursive: true });
@@ -198,16 +222,11 @@ function unpackDebian(packages: readonly string[], tools: string): void {
     "Debug::NoLocking=true",
   ].flatMap((setting) => ["-o", setting]);
   quietly(["apt-get", ...settings, "update", "-qq"]);
-  quietly([
-    "apt-get",
-    ...settings,
-    "install",
-    "-qq",
-    "-y",
-    "--download-only",
-    "--no-install-recommends",
-    ...packages,
-  ]);
+  const download = ["install", "-qq", "-y", "--download-only", "--no-install-recommends"];
+  getInTurn(missing, "apt", (packages) => {
+    say(`unpacking system packages into .wgc/tools (no root needed): ${packages.join(" ")} ...`);
+    return quietly(["apt-get", ...settings, ...download, ...packages]);
+  });
   const archives = join(state, "cache/archives");
   for (const file of readdirSync(archives).filter((name) => name.endsWith(".deb"))) {
     quietly(["dpkg-deb", "-x", join(archives, file), tools]);

@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { missingPrograms } from "../../cli/system-packages";
+import { ensurePrograms, missingPrograms } from "../../cli/system-packages";
 
 const PATH = process.env["PATH"];
 let folder = "";
@@ -54,4 +54,21 @@ test("a program on the PATH is there, a file that cannot be run is not", () => {
   provide("empty", "pkill");
   provide("empty", "unshare", 0o644);
   expect(names(false)).toEqual(expected.filter((name) => name !== "pkill"));
+});
+
+test("what a distribution does not have takes nothing along: needed packages come first, refused optional ones singly", async () => {
+  provide("empty", "apt-get");
+  const log = join(folder, "asked");
+  const script = `#!/bin/sh\necho "$*" >>${log}\ncase " $* " in *" shellcheck "*) echo "Unable to locate package shellcheck" >&2; exit 100 ;; esac\n`;
+  writeFileSync(join(folder, "empty", "apt-get"), script);
+  const optional = missingPrograms(join(folder, "tools"), true).filter((entry) => entry.optional);
+  const packages = [...new Set(optional.map(({ apt }) => apt))];
+  expect(packages).toEqual(expect.arrayContaining(["shellcheck", "iputils-ping"]));
+  // The stand-in installs nothing, so what is needed is missing afterwards, too.
+  await expect(ensurePrograms({ project: folder, yes: true, optional: true })).rejects.toThrow(
+    /lacks .*unshare/,
+  );
+  const lines = readFileSync(log, "utf8").match(/(?<= --no-install-recommends ).*$/gm) ?? [];
+  expect(lines[0]?.split(" ")).toContain("util-linux");
+  expect(lines.slice(1)).toEqual([packages.join(" "), ...packages]);
 });

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import pc from "picocolors";
 import { z } from "zod";
 import { UserError } from "../config/errors";
@@ -77,7 +77,7 @@ async function check(project: string, name: string, command: readonly string[]):
 async function jest(
   project: string,
   rooms: readonly string[],
-  flags: readonly string[],
+  { workers, name }: { workers?: number | undefined; name?: RegExp | undefined },
 ): Promise<StepResult> {
   const began = performance.now();
   const folder = join(project, ".wgc", "test");
@@ -85,18 +85,27 @@ async function jest(
   const file = join(folder, "jest.json");
   writeFileSync(file, "");
   const paths = rooms.map((room) => `tests/${room}/`);
+  const flags = [
+    ...(workers === undefined ? [] : [`--maxWorkers=${workers}`]),
+    ...(name === undefined ? [] : [`--testNamePattern=${name.source}`]),
+  ];
   await start(project, ["jest", ...flags, "--json", `--outputFile=${file}`, "--testPathPatterns", ...paths]);
-  return resultOf(rooms.join(", "), readFileSync(file, "utf8"), performance.now() - began);
+  return resultOf(rooms.join(", "), readFileSync(file, "utf8"), performance.now() - began, name);
 }
 
-/** What jest reported, as JSON; nothing when it could not even start, which is a failure. */
-function resultOf(name: string, text: string, milliseconds: number): StepResult {
+/**
+ * What jest reported, as JSON; nothing when it could not even start, which is a failure.
+ *
+ * @param chosen pattern of the names that were asked for: jest reports all others as skipped
+ */
+function resultOf(name: string, text: string, milliseconds: number, chosen?: RegExp): StepResult {
   if (text === "") return { name, passed: 0, failed: 1, skipped: [], milliseconds };
   const report = jestReportSchema.parse(JSON.parse(text));
   const skipped = report.testResults
     .flatMap((suite) => suite.assertionResults)
     .filter((test) => test.status === "pending" || test.status === "todo")
-    .map((test) => test.fullName);
+    .map((test) => test.fullName)
+    .filter((title) => chosen?.test(title) !== false);
   const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
   return { name, passed: report.numPassedTests, failed, skipped, milliseconds };
 }
@@ -124,6 +133,7 @@ interface TestOptions {
   yes?: boolean;
   json?: boolean;
   vm?: boolean;
+  name?: RegExp;
 }
 
 /** Tests that have to do with the kernel's WireGuard, or with its NFS. */
@@ -143,9 +153,13 @@ async function testInVm(project: string, chosen: readonly string[], options: Tes
     throw new UserError(
       `no tests called '${unknown.join("', '")}'; name folders or files below tests/, or nfs`,
     );
-  const { text } = await runScriptInVm(project, jestScript(paths, { nfs }), VM_TEST_MINUTES);
-  const results = [resultOf(`in the virtual machine: ${names.join(", ")}`, text, performance.now() - began)];
-  if (summarise(results, options.json === true) > 0) process.exitCode = 1;
+  const { text } = await runScriptInVm(
+    project,
+    jestScript(paths, { nfs, name: options.name }),
+    VM_TEST_MINUTES,
+  );
+  const title = `in the virtual machine: ${names.join(", ")}`;
+  conclude([resultOf(title, text, performance.now() - began, options.name)], options);
 }
 
 async function test(project: string, chosen: readonly string[], options: TestOptions): Promise<void> {
@@ -156,7 +170,7 @@ async function test(project: string, chosen: readonly string[], options: TestOpt
   }
   await ensurePrograms({ project, yes: options.yes === true, optional: true });
   const results: StepResult[] = [];
-  if (chosen.length === 0) {
+  if (chosen.length === 0 && options.name === undefined) {
     for (const { name, command } of CHECKS) {
       say(`checking ${name} ...`);
       results.push(await check(project, name, command));
@@ -164,10 +178,25 @@ async function test(project: string, chosen: readonly string[], options: TestOpt
   }
   const rooms = chosen.length > 0 ? chosen : ROOMS;
   const quick = rooms.filter((room) => room !== "lab");
-  if (quick.length > 0) results.push(await jest(project, quick, []));
+  if (quick.length > 0) results.push(await jest(project, quick, options));
   // A lab mostly waits, as its clients and health checks do, so two cores carry two of them; tests that compute beside it are too much.
-  if (rooms.includes("lab")) results.push(await jest(project, ["lab"], ["--maxWorkers=2"]));
-  if (summarise(results, options.json === true) > 0) process.exitCode = 1;
+  if (rooms.includes("lab")) results.push(await jest(project, ["lab"], { workers: 2, name: options.name }));
+  conclude(results, options);
+}
+
+function conclude(results: readonly StepResult[], { json, name }: TestOptions): void {
+  const isNone = results.every(({ passed, failed, skipped }) => passed + failed + skipped.length === 0);
+  if (name !== undefined && isNone) throw new UserError(`no test has a name that matches ${name}`);
+  if (summarise(results, json === true) > 0) process.exitCode = 1;
+}
+
+/** A regular expression, as jest's option --testNamePattern takes it: upper and lower case are the same. */
+function parseName(text: string): RegExp {
+  try {
+    return new RegExp(text, "i");
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`);
+  }
 }
 
 /** Adds `wgc test`. */
@@ -177,13 +206,14 @@ export function addTestCommand(program: Command, project: string): void {
     .description("run all checks: types, lint and format, unit, components, plan, user data, agent, lab")
     .option("-y, --yes", "install missing system packages without asking")
     .option("--json", "print the summary as JSON")
+    .option("-t, --name <regexp>", "only tests whose names match", parseName)
     .option(
       "--vm",
       "in a virtual machine with Debian's kernel, whose WireGuard is then used (slow without KVM)",
     )
     .addHelpText(
       "after",
-      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry\n  $ ./wgc test --vm\n  $ ./wgc test --vm agent/integration lab/nat\n  $ ./wgc test --vm nfs`,
+      `\nRooms: ${ROOMS.join(", ")}\n\nExamples:\n  $ ./wgc test\n  $ ./wgc test plan registry\n  $ ./wgc test lab --name 'revoked client'\n  $ ./wgc test --vm\n  $ ./wgc test --vm agent/integration lab/nat\n  $ ./wgc test --vm nfs`,
     )
     .action((rooms: string[], options: TestOptions) => test(project, rooms, options));
 }

@@ -33,11 +33,16 @@ const NFS_FOLDER = "/efs/control/tests";
 /**
  * The script that runs tests one after another, with jest's report as its result.
  *
+ * @param name only tests whose names match
  * @param nfs start the machine's file server (vm/nfs), and let the registry's tests run on it
  */
-export function jestScript(paths: readonly string[], { nfs = false } = {}): string {
+export function jestScript(
+  paths: readonly string[],
+  { nfs = false, name }: { nfs?: boolean; name?: RegExp | undefined } = {},
+): string {
   const jest = ["node", "node_modules/.bin/jest", "--runInBand", "--json", "--outputFile=/run/result"];
   jest.push("--reporters=default", "--reporters=./tests/support/progress.js");
+  if (name !== undefined) jest.push(`--testNamePattern=${name.source}`);
   const tests = [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
   if (!nfs) return tests;
   const settings = `export WGC_NFS=up WGC_TEST_REGISTRY_ROOT=${NFS_FOLDER}`;

@@ -17,9 +17,12 @@ export interface PeerLooksOptions {
   readonly onPeers: (peers: readonly Peer[]) => void;
 }
 
-/** How soon the kernel is asked whether a client answered that is being called, */
-const URGENT_MS = 60;
-/** whether it is one with a new key, whose packets are lost until this is known, */
+/**
+ * How soon the kernel is asked whether a client answered that is being called: a client nearby does within some milliseconds, and its
+ * packets from others go astray until this is known. On a busy machine a look takes longer, and its share below counts.
+ */
+const URGENT_MS = 20;
+/** How soon, whether it is one with a new key, whose packets are lost until this is known, */
 const EXPECTING_MS = 30;
 /** and whether a handshake of ours is complete, otherwise. */
 const USUAL_MS = 700;

@@ -47,6 +47,10 @@ test("the script in the machine runs the chosen tests one after another and leav
   ]);
 });
 
+test("the script takes a pattern of names along", () => {
+  expect(doneBy(jestScript(["tests/lab/nat"], { name: /a b/i }))).toContain("--testNamePattern=a b");
+});
+
 test("each test is told as it ends: a file takes up to an hour there", () => {
   const reporter = join(__dirname, "..", "support", "progress.js");
   const tests = join(folder, "two.test.js");

@@ -30,18 +30,18 @@ async function looking(kind: "urgent" | "expecting" | "usual", took: readonly nu
 }
 
 test("quick looks come as soon as there is news to expect, and no sooner", async () => {
-  expect(await looking("urgent", [])).toEqual([60, 120, 180, 240, 300]);
+  expect(await looking("urgent", [])).toEqual([20, 40, 60, 80, 100]);
   expect(await looking("expecting", [])).toEqual([30, 60, 90, 120, 150]);
   expect(await looking("usual", [])).toEqual([700, 1400, 2100, 2800, 3500]);
 });
 
 test("long looks leave the processor to others, less so while clients are called", async () => {
   const every = (ms: number) => Array.from({ length: LOOKS }, () => ms);
-  expect(await looking("urgent", every(100))).toEqual([60, 460, 860, 1260, 1660]);
+  expect(await looking("urgent", every(100))).toEqual([20, 420, 820, 1220, 1620]);
   expect(await looking("expecting", every(100))).toEqual([30, 2130, 4230, 6330, 8430]);
   expect(await looking("usual", every(100))).toEqual([700, 5800, 10_900, 16_000, 21_100]);
 });
 
 test("one look that waited for a busy processor does not put the next one off", async () => {
-  expect(await looking("urgent", [10, 500, 10, 10, 10])).toEqual([60, 130, 690, 760, 830]);
+  expect(await looking("urgent", [10, 500, 10, 10, 10])).toEqual([20, 60, 590, 630, 670]);
 });

@@ -26,6 +26,7 @@ const PROGRAMS: readonly Program[] = [
   { program: "ip", apt: "iproute2", dnf: "iproute" },
   { program: "unshare", apt: "util-linux", dnf: "util-linux" },
   { program: "pkill", apt: "procps", dnf: "procps-ng" },
+  { program: "curl", apt: "curl", dnf: "curl", optional: "tests that ask a server for its health" },
   { program: "ping", apt: "iputils-ping", dnf: "iputils", optional: "tests that send pings" },
   { program: "bindfs", apt: "bindfs", dnf: "bindfs", optional: "the fault efs-hang" },
   {

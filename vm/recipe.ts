@@ -8,7 +8,7 @@ import { parseOsRelease } from "../lab/debian";
 export const PACKAGES = [
   ...["base-files", "base-passwd", "bash", "coreutils", "dash", "debianutils", "diffutils", "findutils"],
   ...["grep", "gzip", "hostname", "libc-bin", "mawk", "mount", "procps", "sed", "tar", "util-linux"],
-  ...["bindfs", "conntrack", "fuse3", "iproute2", "iputils-ping", "libstdc++6"],
+  ...["bindfs", "conntrack", "curl", "fuse3", "iproute2", "iputils-ping", "libstdc++6"],
   ...["netbase", "nftables", "wireguard-tools"],
   ...["nfs-common", "nfs-kernel-server"],
   ...["busybox-static", "kmod", "linux-image-amd64"],

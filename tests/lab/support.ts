@@ -16,7 +16,7 @@ export const PROJECT = join(__dirname, "..", "..");
 
 /** Why no lab can run here, or undefined. */
 export function labProblem(): string | undefined {
-  const missing = ["nft", "conntrack", "pkill", "wg-quick"].find(
+  const missing = ["nft", "conntrack", "pkill", "wg-quick", "curl"].find(
     (tool) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", tool]).status !== 0,
   );
   return namespaceProblem() ?? (missing === undefined ? undefined : `${missing} is not installed`);

@@ -1,5 +1,6 @@
 import { hardwareAddress } from "../../lab/network";
 import { PLACEHOLDER_KEY } from "../../plan/standins/control";
+import { patient } from "../support/slow";
 import { CLIENTS, type Cluster, REGISTRY } from "./cluster";
 import { eventually, isHealthy } from "./support";
 
@@ -140,6 +141,8 @@ export function trafficTests(cluster: Cluster): void {
   });
 
   cluster.test("an agent that dies is started again and no session notices", async () => {
+    // New sessions: they renew themselves after 120 s, which must not fall into what follows.
+    await cluster.lab.settle(CLIENTS);
     const { server } = await cluster.busiest();
     const handshakes = (): Promise<string> =>
       cluster.lab.sh(
@@ -147,7 +150,7 @@ export function trafficTests(cluster: Cluster): void {
         'wg show wg0 latest-handshakes | grep -vF "$(cat /var/lib/wgc/probe.pub)" | sort',
       );
     const main = (): Promise<string> => cluster.lab.sh(server.name, "cat /run/units/wgc-agent.service.main");
-    const before = { handshakes: await handshakes(), main: await main() };
+    const before = { handshakes: await handshakes(), main: await main(), events: cluster.lab.events.length };
     expect(before.handshakes).toMatch(/\t[1-9]/);
     await cluster.lab.sh(server.name, "systemctl kill-main wgc-agent.service");
     await eventually(async () => ((await main()) === before.main ? undefined : true), "another main process");
@@ -158,7 +161,15 @@ export function trafficTests(cluster: Cluster): void {
           : undefined,
       "the agent to be healthy again",
     );
-    expect(await handshakes()).toBe(before.handshakes);
+    const after = await handshakes();
+    const isMoved = cluster.lab.events
+      .slice(before.events)
+      .some(({ text }) => text.includes(`away from ${server.name}`));
+    if (patient(1) > 1 && isMoved) {
+      // An emulated processor starts an agent more slowly than the load balancer checks it: sessions that others took over are gone.
+      const stay = after.split("\n").filter((line) => !line.endsWith("\t0"));
+      expect(before.handshakes.split("\n")).toEqual(expect.arrayContaining(stay));
+    } else expect([isMoved, after]).toEqual([false, before.handshakes]);
   });
 
   cluster.test("scale-out moves no flow, and the new server starts with none", async () => {

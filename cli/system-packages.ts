@@ -138,9 +138,16 @@ export async function ensurePrograms(options: SetupOptions): Promise<string | un
   return existsSync(tools) ? tools : undefined;
 }
 
+type Manager = "apt" | "dnf";
+
+/** Each package once: one may have several of the programs. */
+function packagesOf(programs: readonly Program[], manager: Manager): string[] {
+  return [...new Set(programs.map((entry) => entry[manager]))];
+}
+
 function manualHelp(missing: readonly Program[]): string {
-  const apt = missing.map((entry) => entry.apt).join(" ");
-  const dnf = missing.map((entry) => entry.dnf).join(" ");
+  const apt = packagesOf(missing, "apt").join(" ");
+  const dnf = packagesOf(missing, "dnf").join(" ");
   const programs = missing.map((entry) => entry.program).join(", ");
   return (
     `this machine lacks ${programs}, which the lab needs; install them with ` +
@@ -148,15 +155,13 @@ function manualHelp(missing: readonly Program[]): string {
   );
 }
 
-type Manager = "apt" | "dnf";
-
 async function install(missing: readonly Program[], tools: string, options: SetupOptions): Promise<void> {
   const has = (program: string): boolean => isThere(program, (process.env["PATH"] ?? "").split(":"));
   const manager = has("apt-get") ? "apt" : has("dnf") ? "dnf" : undefined;
   if (!manager) return; // whatever stays missing is reported by the caller
   if (process.getuid?.() === 0) return installAs([], manager, missing);
   const mayAsk = process.stdin.isTTY && process.stderr.isTTY;
-  const packages = missing.map((entry) => entry[manager]).join(" ");
+  const packages = packagesOf(missing, manager).join(" ");
   if (has("sudo") && (options.yes || (mayAsk && (await confirm(`install ${packages} with sudo?`))))) {
     return installAs(options.yes && !mayAsk ? ["sudo", "-n"] : ["sudo"], manager, missing);
   }
@@ -172,9 +177,11 @@ function getInTurn(
   manager: Manager,
   get: (packages: readonly string[]) => boolean,
 ): void {
-  const packagesOf = (programs: readonly Program[]) => [...new Set(programs.map((entry) => entry[manager]))];
-  const needed = packagesOf(missing.filter(({ optional }) => optional === undefined));
-  const optional = packagesOf(missing).filter((name) => !needed.includes(name));
+  const needed = packagesOf(
+    missing.filter((entry) => entry.optional === undefined),
+    manager,
+  );
+  const optional = packagesOf(missing, manager).filter((name) => !needed.includes(name));
   if (needed.length > 0) get(needed);
   if (optional.length === 0 || get(optional) || optional.length === 1) return;
   for (const one of optional) get([one]);

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { UserError } from "../config/errors";
 import { duration, print, printJson, say } from "./output";
 import { ensurePrograms } from "./system-packages";
-import { FILE_SERVER_TEST, jestScript, NFS_TESTS, runScriptInVm, VM_TEST_MINUTES } from "./vm";
+import { FILE_SERVER_TEST, jestScript, NFS_TESTS, nameFlags, runScriptInVm, VM_TEST_MINUTES } from "./vm";
 
 interface StepResult {
   name: string;
@@ -85,10 +85,7 @@ async function jest(
   const file = join(folder, "jest.json");
   writeFileSync(file, "");
   const paths = rooms.map((room) => `tests/${room}/`);
-  const flags = [
-    ...(workers === undefined ? [] : [`--maxWorkers=${workers}`]),
-    ...(name === undefined ? [] : [`--testNamePattern=${name.source}`]),
-  ];
+  const flags = [...(workers === undefined ? [] : [`--maxWorkers=${workers}`]), ...nameFlags(name)];
   await start(project, ["jest", ...flags, "--json", `--outputFile=${file}`, "--testPathPatterns", ...paths]);
   return resultOf(rooms.join(", "), readFileSync(file, "utf8"), performance.now() - began, name);
 }

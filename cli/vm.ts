@@ -30,6 +30,11 @@ export const NFS_TESTS = [FILE_SERVER_TEST, "registry/lock", "registry/processes
 /** Where the registry's tests make their registries when there is a file server: on its mount. */
 const NFS_FOLDER = "/efs/control/tests";
 
+/** Jest's flag for tests whose names match; none where all are meant. */
+export function nameFlags(name: RegExp | undefined): string[] {
+  return name === undefined ? [] : [`--testNamePattern=${name.source}`];
+}
+
 /**
  * The script that runs tests one after another, with jest's report as its result.
  *
@@ -42,8 +47,7 @@ export function jestScript(
 ): string {
   const jest = ["node", "node_modules/.bin/jest", "--runInBand", "--json", "--outputFile=/run/result"];
   jest.push("--reporters=default", "--reporters=./tests/support/progress.js");
-  if (name !== undefined) jest.push(`--testNamePattern=${name.source}`);
-  const tests = [...jest, "--testPathPatterns", ...paths].map(quote).join(" ");
+  const tests = [...jest, ...nameFlags(name), "--testPathPatterns", ...paths].map(quote).join(" ");
   if (!nfs) return tests;
   const settings = `export WGC_NFS=up WGC_TEST_REGISTRY_ROOT=${NFS_FOLDER}`;
   return ["sh vm/nfs up", `mkdir ${NFS_FOLDER}`, settings, tests].join(" && ");

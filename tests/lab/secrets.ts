@@ -18,16 +18,18 @@ const read = (file: string): string => {
 async function processesDuring(work: () => Promise<unknown>): Promise<string> {
   const seen = new Set<string>();
   const state = { isDone: false };
+  const look = async () => {
+    while (!state.isDone) {
+      const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+      for (const pid of pids)
+        for (const file of ["cmdline", "environ"]) seen.add(read(join("/proc", pid, file)));
+      await pause(1);
+    }
+  };
   const working = work().finally(() => {
     state.isDone = true;
   });
-  while (!state.isDone) {
-    const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-    for (const pid of pids)
-      for (const file of ["cmdline", "environ"]) seen.add(read(join("/proc", pid, file)));
-    await pause(1);
-  }
-  await working;
+  await Promise.all([working, look()]); // a failure is heard of at once
   return [...seen].join("\n");
 }
 

@@ -2,7 +2,7 @@ import { UserError } from "../config/errors";
 import { systemClock } from "./clock";
 import { agentConfigPath, loadAgentConfig } from "./config";
 import { commandDrain } from "./drain-command";
-import { exec } from "./exec";
+import { ExecError, exec } from "./exec";
 import { init } from "./init";
 import { createLog, messageOf } from "./log";
 import { networkUp } from "./network-up";
@@ -72,7 +72,9 @@ main(command).then(
   },
   (error: unknown) => {
     process.stderr.write(`wgc agent: ${messageOf(error)}\n`);
-    if (!(error instanceof UserError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    // A tool that fails is no fault of this program, and its own message is the reason; the stack helps with all else.
+    const isExpected = error instanceof UserError || error instanceof ExecError;
+    if (!isExpected && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exit(error instanceof UserError ? error.exitCode : 1);
   },
 );

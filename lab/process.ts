@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { patient } from "./patience";
 
 const DEFAULT_LIMIT_MS = 30_000;
+/** How much of a failed program's output its error says: all that guest/systemctl tells of a failed unit. */
+const LAST_LINES = 12;
 
 /** What a finished program left behind. */
 export interface Finished {
@@ -20,7 +22,7 @@ export interface RunOptions {
 }
 
 function reasonOf(result: Finished): string {
-  const detail = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-8).join("\n");
+  const detail = (result.stderr.trim() || result.stdout.trim()).split("\n").slice(-LAST_LINES).join("\n");
   return `code ${result.code}${detail ? `: ${detail}` : ""}`;
 }
 

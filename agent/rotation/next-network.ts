@@ -2,6 +2,7 @@ import { UserError } from "../../config/errors";
 import { INTERFACES, secondPort } from "../../wireguard/generations";
 import { PROBE } from "../../wireguard/probe";
 import type { AgentConfig } from "../config";
+import { ensure } from "../ensure";
 import { type Exec, ExecError } from "../exec";
 import type { LocalCopy } from "../local-copy";
 
@@ -92,7 +93,10 @@ export async function nextUp(
   const wanted = (await local.next())?.publicKey;
   const has = await publicKeyOf(name, exec);
   if (has !== undefined && has !== "(none)" && has !== wanted) await nextDown(exec);
-  if ((await publicKeyOf(name, exec)) === undefined) await create(name, exec);
+  await ensure(
+    async () => (await publicKeyOf(name, exec)) !== undefined,
+    () => create(name, exec),
+  );
   await exec("wg", ["set", name, "private-key", local.nextKeyPath], options);
   await exec("wg", ["set", name, "listen-port", String(secondPort(config.listenPort))], options);
   // No address of its own: the other interface has it, and answers leave by the routes of the clients that are here.
@@ -101,13 +105,10 @@ export async function nextUp(
 
 /** Takes the interface of the next key away, and all routes to it with it; nothing happens when there is none. */
 export async function nextDown(exec: Exec): Promise<void> {
-  if ((await publicKeyOf(INTERFACES.next, exec)) === undefined) return;
-  try {
-    await exec("ip", ["link", "del", "dev", INTERFACES.next], options);
-  } catch (error) {
-    // The agent and `network-up` both do this when a rotation has ended, and one of them is first.
-    if ((await publicKeyOf(INTERFACES.next, exec)) !== undefined) throw error;
-  }
+  await ensure(
+    async () => (await publicKeyOf(INTERFACES.next, exec)) === undefined,
+    () => exec("ip", ["link", "del", "dev", INTERFACES.next], options),
+  );
 }
 
 /** The interface's public key as `wg` prints it ("(none)" before it has one), or undefined when there is no interface. */

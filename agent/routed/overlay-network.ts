@@ -1,6 +1,7 @@
 import { serverAddress } from "../../wireguard/addresses";
 import { OVERLAY } from "../../wireguard/overlay";
 import type { AgentConfig } from "../config";
+import { ensure } from "../ensure";
 import type { Exec } from "../exec";
 import { OVERLAY_ROUTES } from "./overlay-routes";
 
@@ -16,11 +17,11 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
   const { routed, tunnelIpv4, mtu } = config;
   if (routed === undefined) return;
   const name = OVERLAY.interface;
-  const links = await exec("ip", ["-oneline", "link", "show", "type", "vxlan"], options);
-  if (!new RegExp(`\\b${name}:`).test(links)) {
-    const kind = ["type", "vxlan", "gpe", "external", "dstport", String(routed.overlayPort), "nolearning"];
-    await exec("ip", ["link", "add", "dev", name, ...kind], options);
-  }
+  const kind = ["type", "vxlan", "gpe", "external", "dstport", String(routed.overlayPort), "nolearning"];
+  await ensure(
+    () => shows(exec, ["-oneline", "link", "show", "type", "vxlan"], new RegExp(`\\b${name}:`)),
+    () => exec("ip", ["link", "add", "dev", name, ...kind], options),
+  );
   // The tunnel's MTU: whoever sends more is told so by the first server, and nothing is cut into pieces on the way to the second.
   await exec("ip", ["link", "set", "dev", name, "mtu", String(mtu), "up"], options);
   // From a device without an address the kernel takes nothing in, however loose its check of reverse paths is (net/ipv4/fib_frontend.c,
@@ -28,8 +29,13 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
   const address = serverAddress(tunnelIpv4).replace(/\/.*/, "/32");
   await exec("ip", ["address", "replace", address, "dev", name], options);
   const { rulePriority, table } = OVERLAY_ROUTES;
-  const rules = await exec("ip", ["-4", "rule", "show"], options);
-  if (new RegExp(`^${rulePriority}:`, "m").test(rules)) return;
   const rule = ["priority", String(rulePriority), "to", tunnelIpv4, "lookup", String(table)];
-  await exec("ip", ["-4", "rule", "add", ...rule], options);
+  await ensure(
+    () => shows(exec, ["-4", "rule", "show"], new RegExp(`^${rulePriority}:`, "m")),
+    () => exec("ip", ["-4", "rule", "add", ...rule], options),
+  );
+}
+
+async function shows(exec: Exec, question: readonly string[], what: RegExp): Promise<boolean> {
+  return what.test(await exec("ip", question, options));
 }

@@ -147,6 +147,33 @@ ExecStart=touch ROOT/later
     expect(systemctl("is-active", "a.service").code).toBe(3);
   });
 
+  test("what a failed line says is told from its first word, without what the unit said before", () => {
+    const unit = `[Service]
+Type=oneshot
+ExecStart=sh -c 'echo earlier'
+ExecStart=sh -c 'echo reason; for line in 1 2 3 4 5 6 7 8; do echo "at $line"; done; exit 1'
+`;
+    const said = host({ "a.service": unit }).systemctl("start", "a.service").text.split("\n");
+    expect(said.slice(0, 2)).toEqual(["reason", "at 1"]);
+  });
+
+  const NEEDS = "[Unit]\nRequires=b.service\n[Service]\nType=oneshot\nExecStart=sh -c 'echo a >>ROOT/log'\n";
+  const needed = (code: number) =>
+    `[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=sh -c 'echo b >>ROOT/log; exit ${code}'\n`;
+
+  test("at boot and by hand a unit starts after what it requires, which is started once", () => {
+    const { systemctl, read } = host({ "a.service": NEEDS, "b.service": needed(0) });
+    systemctl("enable", "a.service", "b.service");
+    expect(systemctl("boot")).toEqual({ code: 0, text: "" });
+    expect(read("log")).toBe("b\na\n");
+  });
+
+  test("a unit is not started when what it requires cannot be", () => {
+    const { systemctl, read } = host({ "a.service": NEEDS, "b.service": needed(1) });
+    expect(systemctl("start", "a.service").code).toBe(1);
+    expect(read("log")).toBe("b\n");
+  });
+
   test("a unit that is not there and a verb that is not known are errors", () => {
     const { systemctl, root } = host({});
     expect(systemctl("start", "b.service").text).toBe(

@@ -36,6 +36,22 @@ test("what is there is not made again", async () => {
   );
 });
 
+describe("what another process makes at the same moment is as good as one's own", () => {
+  /** A kernel where `network-up` is first: what this one adds is there already, unless it never comes. */
+  const late = (comes: boolean) => {
+    const there = new Set<string>();
+    return overlayUp(config, async (_, args) => {
+      const kind = args.includes("rule") ? "rule" : "link";
+      if (args.includes("show")) return there.has(kind) ? "4: wgc-mesh: <UP>\n1190:\tfrom all\n" : "";
+      if (!args.includes("add")) return "";
+      if (comes) there.add(kind);
+      throw new Error(`RTNETLINK answers: File exists (${kind})`);
+    });
+  };
+  test("device and rule", () => expect(late(true)).resolves.toBeUndefined());
+  test("but a failure that leaves none is told", () => expect(late(false)).rejects.toThrow("exists (link)"));
+});
+
 test("another rule whose number ends alike is not the one", async () => {
   const rules = "0:\tfrom all lookup local\n11190:\tfrom all lookup main\n";
   expect(await ran("4: wgc-mesh: <UP> mtu 1420", rules)).toEqual([...ALWAYS, RULE]);

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { STORAGE_THREADS } from "../registry/bulk";
 import type { ClientFile } from "../registry/schema";
 import type { Clock, Timer } from "./clock";
 import type { Log } from "./log";
@@ -128,7 +129,7 @@ export class StorageClient {
     if (this.child !== undefined) return this.child;
     if (this.stopped || this.lingering >= MAX_LINGERING) return undefined;
     if (this.options.clock.monotonic() < this.notBefore) return undefined;
-    const child = (this.options.startWorker ?? forkWorker)();
+    const child = (this.options.startWorker ?? (() => forkWorker()))();
     this.child = child;
     this.ready = false;
     child.on("message", (message: StorageMessage) => {
@@ -194,12 +195,16 @@ export class StorageClient {
   }
 }
 
-/** The worker is the same bundle, started with another command. */
-function forkWorker(): ChildProcess {
-  const entry = process.argv[1];
+/**
+ * Starts the worker.
+ *
+ * @param entry the agent's own program file: the worker is the same bundle, started with another command
+ */
+export function forkWorker(entry = process.argv[1]): ChildProcess {
   if (entry === undefined) throw new Error("this process does not know its own program file");
   return fork(entry, ["storage-worker"], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     serialization: "json",
+    env: { ...process.env, UV_THREADPOOL_SIZE: String(STORAGE_THREADS) },
   });
 }

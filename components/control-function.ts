@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Input, Request, Response } from "../control/protocol";
+import { STORAGE_THREADS } from "../registry/bulk";
 import { type Bundle, bundleProgram } from "./bundle";
 import { ControlRole } from "./control-role";
 import { NFS, passFlow } from "./flow";
@@ -119,7 +120,9 @@ export class ControlFunction extends pulumi.ComponentResource {
         ...(args.concurrency === 0 ? {} : { reservedConcurrentExecutions: args.concurrency }),
         vpcConfig: { subnetIds: [...args.subnetIds], securityGroupIds: [firewall.id] },
         fileSystemConfig: { arn: args.registryAccessPointArn, localMountPath: REGISTRY },
-        environment: { variables: { WGC_REGISTRY: REGISTRY } },
+        environment: {
+          variables: { WGC_REGISTRY: REGISTRY, UV_THREADPOOL_SIZE: String(STORAGE_THREADS) },
+        },
         loggingConfig: { logFormat: "JSON", logGroup: log.name },
         tracingConfig: { mode: "PassThrough" },
         tags,

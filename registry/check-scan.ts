@@ -7,7 +7,7 @@ import { type Found, found, Strays } from "./check-strays";
 import { claimsOf, isIp, list } from "./claims";
 import { readConfirmed } from "./confirmed";
 import { RegistryError } from "./errors";
-import { createFile, parseJson, readText, removeFile } from "./files";
+import { createFile, readText, removeFile } from "./files";
 import {
   clientNameOfFile,
   confirmedPath,
@@ -17,12 +17,12 @@ import {
   registryPaths,
 } from "./layout";
 import { readNodes } from "./nodes";
-import { findConflicts, readChanges, readCluster, readServerKeys } from "./reader";
+import { findConflicts, parseClient, readChanges, readCluster, readServerKeys } from "./reader";
 import { oldRequests } from "./requests";
 import { isSettled, withoutPrevious } from "./rotate";
 import { nextKeyProblem, readFormerKeys, readRotation } from "./rotation-files";
 import { addressProblem } from "./rules";
-import { type ClientFile, clientFileSchema } from "./schema";
+import type { ClientFile } from "./schema";
 import type { Session, Step } from "./session";
 
 /** A server writes its record at least every ten seconds; one that has not for so long says nothing any more. */
@@ -161,9 +161,7 @@ export class Scan {
       this.clients++;
       try {
         if (typeof text !== "string") throw text;
-        const client = parseJson(path, text, clientFileSchema);
-        if (client.name !== name) throw new RegistryError(path, `is about ${client.name}`);
-        this.files.push(client);
+        this.files.push(parseClient(path, name, text));
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         this.broken.add(name);

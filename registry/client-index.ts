@@ -1,11 +1,7 @@
-import { readMany } from "./bulk";
-import { RegistryError } from "./errors";
-import { parseJson } from "./files";
-import { registryPaths } from "./layout";
 import { nearestName } from "./names";
 import { changesSince, clientNames, readChanges, readClients } from "./reader";
 import { isPast } from "./rules";
-import { type ClientFile, clientFileSchema } from "./schema";
+import type { ClientFile } from "./schema";
 
 /** The states a client can be in; one that is expired and revoked is `revoked`. */
 export type ClientState = "active" | "revoked" | "expired";
@@ -129,28 +125,11 @@ export class ClientIndex {
   }
 
   private async readAll(): Promise<void> {
-    const paths = registryPaths(this.root);
-    const names = await clientNames(this.root);
-    const read: ClientFile[] = [];
+    const { clients, unreadable } = await readClients(this.root, await clientNames(this.root));
     this.broken.clear();
-    const files = names.map((name) => paths.client(name));
-    await readMany(files, (text, place) => {
-      if (text === undefined) return;
-      if (typeof text !== "string") {
-        this.broken.add(names[place] ?? "");
-        return;
-      }
-      try {
-        const client = parseJson(files[place] ?? "", text, clientFileSchema);
-        if (client.name === names[place]) read.push(client);
-        else this.broken.add(names[place] ?? "");
-      } catch (error) {
-        if (!(error instanceof RegistryError)) throw error;
-        this.broken.add(names[place] ?? "");
-      }
-    });
-    this.clients = read;
-    this.names = read.map(({ name }) => name);
+    for (const name of unreadable) this.broken.add(name);
+    this.clients = [...clients];
+    this.names = clients.map(({ name }) => name);
   }
 
   private put(name: string, client: ClientFile | undefined): void {

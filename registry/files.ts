@@ -89,13 +89,16 @@ export async function unlessStale<T>(folder: string, openAndRead: () => Promise<
     try {
       return await openAndRead();
     } catch (error) {
-      // Node.js has no name for this one.
-      const stale = error instanceof Error && "errno" in error && error.errno === -constants.errno.ESTALE;
-      if (!stale || tries === STALE_TRIES) throw error;
+      if (!isStale(error) || tries === STALE_TRIES) throw error;
       await sleep(tries * STALE_PAUSE_MS);
       await openedAnew(folder);
     }
   }
+}
+
+/** Whether a file that was there is no more, on a network file system. Node.js has no name for this error. */
+export function isStale(error: unknown): boolean {
+  return error instanceof Error && "errno" in error && error.errno === -constants.errno.ESTALE;
 }
 
 /** Opens a folder and closes it again; false when there is none. That there is none may be remembered, too: then the one above is asked. */

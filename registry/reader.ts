@@ -1,7 +1,8 @@
 import { promises as fs } from "node:fs";
 import { isKey, publicKeyOf } from "../wireguard/keys";
+import { readMany } from "./bulk";
 import { errorCode, RegistryError } from "./errors";
-import { readJson, readText, unreadable } from "./files";
+import { parseJson, readJson, readText, unreadable } from "./files";
 import { clientNameOfFile, registryPaths } from "./layout";
 import {
   type ChangeFeed,
@@ -32,8 +33,8 @@ export type ChangesSince =
   | { readonly kind: "clients"; readonly revision: number; readonly names: readonly string[] }
   | { readonly kind: "everything"; readonly revision: number };
 
-/** Files read at a time: a network file system answers in milliseconds, so one after the other would take minutes. */
-const PARALLEL_READS = 32;
+/** Clients that are passed on at a time while more are read. */
+const BATCH = 128;
 
 /** Reads `cluster.json`. */
 export async function readCluster(root: string): Promise<ClusterFile> {
@@ -112,13 +113,17 @@ export function changesSince(feed: ChangeFeed, revision: number): ChangesSince {
 /** Reads one client; undefined when there is none of this name. */
 export async function readClient(root: string, name: string): Promise<ClientFile | undefined> {
   const path = registryPaths(root).client(name);
-  const client = await readJson(path, clientFileSchema).catch((error: unknown) => {
+  const text = await readText(path).catch((error: unknown) => {
     throw unreadable(path, error) ?? error;
   });
-  if (client !== undefined && client.name !== name) {
-    throw new RegistryError(path, `is about ${JSON.stringify(client.name)}, not ${JSON.stringify(name)}`);
-  }
-  return client;
+  return text === undefined ? undefined : parseClient(path, name, text);
+}
+
+/** @throws RegistryError when the text is not that of this client's file */
+export function parseClient(path: string, name: string, text: string): ClientFile {
+  const client = parseJson(path, text, clientFileSchema);
+  if (client.name === name) return client;
+  throw new RegistryError(path, `is about ${JSON.stringify(client.name)}, not ${JSON.stringify(name)}`);
 }
 
 /** Reads all clients, in order of their names; throws the first problem. */
@@ -132,10 +137,9 @@ export async function readAllClients(root: string): Promise<ClientFile[]> {
 export async function scanClients(
   root: string,
   onBatch?: (clients: readonly ClientFile[]) => void,
-  signal?: AbortSignal,
 ): Promise<ClientScan> {
   const names = await clientNames(root);
-  const result = await readClients(root, names, onBatch, signal);
+  const result = await readClients(root, names, onBatch);
   return { ...result, problems: [...result.problems, ...findConflicts(root, result.clients)] };
 }
 
@@ -144,27 +148,30 @@ export async function readClients(
   root: string,
   names: readonly string[],
   onBatch?: (clients: readonly ClientFile[]) => void,
-  signal?: AbortSignal,
 ): Promise<ClientScan> {
+  const { client: pathOf } = registryPaths(root);
+  const paths = names.map(pathOf);
   const clients: ClientFile[] = [];
   const problems: RegistryError[] = [];
   const unreadable: string[] = [];
-  for (let at = 0; at < names.length; at += PARALLEL_READS) {
-    signal?.throwIfAborted();
-    const batch = names.slice(at, at + PARALLEL_READS);
-    const read = await Promise.allSettled(batch.map((name) => readClient(root, name)));
-    const good: ClientFile[] = [];
-    for (const [index, outcome] of read.entries()) {
-      if (outcome.status === "fulfilled") {
-        if (outcome.value !== undefined) good.push(outcome.value);
-      } else if (outcome.reason instanceof RegistryError) {
-        problems.push(outcome.reason);
-        unreadable.push(batch[index] ?? "");
-      } else throw outcome.reason;
+  let told = 0;
+  const tell = (): void => {
+    onBatch?.(clients.slice(told));
+    told = clients.length;
+  };
+  await readMany(paths, (text, index) => {
+    const [name, path] = [names[index] ?? "", paths[index] ?? ""];
+    try {
+      if (text instanceof RegistryError) throw text;
+      if (text !== undefined) clients.push(parseClient(path, name, text));
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      problems.push(error);
+      unreadable.push(name);
     }
-    clients.push(...good);
-    onBatch?.(good);
-  }
+    if (clients.length - told === BATCH) tell();
+  });
+  if (told < clients.length) tell();
   return { clients, problems, unreadable };
 }
 

@@ -1,13 +1,22 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, execFileSync } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../agent/clock";
-import { StorageAnswerError, StorageClient, StorageUnavailableError } from "../../agent/storage-client";
+import {
+  forkWorker,
+  StorageAnswerError,
+  StorageClient,
+  StorageUnavailableError,
+} from "../../agent/storage-client";
 import type { StorageRequest } from "../../agent/storage-protocol";
+import { errorCode } from "../../registry/errors";
+import { toJson } from "../../registry/files";
 import { initRegistry } from "../../registry/init";
 import { CLUSTER } from "../registry/cluster";
 import { FakeClock, settle } from "./fake-clock";
-import { silent } from "./fixtures";
+import { client as clientFile, silent } from "./fixtures";
 import { bundle, temporaryFolder } from "./namespace";
 
 const folder = temporaryFolder();
@@ -152,14 +161,55 @@ test("workers that cannot be killed do not pile up", async () => {
   expect(made).toHaveLength(5);
 });
 
+let bundled: string | undefined;
+const program = (): string => {
+  bundled ??= bundle("agent/main.ts", join(folder, "agent.js"));
+  return bundled;
+};
+
+/** The writing end of a pipe, once somebody waits at the other one (ENXIO until then, fifo(7)). */
+async function writingEnd(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (errorCode(error) !== "ENXIO") throw error;
+      await sleep(20);
+    }
+  }
+}
+
+test("the real worker asks a slow storage for 32 files at once", async () => {
+  const root = join(folder, "slow");
+  await initRegistry(root, CLUSTER);
+  const names = Array.from({ length: 33 }, (_, index) => `client-${String(index).padStart(2, "0")}`);
+  const path = (name = "") => join(root, "clients", `${name}.json`);
+  execFileSync("mkfifo", names.map(path));
+  const answer = async (name = "", slownessMs = 0) => {
+    const fd = await writingEnd(path(name));
+    await sleep(slownessMs);
+    writeSync(fd, toJson(clientFile(name, 1 + names.indexOf(name))));
+    closeSync(fd);
+  };
+  const storage = new StorageClient({
+    ...{ clock: systemClock, log: silent, limitMs: 20_000 },
+    startWorker: () => forkWorker(program()),
+  });
+  const read = storage.request("readClients", { root, names });
+  await answer(names[0], 50);
+  // The last one first: nobody waits for it unless there is a thread for each of them.
+  for (const name of names.slice(1).reverse()) await answer(name);
+  expect((await read).clients.map(({ name }) => name)).toEqual(names);
+  storage.stop();
+}, 40_000);
+
 test("the real worker: identity, follow, a worker that dies is replaced", async () => {
-  const program = bundle("agent/main.ts", join(folder, "agent.js"));
   const children: ChildProcess[] = [];
   const client = new StorageClient({
     clock: systemClock,
     log: silent,
     startWorker: () => {
-      const child = fork(program, ["storage-worker"], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+      const child = forkWorker(program());
       children.push(child);
       return child;
     },

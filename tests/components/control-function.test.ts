@@ -66,7 +66,7 @@ test("the function mounts the registry inside the VPC and knows where", async ()
     reservedConcurrentExecutions: 5,
     vpcConfig: { subnetIds: ["priv-1", "priv-2"], securityGroupIds: ["c-sg-id"] },
     fileSystemConfig: { arn: "arn:registry", localMountPath: "/mnt/registry" },
-    environment: { variables: { WGC_REGISTRY: "/mnt/registry" } },
+    environment: { variables: { WGC_REGISTRY: "/mnt/registry", UV_THREADPOOL_SIZE: "32" } },
     loggingConfig: { logFormat: "JSON", logGroup: "/wgc/wgc-test/control" },
     tracingConfig: { mode: "PassThrough" },
     tags: { Owner: "net", Name: "wgc-test-control" },

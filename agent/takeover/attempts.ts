@@ -24,9 +24,20 @@ export interface AttemptsOptions {
   readonly look: () => Promise<void>;
 }
 
-/** An unanswered call is repeated at these times and given up at the last, instead of after WireGuard's 90 s. */
+/** An unanswered call is repeated at these times, instead of after WireGuard's 5 s; each makes the answer to the one before void. */
 const CALLS_AT_MS = [0, 700, 1400] as const;
-const GIVE_UP_MS = 2000;
+/**
+ * When the last call is given up, so how far away a client may be: its answer takes a round trip. The kernel would repeat the call by
+ * itself 5 s after it (REKEY_TIMEOUT, whitepaper, section 6.1), and until then it says nothing.
+ */
+const GIVE_UP_MS = 1400 + 4500;
+/** Clients nearby have answered by then; further ones are looked for less often. */
+const NEARBY_MS = 2000;
+/**
+ * A client that did not answer is left to its own handshakes for so long: its own and a call that cross void each other, and it tries
+ * every 5 s once it has sent for 15 s without an answer.
+ */
+const IN_VAIN_MS = 15_000;
 /**
  * After a takeover this server speaks every second for a moment. Should the server that lost the client speak once more from
  * its own address before it reads of its loss, a client without a strict NAT follows it there, and the next of these packets
@@ -52,6 +63,9 @@ interface Attempt {
   answered: boolean;
 }
 
+/** A client that did not answer. */
+type InVain = Pick<Attempt, "endpoint" | "began"> & { readonly until: number };
+
 /**
  * Calls clients: gives a peer the address that a stray packet came from and makes the kernel start a handshake.
  *
@@ -63,6 +77,7 @@ interface Attempt {
  */
 export class Attempts {
   private readonly attempts = new Map<string, Attempt>();
+  private readonly inVain = new Map<string, InVain>();
   private readonly bucket = new TokenBucket(BUCKET.perSecond, BUCKET.burst);
   private renew = new Map<string, { endpoint?: string; persistentKeepalive?: number }>();
   private quiet = new Set<string>();
@@ -79,6 +94,17 @@ export class Attempts {
     return [...this.attempts.values()].some(({ answered }) => !answered);
   }
 
+  /** Whether one is out that a client nearby would answer about now. */
+  get urgent(): boolean {
+    const since = this.options.clock.monotonic() - NEARBY_MS;
+    return [...this.attempts.values()].some(({ answered, began }) => !answered && began > since);
+  }
+
+  /** Whether somebody at the address is being called. */
+  calls(endpoint: string): boolean {
+    return [...this.attempts.values()].some((attempt) => attempt.endpoint === endpoint && !attempt.answered);
+  }
+
   /** Whether clients are being called, or were a moment ago and are still spoken to. */
   get open(): boolean {
     return this.attempts.size > 0;
@@ -91,8 +117,8 @@ export class Attempts {
   }
 
   /**
-   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered that began after this
-   * server had learned of the session that the stray is of, or when there are too many.
+   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered, or was in vain a moment
+   * ago, that began after this server had learned of the session that the stray is of, or when there are too many.
    *
    * @param lost the session that the stray is of
    */
@@ -100,7 +126,7 @@ export class Attempts {
     const { clock } = this.options;
     const running = this.attempts.get(publicKey);
     if (running !== undefined && (!running.answered || lost.learned <= running.began)) return;
-    if (this.stopped) return;
+    if (this.stopped || this.isInVain(publicKey, endpoint, lost)) return;
     if (!this.bucket.take(clock.monotonic())) {
       this.stats.refused++;
       return;
@@ -178,9 +204,22 @@ export class Attempts {
       await this.options.look();
       if (this.stopped || attempt.answered || this.attempts.get(publicKey) !== attempt) return;
       if (next !== undefined) return this.call(publicKey, attempt, number + 1);
-      this.stats.unanswered++;
-      this.drop(publicKey);
+      this.giveUp(publicKey, attempt);
     });
+  }
+
+  private giveUp(publicKey: string, { endpoint, began }: Attempt): void {
+    const now = this.options.clock.monotonic();
+    this.stats.unanswered++;
+    for (const [key, { until }] of this.inVain) if (until <= now) this.inVain.delete(key);
+    this.inVain.set(publicKey, { endpoint, began, until: now + IN_VAIN_MS });
+    this.drop(publicKey);
+  }
+
+  private isInVain(publicKey: string, endpoint: string, { learned }: LostSession): boolean {
+    const last = this.inVain.get(publicKey);
+    if (last === undefined || learned > last.began || last.endpoint !== endpoint) return false;
+    return this.options.clock.monotonic() < last.until;
   }
 
   private flush(): void {

@@ -10,7 +10,7 @@ export function addTakeoverMetrics(registry: Registry, takeover: Takeover): void
   counter("wgc_takeover_attempts_total", "Clients called after a stray packet", () => attempts.stats.started);
   counter(
     "wgc_takeover_unanswered_total",
-    "Clients called that did not answer within two seconds",
+    "Clients called that did not answer, given up after six seconds",
     () => attempts.stats.unanswered,
   );
   counter(

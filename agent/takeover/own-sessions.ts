@@ -13,13 +13,18 @@ export interface ConfirmedSession {
   readonly late: boolean;
 }
 
-type Issued = Omit<ConfirmedSession, "publicKey">;
+type Issued = Omit<ConfirmedSession, "publicKey"> & { readonly called: boolean };
 
-/** When an index was handed out, see {@link ConfirmedSession}. */
-export type IssuedAt = Pick<ConfirmedSession, "since" | "began"> & { readonly late?: boolean };
+/** When an index was handed out, see {@link ConfirmedSession}, and whether in a call of this server's own or as an answer. */
+export type IssuedAt = Pick<ConfirmedSession, "since" | "began"> & {
+  readonly late?: boolean;
+  readonly called?: boolean;
+};
 
 /** A handshake that has not been completed for so long never will be (whitepaper, section 6.1: 5 s until the next attempt). */
 const GIVE_UP_MS = 15_000;
+/** For so long a client waits for the answer to its own handshake, before it begins another one (REKEY_TIMEOUT, whitepaper, section 6.1). */
+const CLIENT_WAITS_MS = 5000;
 /** An event is told a millisecond after its packet on an idle machine, later on a busy one; a client nearby answers sooner. */
 const TOLD_LATE_MS = 500;
 /** A client's and our own handshake may cross, and either may become the session. */
@@ -44,9 +49,19 @@ export class OwnSessions {
     return this.pending.has(endpoint);
   }
 
-  issued({ endpoint, index }: FlowEvent, { since, began, late = false }: IssuedAt): void {
+  /**
+   * Whether a client there has begun a handshake of its own whose last packet may be under way: a call would void it.
+   * @param now monotonic milliseconds
+   */
+  answers(endpoint: string, now: number): boolean {
+    const issued = this.pending.get(endpoint) ?? [];
+    return issued.some(({ called, began }) => !called && now - began < CLIENT_WAITS_MS);
+  }
+
+  issued({ endpoint, index }: FlowEvent, { since, began, late = false, called = false }: IssuedAt): void {
     const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
-    this.pending.set(endpoint, [...earlier, { index, since, began, late }].slice(-INDICES_PER_ENDPOINT));
+    const entry = { index, since, began, late, called };
+    this.pending.set(endpoint, [...earlier, entry].slice(-INDICES_PER_ENDPOINT));
   }
 
   /** What stands according to the kernel's peers. @param now milliseconds of the wall clock */
@@ -60,7 +75,7 @@ export class OwnSessions {
         ({ since }) => peer.latestHandshake >= Math.floor((since - TOLD_LATE_MS) / 1000),
       );
       if (complete.length === 0) continue;
-      for (const entry of complete) confirmed.push({ publicKey: peer.publicKey, ...entry });
+      for (const { called: _, ...entry } of complete) confirmed.push({ publicKey: peer.publicKey, ...entry });
       this.keep(
         endpoint,
         issued.filter((entry) => !complete.includes(entry)),

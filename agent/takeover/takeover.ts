@@ -131,7 +131,7 @@ export class Takeover {
       clock,
       log,
       device,
-      urgent: () => this.attempts.waiting,
+      urgent: () => this.attempts.urgent,
       expecting: () => this.options.expecting?.() === true,
       wanted: () => this.own.waiting || this.attempts.waiting,
       onPeers: (peers) => {
@@ -235,14 +235,15 @@ export class Takeover {
   private onFlow(zone: Zone, event: FlowEvent): void {
     if (zone === "own") {
       const { clock } = this.options;
-      this.own.issued(event, { since: clock.now(), began: clock.monotonic() });
+      const called = this.attempts.calls(event.endpoint);
+      this.own.issued(event, { since: clock.now(), began: clock.monotonic(), called });
       this.looks.soon();
     } else this.strays.add(event);
   }
 
   /** Acts on a stray packet; false when nobody here knows its index. */
   private judge({ endpoint, index }: FlowEvent): boolean {
-    const { desired, instance, ready } = this.options;
+    const { clock, desired, instance, ready } = this.options;
     if (ready?.() === false) return false;
     const verdict = this.directory.judge(index, (publicKey) => desired(publicKey) !== undefined);
     if (verdict.kind === "unknown") return false;
@@ -252,6 +253,7 @@ export class Takeover {
     }
     for (const session of verdict.sessions) {
       if (session.instance === instance) this.recalls.add(session, endpoint);
+      else if (this.own.answers(endpoint, clock.monotonic())) continue;
       else if (this.own.expects(endpoint)) void this.callUnlessConnected(session, endpoint);
       else this.attempts.start(session.publicKey, endpoint, session);
     }

@@ -63,7 +63,7 @@ const LOST = { instance: "i-lost", learned: Number.POSITIVE_INFINITY };
 const CALLED = `remove, add ${FROM} keepalive 1`;
 const FORGOTTEN = "remove, add - keepalive -";
 
-test("an unanswered call is made at 0, 700 and 1400 ms, and given up at 2 s: the session is forgotten", async () => {
+test("an unanswered call is made at 0, 700 and 1400 ms, and given up before the kernel repeats it: the session is forgotten", async () => {
   const { clock, runs, attempts } = setup();
   attempts.start(key(2), FROM, LOST);
   await clock.advance(60_000);
@@ -71,7 +71,7 @@ test("an unanswered call is made at 0, 700 and 1400 ms, and given up at 2 s: the
     [0, CALLED],
     [700, CALLED],
     [1400, CALLED],
-    [2000, FORGOTTEN],
+    [5900, FORGOTTEN],
   ]);
   expect([attempts.waiting, attempts.stats]).toEqual([
     false,
@@ -100,11 +100,49 @@ test("one attempt a client: another stray of it, even from elsewhere, changes no
   attempts.start(key(2), "198.51.100.7:9", LOST);
   await clock.advance(400);
   expect(runs).toHaveLength(1);
-  await clock.advance(1500);
+  await clock.advance(5400);
   expect(runs.filter(({ commands }) => effect(commands, key(2)).includes("198.51.100.7"))).toEqual([]);
   attempts.start(key(2), "198.51.100.7:9", LOST);
   await settle();
   expect(attempts.stats.started).toBe(2);
+});
+
+test("a client that did not answer is left to its own handshakes for 15 s, unless it is elsewhere or has another session", async () => {
+  const known = { instance: "i-lost", learned: 0 };
+  const tried = async (afterMs: number, endpoint: string, learned: number): Promise<number> => {
+    const { clock, attempts } = setup();
+    await clock.advance(100);
+    attempts.start(key(2), FROM, known);
+    await clock.advance(5900 + afterMs);
+    attempts.start(key(2), endpoint, { ...known, learned });
+    return attempts.stats.started - 1;
+  };
+  expect(await tried(14_999, FROM, 0)).toBe(0);
+  expect(await tried(14_999, FROM, 100)).toBe(0);
+  expect(await tried(0, FROM, 101)).toBe(1);
+  expect(await tried(0, "198.51.100.7:9", 0)).toBe(1);
+  expect(await tried(15_000, FROM, 0)).toBe(1);
+});
+
+test("whoever looks for answers hurries while a client nearby would answer, and looks on until the call is given up", async () => {
+  const { clock, attempts } = setup();
+  const waits = () => [
+    attempts.urgent,
+    attempts.waiting,
+    attempts.calls(FROM),
+    attempts.calls("192.0.2.2:1"),
+  ];
+  expect(waits()).toEqual([false, false, false, false]);
+  attempts.start(key(2), FROM, LOST);
+  await clock.advance(1999);
+  expect(waits()).toEqual([true, true, true, false]);
+  await clock.advance(1);
+  expect(waits()).toEqual([false, true, true, false]);
+  await clock.advance(3900);
+  expect(waits()).toEqual([false, false, false, false]);
+  attempts.start(key(3), FROM, LOST);
+  attempts.answered(key(3));
+  expect(waits()).toEqual([false, false, false, false]);
 });
 
 test("an answer ends the calls; the keepalive is turned off 3 s later and the session is not touched", async () => {

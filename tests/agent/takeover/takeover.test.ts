@@ -139,14 +139,36 @@ describe("strays", () => {
     expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 99 });
   });
 
-  test("a handshake that is not complete keeps no client from being called", async () => {
+  test("a client that has begun a handshake of its own is not called while the last packet of it may be under way", async () => {
     const { world, kernel, flow } = bind(await Node.start());
     world.record("i-other", 2, 10);
     await world.clock.advance(1100);
     flow("own", 99, FROM);
+    for (const ms of [0, 2000, 2900]) {
+      await world.clock.advance(ms);
+      flow("stray", 10, FROM);
+    }
+    expect(kernel.done).toEqual([]);
+    await world.clock.advance(200); // 5.1 s after it began, and it never came to its end
     flow("stray", 10, FROM);
     await world.clock.advance(100);
     expect(kernel.done).toEqual([`2 called ${FROM}`]);
+  });
+
+  test("a call of this server's own, which another server's session ended, keeps the client from no other call", async () => {
+    const { world, kernel, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1100);
+    flow("stray", 10, FROM);
+    await world.clock.advance(10);
+    flow("own", 99, FROM);
+    world.record("i-third", 2, 11);
+    await world.clock.advance(1500);
+    flow("stray", 11, FROM);
+    await world.clock.advance(100);
+    const called = `2 called ${FROM}`;
+    expect(kernel.done.filter((done) => done !== called)).toEqual(["2 forgotten"]);
+    expect(kernel.done.at(-1)).toBe(called);
   });
 
   test("an index that two clients have: both are called, the one that does not answer is given up", async () => {

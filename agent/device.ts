@@ -26,8 +26,11 @@ export interface Device {
 
 /** Asking takes milliseconds for thousands of peers; the limit leaves room for a hundred times as many. */
 const OBSERVE_LIMIT_MS = 5000;
-/** One call may carry 100,000 peers. */
-const APPLY_LIMIT_MS = 60_000;
+/**
+ * A change takes milliseconds, one with 100,000 peers (15 MB) some seconds: ten times as long. Whoever hangs holds up all other changes,
+ * so a small one may not take as long as a large one.
+ */
+const APPLY_LIMIT = { ms: 5000, msPerKiB: 4 } as const;
 
 /** The interface through `wg`. @param interfaces names of the interfaces that are up and have an address */
 export function wgDevice(
@@ -49,8 +52,11 @@ export function wgDevice(
     },
     dump: (signal) => dumpOf({ timeoutMs: OBSERVE_LIMIT_MS, signal }),
     async apply(commands, signal) {
-      for (const { args, stdin } of commands)
-        await exec("wg", args, { timeoutMs: APPLY_LIMIT_MS, stdin, signal });
+      for (const { args, stdin } of commands) {
+        const kib = (stdin?.length ?? 0) / 1024;
+        const timeoutMs = APPLY_LIMIT.ms + Math.ceil(kib * APPLY_LIMIT.msPerKiB);
+        await exec("wg", args, { timeoutMs, stdin, signal });
+      }
     },
   };
 }

@@ -34,6 +34,8 @@ export interface ServerKeyState {
 export interface SessionPoll {
   readonly news: readonly SessionNews[];
   readonly problem?: string | undefined;
+  /** Servers whose logs could not be read. */
+  readonly unread?: readonly string[] | undefined;
 }
 
 /** What the storage worker can be asked: arguments and answer of each operation. */

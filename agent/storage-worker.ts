@@ -125,7 +125,8 @@ export class StorageWorker {
     },
     pollSessions: async ({ runtimeRoot, reader }) => {
       const sessions = this.sessionsOf(runtimeRoot, reader);
-      return { news: await sessions.poll(), problem: sessions.problem };
+      const news = await sessions.poll();
+      return { news, problem: sessions.problem, unread: sessions.unread };
     },
     appendSessions: async ({ runtimeRoot, instance, records }) => {
       await appendSessions(sessionLogPath(runtimeRoot, instance), records);

@@ -49,6 +49,8 @@ export class SessionReader {
 
   /** Why a log could not be read the last time; the others were. */
   problem: string | undefined;
+  /** Servers whose logs that were. */
+  unread: readonly string[] = [];
 
   async poll(): Promise<SessionNews[]> {
     const folder = join(this.runtimeRoot, "sessions");
@@ -60,6 +62,7 @@ export class SessionReader {
       });
     const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
     const news: SessionNews[] = [];
+    const unread: string[] = [];
     this.problem = undefined;
     for (const file of files) {
       const instance = instanceOfSessionLog(file);
@@ -69,8 +72,10 @@ export class SessionReader {
         if (records.length > 0) news.push({ instance, records });
       } catch (error) {
         this.problem = `${file}: ${error instanceof Error ? error.message : String(error)}`;
+        unread.push(instance);
       }
     }
+    this.unread = unread;
     for (const file of [...this.positions.keys()]) if (!files.includes(file)) this.positions.delete(file);
     return news;
   }

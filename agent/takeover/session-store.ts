@@ -13,7 +13,8 @@ export interface SessionStoreOptions {
   readonly instance: string;
   /** All sessions that this server's log shall hold. */
   readonly held: () => readonly SessionRecord[];
-  readonly onNews: (news: readonly SessionNews[]) => void;
+  /** @param isComplete whether this server's own log, if there is one, has been read */
+  readonly onNews: (news: readonly SessionNews[], isComplete: boolean) => void;
   /** Whether this server speaks to clients unasked at the moment, and so must know soon which of them it has lost. */
   readonly hurried: () => boolean;
 }
@@ -21,6 +22,8 @@ export interface SessionStoreOptions {
 const POLL_MS = { usual: 1000, hurried: 250 } as const;
 /** A stray packet may ask for a look out of turn; a flood of them must not ask more often than this. */
 const REFRESH_AT_MOST_EVERY_MS = 200;
+/** A log of this server's own that cannot be read for so long is given up, and written anew. */
+const OWN_LOG_MS = 10_000;
 /** The log is written anew when so many times more was appended than was needed the last time, and not only a little. */
 const COMPACT = { factor: 3, atLeast: 1000 } as const;
 
@@ -30,7 +33,7 @@ const COMPACT = { factor: 3, atLeast: 1000 } as const;
  * INVARIANTS: nothing waits for the storage. Once it fails, the next write is the whole log, of what is held then; only what comes
  * while one write runs waits in memory.
  * The first write after a start replaces the log, because a crash may have torn its last line; it waits until the log has been
- * read, because the sessions of an earlier agent are only there.
+ * read, because the sessions of an earlier agent are only there; a log that stays unreadable is replaced in the end.
  */
 export class SessionStore {
   private timer: Timer | undefined;
@@ -40,6 +43,8 @@ export class SessionStore {
   private writing = false;
   private rewrite = true;
   private known = false;
+  /** When this server's own log was first found to be unreadable. */
+  private unreadSince: number | undefined;
   private appended = 0;
   /** Records in the log when it was last written anew. */
   private needed = 0;
@@ -87,9 +92,10 @@ export class SessionStore {
     this.timer?.cancel();
     this.lastPoll = clock.monotonic();
     try {
-      const { news, problem } = await storage.request("pollSessions", { runtimeRoot, reader: instance });
-      onNews(news);
-      this.known = true;
+      const poll = await storage.request("pollSessions", { runtimeRoot, reader: instance });
+      const { news, problem, unread = [] } = poll;
+      this.known ||= !this.mustWait(unread.includes(instance));
+      onNews(news, this.known);
       this.note("read", problem);
     } catch (error) {
       this.note("read", messageOf(error));
@@ -98,6 +104,14 @@ export class SessionStore {
     const pause = hurried() ? POLL_MS.hurried : POLL_MS.usual;
     this.timer = clock.after(pause, () => void this.refresh());
     void this.write(); // what an earlier failure left
+  }
+
+  /** Whether the first write has to wait for this server's own log. */
+  private mustWait(isUnread: boolean): boolean {
+    if (!isUnread) return false;
+    const now = this.options.clock.monotonic();
+    this.unreadSince ??= now;
+    return now - this.unreadSince < OWN_LOG_MS;
   }
 
   private async write(): Promise<void> {

@@ -109,7 +109,7 @@ export class Takeover {
       runtimeRoot: config.runtimePath,
       instance,
       held: () => this.directory.heldBy(instance),
-      onNews: (news) => this.onNews(news),
+      onNews: (news, isComplete) => this.onNews(news, isComplete),
       hurried: () => this.attempts.open || this.strays.open,
     });
     this.strays = new Strays({
@@ -279,10 +279,10 @@ export class Takeover {
     this.strays.retry();
   }
 
-  private onNews(news: readonly SessionNews[]): void {
+  private onNews(news: readonly SessionNews[], isComplete: boolean): void {
     for (const one of news) this.take(one);
     this.strays.retry();
-    if (this.inherited) return;
+    if (this.inherited || !isComplete) return;
     this.inherited = true;
     for (const { instance: from, records } of news) if (from === this.options.instance) this.inherit(records);
     this.options.onRead?.();

@@ -36,6 +36,16 @@ test("an interface that the kernel does not call up is down", async () => {
     expect((await wgDevice("wg0", exec, () => names).observe()).up).toBe(up);
 });
 
+test("a small change may take 5 s, one with 100,000 peers a minute", async () => {
+  const limits: number[] = [];
+  const device = wgDevice("wg0", async (_, __, { timeoutMs }) => {
+    limits.push(timeoutMs);
+    return "";
+  });
+  await device.apply([{ args: ["set"] }, { args: ["addconf"], stdin: "x".repeat(15 << 20) }]);
+  expect(limits).toEqual([5000, 66_440]);
+});
+
 test("while nothing is suspicious the firewall is looked at every ten seconds, else each time", async () => {
   const clock = new FakeClock();
   let tables = "table inet wgc\n";

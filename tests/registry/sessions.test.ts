@@ -191,10 +191,10 @@ test("what is no file, or cannot be read, does not hide the logs of others, and 
     return real(file, ...more);
   });
   expect(await poll()).toEqual(records(1, 70));
-  expect(reader.problem).toBe("i-broken.log: EIO");
+  expect([reader.problem, reader.unread]).toEqual(["i-broken.log: EIO", ["i-broken"]]);
   open.mockRestore();
   expect(await poll()).toEqual([]);
-  expect(reader.problem).toBeUndefined();
+  expect([reader.problem, reader.unread]).toEqual([undefined, []]);
 });
 
 test("a file that is longer than any log is not read into memory, and is told", async () => {

@@ -21,12 +21,14 @@ function setup() {
     gate: Promise.resolve(),
     hurried: false,
     found: [] as SessionNews[],
+    unread: [] as string[],
   };
+  const complete: boolean[] = [];
   const request = async (operation: string, args: { records?: readonly SessionRecord[] }) => {
     calls.push(operation);
     await state.gate;
     if (state.fail === "all" || state.fail === operation) throw new Error(`${operation}: no`);
-    if (operation === "pollSessions") return { news: state.found.splice(0) };
+    if (operation === "pollSessions") return { news: state.found.splice(0), unread: state.unread };
     log = [...(operation === "rewriteSessions" ? [] : log), ...(args.records ?? [])];
     return null;
   };
@@ -40,7 +42,10 @@ function setup() {
     runtimeRoot: "/r",
     instance: "a",
     held: () => [...held],
-    onNews: (found) => news.push([...found]),
+    onNews: (found, isComplete) => {
+      news.push([...found]);
+      complete.push(isComplete);
+    },
     hurried: () => state.hurried,
   });
   /** As the takeover does it: the directory has a record before the log gets it. */
@@ -48,8 +53,48 @@ function setup() {
     held.push(...indices.map(record));
     store.append(indices.map(record));
   };
-  return { clock, calls, lines, news, held, state, store, append, log: () => log.map(({ index }) => index) };
+  return {
+    clock,
+    calls,
+    lines,
+    news,
+    complete,
+    held,
+    state,
+    store,
+    append,
+    log: () => log.map(({ index }) => index),
+  };
 }
+
+test("a log of this server's own that cannot be read is not replaced before it was, or has stayed so for ten seconds", async () => {
+  for (const [readableAfterMs, replacedAtMs] of [
+    [3000, 3000],
+    [60_000, 10_000],
+  ] as const) {
+    const { clock, store, state, calls, complete } = setup();
+    state.unread = ["b", "a"];
+    store.start();
+    await settle();
+    clock.after(readableAfterMs - 1, () => {
+      state.unread = ["b"];
+    });
+    await clock.advance(replacedAtMs - 1);
+    expect([calls.includes("rewriteSessions"), complete.includes(true)]).toEqual([false, false]);
+    await clock.advance(1000);
+    expect([calls.includes("rewriteSessions"), complete.at(-1)]).toEqual([true, true]);
+    store.stop();
+  }
+});
+
+test("another server's log that cannot be read keeps nobody from writing", async () => {
+  const { store, state, calls, complete } = setup();
+  state.unread = ["b"];
+  store.start();
+  await settle();
+  expect([calls, complete]).toEqual([["pollSessions", "rewriteSessions"], [true]]);
+  store.stop();
+});
 
 test("the first write replaces the log with all that is held, what follows is appended in order", async () => {
   const { store, append, calls, log, held } = setup();

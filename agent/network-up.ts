@@ -9,6 +9,7 @@ import { probeUp } from "./probe-network";
 import { alignCurrent, nextDown, nextUp, publicKeyOf } from "./rotation/next-network";
 import { overlayUp } from "./routed/overlay-network";
 import type { StorageClient } from "./storage-client";
+import { tellAllEntries } from "./takeover/entry-events";
 
 const TOOL_LIMIT_MS = 10_000;
 /** wireguard-go answers a few milliseconds after it is started. */
@@ -49,6 +50,12 @@ export async function networkUp(
   if ((await local.next()) === undefined) await nextDown(exec);
   else await nextUp(config, local, create, exec);
   await overlayUp(config, exec);
+  if (config.takeover) {
+    await tellAllEntries().catch((error: unknown) => {
+      const problem = messageOf(error);
+      log.warn({ problem }, "clients that come while the agent is started again may not be taken over");
+    });
+  }
   await probeUp(config, expected, create, exec);
   log.info("the probe is up");
 }

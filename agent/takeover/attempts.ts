@@ -34,10 +34,11 @@ const GIVE_UP_MS = 1400 + 4500;
 /** Clients nearby have answered by then; further ones are looked for less often. */
 const NEARBY_MS = 2000;
 /**
- * A client that did not answer is left to its own handshakes for so long: its own and a call that cross void each other, and it tries
- * every 5 s once it has sent for 15 s without an answer.
+ * A client that did not answer so many attempts in a row is left to its own handshakes for so long: its own and a call that cross void each
+ * other, and it tries every 5 s once it has sent for 15 s without an answer. The second attempt is over before that, and is for a server
+ * whose clock is a few seconds behind: the client refuses what is dated before its last handshake.
  */
-const IN_VAIN_MS = 15_000;
+const IN_VAIN = { times: 2, ms: 15_000 } as const;
 /**
  * After a takeover this server speaks every second for a moment. Should the server that lost the client speak once more from
  * its own address before it reads of its loss, a client without a strict NAT follows it there, and the next of these packets
@@ -63,8 +64,8 @@ interface Attempt {
   answered: boolean;
 }
 
-/** A client that did not answer. */
-type InVain = Pick<Attempt, "endpoint" | "began"> & { readonly until: number };
+/** A client that did not answer: the last attempt, when it was given up, and how many there were in a row. */
+type InVain = Pick<Attempt, "endpoint" | "began"> & { readonly at: number; readonly times: number };
 
 /**
  * Calls clients: gives a peer the address that a stray packet came from and makes the kernel start a handshake.
@@ -117,8 +118,8 @@ export class Attempts {
   }
 
   /**
-   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered, or was in vain a moment
-   * ago, that began after this server had learned of the session that the stray is of, or when there are too many.
+   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered, or two were in vain a
+   * moment ago, that began after this server had learned of the session that the stray is of, or when there are too many.
    *
    * @param lost the session that the stray is of
    */
@@ -161,6 +162,7 @@ export class Attempts {
     const attempt = this.attempts.get(publicKey);
     if (attempt === undefined || attempt.answered) return undefined;
     attempt.answered = true;
+    this.inVain.delete(publicKey);
     attempt.timer?.cancel();
     this.stats.answered++;
     attempt.timer = this.options.clock.after(KEEPALIVE.forMs, () => {
@@ -211,15 +213,17 @@ export class Attempts {
   private giveUp(publicKey: string, { endpoint, began }: Attempt): void {
     const now = this.options.clock.monotonic();
     this.stats.unanswered++;
-    for (const [key, { until }] of this.inVain) if (until <= now) this.inVain.delete(key);
-    this.inVain.set(publicKey, { endpoint, began, until: now + IN_VAIN_MS });
+    for (const [key, { at }] of this.inVain) if (at <= now - 2 * IN_VAIN.ms) this.inVain.delete(key);
+    const before = this.inVain.get(publicKey);
+    const times = 1 + (before?.endpoint === endpoint ? before.times : 0);
+    this.inVain.set(publicKey, { endpoint, began, at: now, times });
     this.drop(publicKey);
   }
 
   private isInVain(publicKey: string, endpoint: string, { learned }: LostSession): boolean {
     const last = this.inVain.get(publicKey);
     if (last === undefined || learned > last.began || last.endpoint !== endpoint) return false;
-    return this.options.clock.monotonic() < last.until;
+    return last.times >= IN_VAIN.times && this.options.clock.monotonic() - last.at < IN_VAIN.ms;
   }
 
   private flush(): void {

@@ -35,6 +35,7 @@ async function boot(): Promise<string> {
   const link = await tool("ip", "address", "show", "dev", "wg0");
   assert.match(link, /mtu 1420/);
   assert.match(link, /inet 10\.100\.0\.1\/16/);
+  assert.equal(await fs.readFile("/proc/sys/net/netfilter/nf_conntrack_events", "utf8"), "1\n");
   step("boot");
   return publicKey;
 }

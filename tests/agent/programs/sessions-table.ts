@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../../../agent/clock";
 import { exec } from "../../../agent/exec";
+import { tellAllEntries } from "../../../agent/takeover/entry-events";
 import type { FlowEvent } from "../../../agent/takeover/flow-events";
 import { LANES } from "../../../agent/takeover/flow-events";
 import { FlowWatch } from "../../../agent/takeover/flow-watch";
@@ -93,6 +94,9 @@ async function main(): Promise<void> {
   assert.equal(await table.isLoaded(), false);
   await table.load();
   assert.equal(await table.isLoaded(), true);
+  await tellAllEntries();
+  // Nobody listens yet.
+  for (const family of [4, 6] as const) await stray(family, [3, 3, 3, family]);
   let gaps = 0;
   const watch = new FlowWatch({
     zones: LANE.zones,
@@ -109,6 +113,15 @@ async function main(): Promise<void> {
       return own(toNumber([1, 1, 1, family])).length > 0 && strays(toNumber([2, 2, 2, 1 + marks])).length > 0;
     });
 
+  for (const family of [4, 6] as const) {
+    const index = toNumber([3, 3, 3, family]);
+    assert.deepEqual(strays(index), []);
+    await until("a stray that came before", async () => {
+      await stray(family, [3, 3, 3, family]);
+      return strays(index).length > 0;
+    });
+  }
+  step("strays that began before anybody listened");
   for (const family of [4, 6] as const) await oneFamily(family);
   for (const family of [4, 6] as const) await silence(family);
   await partial();

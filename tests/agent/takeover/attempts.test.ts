@@ -107,21 +107,49 @@ test("one attempt a client: another stray of it, even from elsewhere, changes no
   expect(attempts.stats.started).toBe(2);
 });
 
-test("a client that did not answer is left to its own handshakes for 15 s, unless it is elsewhere or has another session", async () => {
+describe("a client that did not answer twice is left to its own handshakes for 15 s", () => {
   const known = { instance: "i-lost", learned: 0 };
-  const tried = async (afterMs: number, endpoint: string, learned: number): Promise<number> => {
+  /** How many attempts begin after `failed` ones that nobody answered, and so many milliseconds more. */
+  const begun = async (failed: number, afterMs: number, endpoint = FROM, learned = 0): Promise<number> => {
     const { clock, attempts } = setup();
     await clock.advance(100);
-    attempts.start(key(2), FROM, known);
-    await clock.advance(5900 + afterMs);
+    for (let i = 0; i < failed; i++) {
+      attempts.start(key(2), FROM, known);
+      await clock.advance(5900);
+    }
+    await clock.advance(afterMs);
     attempts.start(key(2), endpoint, { ...known, learned });
-    return attempts.stats.started - 1;
+    return attempts.stats.started - failed;
   };
-  expect(await tried(14_999, FROM, 0)).toBe(0);
-  expect(await tried(14_999, FROM, 100)).toBe(0);
-  expect(await tried(0, FROM, 101)).toBe(1);
-  expect(await tried(0, "198.51.100.7:9", 0)).toBe(1);
-  expect(await tried(15_000, FROM, 0)).toBe(1);
+  test("the second attempt may follow at once", async () => expect(await begun(1, 0)).toBe(1));
+  test("not the third", async () => expect(await begun(2, 14_999)).toBe(0));
+  test("until the time is over", async () => expect(await begun(2, 15_000)).toBe(1));
+  test("unless it is elsewhere", async () => expect(await begun(2, 0, "198.51.100.7:9")).toBe(1));
+  test("or has another session since", async () => {
+    expect(await begun(2, 0, FROM, 6000)).toBe(0); // known when the second one began
+    expect(await begun(2, 0, FROM, 6001)).toBe(1);
+  });
+  test("after the pause one attempt is enough for the next; after a long one it takes two again", async () => {
+    const { clock, attempts } = setup();
+    const counts: number[] = [];
+    for (const ms of [5900, 5900, 15_000, 5900, 0, 30_000, 5900, 5900, 0]) {
+      attempts.start(key(2), FROM, known);
+      counts.push(attempts.stats.started);
+      await clock.advance(ms);
+    }
+    expect(counts).toEqual([1, 2, 2, 3, 3, 3, 4, 5, 5]);
+  });
+  test("an answer begins the count anew", async () => {
+    const { clock, attempts } = setup();
+    attempts.start(key(2), FROM, known);
+    await clock.advance(5900);
+    attempts.start(key(2), FROM, LOST);
+    attempts.answered(key(2));
+    attempts.start(key(2), FROM, LOST);
+    await clock.advance(5900);
+    attempts.start(key(2), FROM, known);
+    expect([attempts.stats.started, attempts.stats.unanswered]).toEqual([4, 2]);
+  });
 });
 
 test("whoever looks for answers hurries while a client nearby would answer, and looks on until the call is given up", async () => {

@@ -10,6 +10,7 @@ namespaceTest(
   async () => {
     const flood = bundle("tests/agent/programs/flood.ts", join(folder, "flood.js"));
     expect(await steps("sessions-table", [flood])).toEqual([
+      "strays that began before anybody listened",
       "events of IPv4",
       "own indices of IPv4",
       "events of IPv6",

@@ -21,6 +21,29 @@ async function reportOf(server: string): Promise<Report> {
 const addressOf = async (server: string): Promise<string> =>
   (await cluster.lab.status()).servers.find(({ name }) => name === server)?.address ?? "";
 
+/** How many sessions a server has taken over since its agent began. */
+async function takeovers(server: string): Promise<number> {
+  const metrics = await cluster.lab.sh(server, "curl -s http://127.0.0.1:8080/metrics");
+  return Number(/^wgc_takeovers_total\{[^}]*\} (\d+)$/m.exec(metrics)?.[1]);
+}
+
+/** Counts packets of servers that reach a client from another address than the load balancer's. */
+async function countPastBalancer(client: string): Promise<void> {
+  const { zones } = await cluster.lab.status();
+  const balancer = zones.map(({ publicIp }) => publicIp).join(", ");
+  const rule = `udp sport 51820 ip saddr != { ${balancer} } counter`;
+  await cluster.lab.sh(
+    client,
+    `nft 'table inet past { chain input { type filter hook input priority 10; ${rule}; }; }'`,
+  );
+}
+
+async function pastBalancer(client: string): Promise<number> {
+  const script =
+    "nft list table inet past | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'; nft delete table inet past";
+  return Number(await cluster.lab.sh(client, script));
+}
+
 cluster.test("agents know who they are from the metadata service, which wants a token", async () => {
   const { servers } = await cluster.lab.status();
   for (const { name, instance, zone } of servers) {
@@ -71,12 +94,15 @@ cluster.test("who is not asked reaches a client only where its router lets anybo
 
 for (const name of ["alice", "bob"]) {
   cluster.test(
-    `${name}'s router forgets its mapping: the flow goes to another server, WireGuard does not notice`,
+    `${name}'s router forgets its mapping: the flow goes to another server, which takes the session over`,
     async () => {
       const { lab } = cluster;
       await lab.settle(NAMES);
       const port = await lab.sh(name, "wg show wg0 listen-port");
       const via = (await lab.answer(name)).via;
+      const { servers } = await lab.status();
+      const taken = new Map<string, number>();
+      for (const server of servers) taken.set(server.name, await takeovers(server.name));
       const asked = await lab.call<number>("now");
       const roamed = await lab.call<Roamed>("roam", { name });
       expect(await addressOf(roamed.from)).toBe(via);
@@ -86,7 +112,10 @@ for (const name of ["alice", "bob"]) {
       expect(roamed.at).toBeGreaterThan(roamed.rebound - 50);
       expect(await lab.call<number>("now")).toBeGreaterThan(roamed.at);
       expect(await lab.sh(name, "wg show wg0 listen-port")).toBe(port);
-      await lab.rekey(name);
+      await eventually(
+        async () => (await takeovers(roamed.to)) > (taken.get(roamed.to) ?? 0) || undefined,
+        "the takeover",
+      );
       expect((await lab.answer(name)).via).toBe(await addressOf(roamed.to));
     },
   );
@@ -106,6 +135,7 @@ cluster.test(
     const { server, clients, others } = await cluster.busiest();
     const init = await lab.sh(server.name, "cut -d' ' -f22 /proc/1/stat"); // when the machine was started
     const since = await lab.call<number>("now");
+    await Promise.all(NAMES.map(countPastBalancer));
     await lab.fault("blackhole", { server: server.name });
     const list = () => lab.exec(server.name, "timeout", "1", "ls", "/mnt/wgc/registry/cluster.json");
     if (hangProblem() === undefined) expect((await list()).code).not.toBe(0);
@@ -125,6 +155,9 @@ cluster.test(
     await lab.fault("heal", { server: server.name });
     expect((await list()).code).toBe(0);
     expect(await lab.sh(server.name, "cut -d' ' -f22 /proc/1/stat")).toBe(init);
+    await lab.until(({ servers }) => servers.every(isHealthy), "the server to be back");
+    // It still had the sessions: a word to a client that others can reach would have come from its own address, and led the client there.
+    for (const name of NAMES) expect([name, await pastBalancer(name)]).toEqual([name, 0]);
     await lab.settle(NAMES);
   },
 );
@@ -200,9 +233,11 @@ cluster.test(
         ["owed", "completed_total", "failures_total"].map((one) => numberOf(`wgc_lifecycle_${one}`)),
       ).toEqual(["0", "1", "0"]);
     }
-    await Promise.all(NAMES.map((name) => lab.rekey(name)));
     const { servers } = await lab.status();
     for (const name of NAMES)
       expect(servers.map(({ address }) => address)).toContain((await lab.answer(name)).via);
+    // Nobody waited for the own timers: each client came to the servers that are left by a takeover.
+    const taken = await Promise.all(after.map(takeovers));
+    expect(taken.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(NAMES.length);
   },
 );

@@ -54,6 +54,12 @@ export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
+/**
+ * The overlay's routes are read back so often, besides whenever its device was not up: somebody may have flushed the table, or set the
+ * device down and up between two looks. With 100,000 routes that takes a third of a second of one processor, a thousandth of the time, and
+ * the agent itself stands still for half of it: heartbeats may be late by five times that.
+ */
+const ROUTES_MS = 300_000;
 /** The firewall's set of members is written again so often, whoever may have emptied it. */
 const FILTER_MS = 10_000;
 
@@ -75,6 +81,7 @@ export class ClusterLink {
   private isDirectoryRead = false;
   private networkAt = Number.NEGATIVE_INFINITY;
   private networkProblem: string | undefined;
+  private routesAt: number;
   private addresses = new Map<string, string>();
   private filteredAt = Number.NEGATIVE_INFINITY;
   /** The server that takes traffic, where only one does; undefined while that is not known. */
@@ -82,6 +89,7 @@ export class ClusterLink {
 
   constructor(private readonly options: ClusterLinkOptions) {
     const { config, instance, place, clock, log, exec, ec2 } = options;
+    this.routesAt = clock.monotonic();
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -230,13 +238,22 @@ export class ClusterLink {
     void this.keepNetwork();
   }
 
-  /** The overlay's device, rule and address: a network manager that starts again may have taken away what is not its own. */
+  /** The overlay's device, rule, address and routes: a network manager that starts again may have taken away what is not its own. */
   private async keepNetwork(): Promise<void> {
     const { clock, config, exec } = this.options;
-    if (!this.isRouted || clock.monotonic() - this.networkAt < NETWORK_MS) return;
-    this.networkAt = clock.monotonic();
-    const problem = await overlayUp(config, exec).then(() => undefined, messageOf);
-    this.networkProblem = problem && `packets for other servers' clients cannot be passed on: ${problem}`;
+    const now = clock.monotonic();
+    if (!this.isRouted || now - this.networkAt < NETWORK_MS) return;
+    this.networkAt = now;
+    try {
+      const wasUp = await overlayUp(config, exec);
+      this.networkProblem = undefined;
+      if (wasUp && now - this.routesAt < ROUTES_MS) return;
+      this.routesAt = now;
+      void this.overlay?.lookAgain();
+    } catch (error) {
+      this.networkProblem = `packets for other servers' clients cannot be passed on: ${messageOf(error)}`;
+      this.routesAt = Number.NEGATIVE_INFINITY; // half of it may have been made
+    }
   }
 
   private take(roles: readonly string[], contested: readonly string[]): void {

@@ -17,7 +17,8 @@ import { MemberFilter } from "./member-filter";
 import { PACE } from "./members";
 import { Mesh, type MeshOptions } from "./mesh";
 import type { MemberState } from "./message";
-import { ACTIVE, holderOf, zoneRole } from "./roles";
+import { ACTIVE, type Candidate, holderOf, wentOn, zoneRole } from "./roles";
+import { NO_SENIORITY } from "./standing";
 
 /** Where this server is. */
 export interface Place {
@@ -41,6 +42,7 @@ export interface ClusterLinkOptions {
   /** Calls EC2 with this server's role. */
   readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
   readonly state: () => MemberState;
+  readonly outOfTouch: MeshOptions["outOfTouch"];
   /** The server that has a client's newest session. */
   readonly holder: (publicKey: string) => string | undefined;
   readonly peer: (publicKey: string) => PeerSpec | undefined;
@@ -76,7 +78,7 @@ export class ClusterLink {
   private readonly holders: ClientHolders | undefined;
   private readonly sourceCheck: SourceCheck | undefined;
   private readonly filter: MemberFilter;
-  /** Roles of this server, and since when (wall clock). */
+  /** Roles of this server, and since when (wall clock) as far as that counts. */
   private owns: ReadonlyMap<string, number> = new Map();
   private isDirectoryRead = false;
   private networkAt = Number.NEGATIVE_INFINITY;
@@ -218,13 +220,13 @@ export class ClusterLink {
     const candidates = this.mesh.candidates;
     const roles: string[] = [];
     if (this.isPassive) {
-      this.activeServer = holderOf(ACTIVE, candidates);
+      this.activeServer = this.holder(ACTIVE, candidates);
       if (this.activeServer === instance) roles.push(ACTIVE);
     }
     const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));
     for (const zone of zones) {
       // With one active server packets go to it straight away: both ways lead through the same server.
-      const owner = this.isPassive ? this.activeServer : holderOf(zoneRole(zone), candidates, zone);
+      const owner = this.isPassive ? this.activeServer : this.holder(zoneRole(zone), candidates, zone);
       if (owner === instance) roles.push(zoneRole(zone));
     }
     const contested = candidates.flatMap((one) =>
@@ -256,10 +258,21 @@ export class ClusterLink {
     }
   }
 
+  private holder(role: string, candidates: readonly Candidate[], zone?: string): string | undefined {
+    const found = holderOf(role, candidates, zone);
+    if (found !== this.options.instance || this.mesh.hasStanding) return found;
+    return wentOn(role, candidates, zone) ?? found;
+  }
+
   private take(roles: readonly string[], contested: readonly string[]): void {
     const isNews = roles.join() !== [...this.owns.keys()].join();
     const now = this.options.clock.now();
-    this.owns = new Map(roles.map((role) => [role, this.owns.get(role) ?? now]));
+    const since = (role: string): number => {
+      if (!this.mesh.hasStanding) return NO_SENIORITY;
+      const had = this.owns.get(role) ?? NO_SENIORITY;
+      return had === NO_SENIORITY ? now : had;
+    };
+    this.owns = new Map(roles.map((role) => [role, since(role)]));
     this.routes?.own(zonesOf(roles), zonesOf(contested));
     if (isNews) this.options.log.info({ roles }, "this server's roles among the others have changed");
   }

@@ -1,3 +1,4 @@
+import { AwsError } from "../../../agent/aws/query";
 import type { AgentConfig } from "../../../agent/config";
 import { ClusterLink } from "../../../agent/mesh/cluster-link";
 import type { MeshLine } from "../../../agent/mesh/line";
@@ -6,6 +7,7 @@ import type { NodeFile } from "../../../registry/schema";
 import { FakeClock, offBy } from "../fake-clock";
 import { CONFIG, key, silent } from "../fixtures";
 import { Kernel } from "./kernel";
+import { Stoppable } from "./stoppable";
 
 export const ROUTED: Partial<AgentConfig> = {
   addressing: "routed",
@@ -54,11 +56,14 @@ export class World {
       ...place
     }: { recordAfter?: number; off?: { ms: number }; interfaceId?: string | undefined } = {},
   ) {
-    const clock = offBy(this.clock, off);
+    const clock = new Stoppable(offBy(this.clock, off));
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const kernel = new Kernel();
-    const state: { is: MemberState; holder: string | undefined } = { is: "ready", holder: undefined };
+    const state: { is: MemberState; holder: string | undefined; isOutOfTouch: boolean } = {
+      ...{ is: "ready", holder: undefined },
+      isOutOfTouch: false,
+    };
     const answers: Record<string, () => unknown> = {
       meshKey: () => this.meshKey,
       readNodes: () => this.stored,
@@ -94,14 +99,16 @@ export class World {
         if (file === "ip" && args.includes("-batch")) tools.ip.push(stdin ?? "");
         return file === "ip" ? kernel.ip(args, stdin) : Promise.resolve("");
       },
-      line: this.line(address),
+      line: this.line(address, clock),
       ec2: async (action, { RouteTableId, NetworkInterfaceId }) => {
         await new Promise<void>((done) => this.clock.after(1500, done));
-        if (this.cut.has(address)) throw new Error("no way to EC2");
+        if (this.cut.has(address)) throw new AwsError(action, "Unreachable", "no way to EC2", undefined);
+        if (action === "DescribeRouteTables") return this.describe(String((RouteTableId as string[])[0]));
         if (action === "ReplaceRoute") this.vpc.set(String(RouteTableId), String(NetworkInterfaceId));
         return "";
       },
       state: () => state.is,
+      outOfTouch: () => state.isOutOfTouch,
       holder: () => state.holder,
       peer: (publicKey) => ({ publicKey, allowedIps: ["10.100.0.2/32"], presharedKey: undefined }),
       connected: () => [ALICE],
@@ -109,17 +116,22 @@ export class World {
     });
     link.start();
     if (!this.without.has(address)) link.onDirectoryRead();
-    return { link, tools, state, kernel };
+    return { link, tools, state, kernel, clock };
   }
 
-  private line(own: string): MeshLine {
+  private describe(id: string): string {
+    const range = `<destinationCidrBlock>${CONFIG.tunnelIpv4}</destinationCidrBlock>`;
+    return `<item>${range}<networkInterfaceId>${this.vpc.get(id)}</networkInterfaceId></item>`;
+  }
+
+  private line(own: string, clock: Stoppable): MeshLine {
     return {
       problem: undefined,
       send: (datagram, to) => {
         const isMember = new RegExp(`[ ,]${own}[ ,]`).test(this.firewalls.get(to) ?? "");
         if (isMember && !this.cut.has(own) && !this.cut.has(to)) this.ears.get(to)?.(datagram, own);
       },
-      onDatagram: (take) => this.ears.set(own, take),
+      onDatagram: (take) => this.ears.set(own, (datagram, from) => clock.run(() => take(datagram, from))),
       close: () => this.ears.delete(own),
     };
   }

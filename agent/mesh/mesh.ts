@@ -52,6 +52,7 @@ export class Mesh {
   /** Since when this server knows the others and can be known to them (monotonic). */
   private informedAt: number | undefined;
   private lastBeat: number | undefined;
+  private isSteady = false;
   private readonly calm = new Calm();
   private readonly standing: Standing;
   private number = 0;
@@ -107,13 +108,14 @@ export class Mesh {
 
   /**
    * Whether this server would know of all the others that they are steady. They speak to it when they have read its record, which may take
-   * them one more look; until then their silence says nothing. Without the key it hears nobody, and is nobody.
+   * them one more look; until then their silence says nothing. Without the key it hears nobody, and is nobody. Once this is so it stays
+   * so: who comes later finds this server at work.
    */
-  private get isSteady(): boolean {
-    const { pace, clock } = this.options;
+  private becomesSteady(now: number): boolean {
+    const { pace } = this.options;
     if (this.informedAt === undefined) return false;
     const unheard = this.members.all.length === 0 ? 0 : LOOK_MS;
-    return clock.monotonic() - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
+    return now - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
   }
 
   /** Tells everybody, at once and twice more, that this server holds these sessions. */
@@ -148,6 +150,7 @@ export class Mesh {
     const wasStopped = late + pace.everyMs >= pace.goneMs;
     const isCutOff = wasStopped || this.members.hearsMinority || this.options.outOfTouch();
     if (this.standing.see(isCutOff, now)) this.calm.relapse(now);
+    this.isSteady ||= this.becomesSteady(now);
     this.options.onBeat();
     this.say();
   }

@@ -158,6 +158,20 @@ test.each([3000, 4500, 6000])(
   },
 );
 
+test("a server that serves alone goes on while a second one comes", async () => {
+  const world = new World();
+  const one = world.server(1, "a", PASSIVE);
+  await world.clock.advance(4500); // half a second before it reads again who there is
+  expect(one.link.standby).toBeUndefined();
+  world.server(2, "a", PASSIVE);
+  const seen = new Set<string | undefined>();
+  for (let passed = 0; passed < 15_000; passed += 100) {
+    await world.clock.advance(100);
+    seen.add(one.link.standby);
+  }
+  expect([...seen]).toEqual([undefined]);
+});
+
 test("the active server is one that packets for clients can be led to, where there is one", async () => {
   const world = new World();
   const lame = world.server(1, "a", PASSIVE, { interfaceId: undefined });

@@ -60,9 +60,17 @@ export class World {
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const kernel = new Kernel();
-    const state: { is: MemberState; holder: string | undefined; isOutOfTouch: boolean } = {
-      ...{ is: "ready", holder: undefined },
-      isOutOfTouch: false,
+    const state: {
+      is: MemberState;
+      holder: string | undefined;
+      isOutOfTouch: boolean;
+      /** The client's, as the registry has them. */
+      addresses: string[];
+      /** How long EC2 takes. */
+      ec2Ms: number;
+    } = {
+      ...{ is: "ready", holder: undefined, isOutOfTouch: false },
+      ...{ addresses: ["10.100.0.2/32"], ec2Ms: 1500 },
     };
     const answers: Record<string, () => unknown> = {
       meshKey: () => this.meshKey,
@@ -101,7 +109,7 @@ export class World {
       },
       line: this.line(address, clock),
       ec2: async (action, { RouteTableId, NetworkInterfaceId }) => {
-        await new Promise<void>((done) => this.clock.after(1500, done));
+        await new Promise<void>((done) => this.clock.after(state.ec2Ms, done));
         if (this.cut.has(address)) throw new AwsError(action, "Unreachable", "no way to EC2", undefined);
         if (action === "DescribeRouteTables") return this.describe(String((RouteTableId as string[])[0]));
         if (action === "ReplaceRoute") this.vpc.set(String(RouteTableId), String(NetworkInterfaceId));
@@ -110,7 +118,7 @@ export class World {
       state: () => state.is,
       outOfTouch: () => state.isOutOfTouch,
       holder: () => state.holder,
-      peer: (publicKey) => ({ publicKey, allowedIps: ["10.100.0.2/32"], presharedKey: undefined }),
+      peer: (publicKey) => ({ publicKey, allowedIps: state.addresses, presharedKey: undefined }),
       connected: () => [ALICE],
       onSessions: () => {},
     });

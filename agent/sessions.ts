@@ -125,13 +125,15 @@ export class Sessions {
     });
   }
 
-  private makeCluster(cluster: ClusterOptions, { directory }: Takeover): ClusterLink {
+  private makeCluster(cluster: ClusterOptions, takeover: Takeover): ClusterLink {
     const { options } = this;
+    const { directory } = takeover;
     return new ClusterLink({
       ...options,
       ...cluster,
       holder: (publicKey) => directory.newest(publicKey)?.instance,
       connected: () => directory.clients,
+      outOfTouch: () => takeover.isOutOfTouch,
       peer: (publicKey) => options.clients.peer(publicKey),
       onSessions: (holder, records) => this.told(holder, records),
     });

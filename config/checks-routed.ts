@@ -134,10 +134,17 @@ export const ROUTED: readonly Check[] = [TAKEOVER, CROSS_ZONE, ...ONLY_ROUTED, .
 
 /** What is allowed with routed addressing but deserves a second look. */
 export function routedWarnings(settings: Settings): readonly string[] {
-  const { backendPrefixes, clientRoutes, clientToClient, tunnelCidr } = settings;
+  const { addressing, backendPrefixes, clientRoutes, clientToClient, routedPrefixes, tunnelCidr, vpcCidr } =
+    settings;
   const reached = (range: string) => clientRoutes.some((route) => contains(route, range));
   const silent = backendPrefixes.filter((prefix) => !reached(prefix));
   const warnings: string[] = [];
+  if (addressing === "routed" && !routedPrefixes.some((prefix) => contains(prefix, vpcCidr))) {
+    warnings.push(
+      `wgc:routedPrefixes ${routedPrefixes.join(",")} does not contain wgc:vpcCidr ${vpcCidr}: in the rest of the VPC clients have their server's address; ` +
+        `pulumi config set wgc:routedPrefixes ${[vpcCidr, ...routedPrefixes.filter((prefix) => !contains(vpcCidr, prefix))].join(",")}`,
+    );
+  }
   if (silent.length > 0) {
     warnings.push(
       `wgc:backendPrefixes ${silent.join(",")} is outside wgc:clientRoutes: WireGuard drops at the client what comes from outside its routes; ` +

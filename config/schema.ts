@@ -200,7 +200,7 @@ export const settingsSchema = z.strictObject({
     default: "",
     example: "10.0.0.0/16",
     description:
-      "With routed addressing: where clients keep their own address, which must know the way back; empty means the VPC. All else sees the server's address.",
+      "With routed addressing: where clients keep their own address, which must know the way back; empty means the VPC, which a list has to name as well. All else sees the server's address.",
   }),
   backendPrefixes: rangeList(MOST_ROUTED.prefixes, {
     default: "",

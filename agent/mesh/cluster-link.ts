@@ -17,7 +17,8 @@ import { MemberFilter } from "./member-filter";
 import { PACE } from "./members";
 import { Mesh, type MeshOptions } from "./mesh";
 import type { MemberState } from "./message";
-import { ACTIVE, holderOf, zoneRole } from "./roles";
+import { ACTIVE, type Candidate, holderOf, wentOn, zoneRole } from "./roles";
+import { NO_SENIORITY } from "./standing";
 
 /** Where this server is. */
 export interface Place {
@@ -41,6 +42,7 @@ export interface ClusterLinkOptions {
   /** Calls EC2 with this server's role. */
   readonly ec2: (action: string, parameters: Readonly<Record<string, Parameter>>) => Promise<string>;
   readonly state: () => MemberState;
+  readonly outOfTouch: MeshOptions["outOfTouch"];
   /** The server that has a client's newest session. */
   readonly holder: (publicKey: string) => string | undefined;
   readonly peer: (publicKey: string) => PeerSpec | undefined;
@@ -54,6 +56,12 @@ export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
+/**
+ * The overlay's routes are read back so often, besides whenever its device was not up: somebody may have flushed the table, or set the
+ * device down and up between two looks. With 100,000 routes that takes a third of a second of one processor, a thousandth of the time, and
+ * the agent itself stands still for half of it: heartbeats may be late by five times that.
+ */
+const ROUTES_MS = 300_000;
 /** The firewall's set of members is written again so often, whoever may have emptied it. */
 const FILTER_MS = 10_000;
 
@@ -70,11 +78,12 @@ export class ClusterLink {
   private readonly holders: ClientHolders | undefined;
   private readonly sourceCheck: SourceCheck | undefined;
   private readonly filter: MemberFilter;
-  /** Roles of this server, and since when (wall clock). */
+  /** Roles of this server, and since when (wall clock) as far as that counts. */
   private owns: ReadonlyMap<string, number> = new Map();
   private isDirectoryRead = false;
   private networkAt = Number.NEGATIVE_INFINITY;
   private networkProblem: string | undefined;
+  private routesAt: number;
   private addresses = new Map<string, string>();
   private filteredAt = Number.NEGATIVE_INFINITY;
   /** The server that takes traffic, where only one does; undefined while that is not known. */
@@ -82,6 +91,7 @@ export class ClusterLink {
 
   constructor(private readonly options: ClusterLinkOptions) {
     const { config, instance, place, clock, log, exec, ec2 } = options;
+    this.routesAt = clock.monotonic();
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -210,13 +220,13 @@ export class ClusterLink {
     const candidates = this.mesh.candidates;
     const roles: string[] = [];
     if (this.isPassive) {
-      this.activeServer = holderOf(ACTIVE, candidates);
+      this.activeServer = this.holder(ACTIVE, candidates);
       if (this.activeServer === instance) roles.push(ACTIVE);
     }
     const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));
     for (const zone of zones) {
       // With one active server packets go to it straight away: both ways lead through the same server.
-      const owner = this.isPassive ? this.activeServer : holderOf(zoneRole(zone), candidates, zone);
+      const owner = this.isPassive ? this.activeServer : this.holder(zoneRole(zone), candidates, zone);
       if (owner === instance) roles.push(zoneRole(zone));
     }
     const contested = candidates.flatMap((one) =>
@@ -230,19 +240,39 @@ export class ClusterLink {
     void this.keepNetwork();
   }
 
-  /** The overlay's device, rule and address: a network manager that starts again may have taken away what is not its own. */
+  /** The overlay's device, rule, address and routes: a network manager that starts again may have taken away what is not its own. */
   private async keepNetwork(): Promise<void> {
     const { clock, config, exec } = this.options;
-    if (!this.isRouted || clock.monotonic() - this.networkAt < NETWORK_MS) return;
-    this.networkAt = clock.monotonic();
-    const problem = await overlayUp(config, exec).then(() => undefined, messageOf);
-    this.networkProblem = problem && `packets for other servers' clients cannot be passed on: ${problem}`;
+    const now = clock.monotonic();
+    if (!this.isRouted || now - this.networkAt < NETWORK_MS) return;
+    this.networkAt = now;
+    try {
+      const wasUp = await overlayUp(config, exec);
+      this.networkProblem = undefined;
+      if (wasUp && now - this.routesAt < ROUTES_MS) return;
+      this.routesAt = now;
+      void this.overlay?.lookAgain();
+    } catch (error) {
+      this.networkProblem = `packets for other servers' clients cannot be passed on: ${messageOf(error)}`;
+      this.routesAt = Number.NEGATIVE_INFINITY; // half of it may have been made
+    }
+  }
+
+  private holder(role: string, candidates: readonly Candidate[], zone?: string): string | undefined {
+    const found = holderOf(role, candidates, zone);
+    if (found !== this.options.instance || this.mesh.hasStanding) return found;
+    return wentOn(role, candidates, zone) ?? found;
   }
 
   private take(roles: readonly string[], contested: readonly string[]): void {
     const isNews = roles.join() !== [...this.owns.keys()].join();
     const now = this.options.clock.now();
-    this.owns = new Map(roles.map((role) => [role, this.owns.get(role) ?? now]));
+    const since = (role: string): number => {
+      if (!this.mesh.hasStanding) return NO_SENIORITY;
+      const had = this.owns.get(role) ?? NO_SENIORITY;
+      return had === NO_SENIORITY ? now : had;
+    };
+    this.owns = new Map(roles.map((role) => [role, since(role)]));
     this.routes?.own(zonesOf(roles), zonesOf(contested));
     if (isNews) this.options.log.info({ roles }, "this server's roles among the others have changed");
   }

@@ -58,11 +58,18 @@ export class Calm {
     this.wasReady = state === "ready";
   }
 
+  /** It was not there for the others for a while. */
+  relapse(now: number): void {
+    this.relapsedAt = now;
+  }
+
   is(now: number): boolean {
     return now - this.relapsedAt >= CALM_MS;
   }
 }
 
+/** Who was heard no longer ago than that counts when a server asks itself whether it hears most of the others. */
+const LATELY_MS = 180_000;
 /** A server that neither wrote its record nor spoke for so long is not spoken to any more. */
 const FORGET_MS = 60_000;
 /**
@@ -187,6 +194,16 @@ export class Members {
         ...{ calm: said.calm && calm.is(now), apart: member.apart !== undefined },
       };
     });
+  }
+
+  /**
+   * Whether this server, itself counted, hears fewer than half of those that were there lately: then rather it is cut off than all of
+   * them. One of two is half, and says nothing.
+   */
+  get hearsMinority(): boolean {
+    const now = this.clock.monotonic();
+    const lately = [...this.known.values()].filter(({ heardAt }) => now - heardAt < LATELY_MS);
+    return 2 * (1 + this.live.length) < 1 + lately.length;
   }
 
   private isNews(member: Known, epoch: number, number: number): boolean {

@@ -7,6 +7,7 @@ import type { MeshLine } from "./line";
 import { Calm, Members, type Pace } from "./members";
 import { type Heartbeat, type Message, open, portions, seal } from "./message";
 import type { Candidate } from "./roles";
+import { Standing } from "./standing";
 
 /** What the mesh needs. */
 export interface MeshOptions {
@@ -22,6 +23,8 @@ export interface MeshOptions {
   readonly local?: Pick<LocalCopy, "meshKey" | "saveMeshKey"> | undefined;
   /** How this server is now. */
   readonly status: () => Omit<Heartbeat, "kind" | "zone" | "steady" | "calm">;
+  /** Whether nobody from outside the cluster has reached this server for a while. */
+  readonly outOfTouch: () => boolean;
   /** Called once, when it is known which other servers there are. */
   readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
@@ -49,7 +52,9 @@ export class Mesh {
   /** Since when this server knows the others and can be known to them (monotonic). */
   private informedAt: number | undefined;
   private lastBeat: number | undefined;
+  private isSteady = false;
   private readonly calm = new Calm();
+  private readonly standing: Standing;
   private number = 0;
   private key: Buffer | undefined;
   private readonly timers = new Map<string, Timer>();
@@ -60,6 +65,8 @@ export class Mesh {
     const { clock, instance, pace, line } = options;
     this.epoch = clock.now();
     this.members = new Members(instance, pace, clock);
+    // As long as it takes until those that come back are steady.
+    this.standing = new Standing(pace.steadyMs + pace.goneMs);
     line.onDatagram((datagram, address) => this.take(datagram, address));
   }
 
@@ -84,6 +91,11 @@ export class Mesh {
     return this.informedAt !== undefined;
   }
 
+  /** Whether this server's roles count against those that another one holds as well, see {@link Standing}. */
+  get hasStanding(): boolean {
+    return this.standing.counts(this.options.clock.monotonic());
+  }
+
   /** All servers that live, this one included. */
   get candidates(): readonly Candidate[] {
     const { instance, zone, status } = this.options;
@@ -96,13 +108,14 @@ export class Mesh {
 
   /**
    * Whether this server would know of all the others that they are steady. They speak to it when they have read its record, which may take
-   * them one more look; until then their silence says nothing. Without the key it hears nobody, and is nobody.
+   * them one more look; until then their silence says nothing. Without the key it hears nobody, and is nobody. Once this is so it stays
+   * so: who comes later finds this server at work.
    */
-  private get isSteady(): boolean {
-    const { pace, clock } = this.options;
+  private becomesSteady(now: number): boolean {
+    const { pace } = this.options;
     if (this.informedAt === undefined) return false;
     const unheard = this.members.all.length === 0 ? 0 : LOOK_MS;
-    return clock.monotonic() - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
+    return now - this.informedAt >= pace.steadyMs + pace.goneMs + unheard;
   }
 
   /** Tells everybody, at once and twice more, that this server holds these sessions. */
@@ -133,6 +146,11 @@ export class Mesh {
     if (late > pace.everyMs) this.members.excuse(late);
     this.lastBeat = now;
     this.members.forgetSilent();
+    // The others have heard nothing of a process that was stopped, whatever it thinks of them.
+    const wasStopped = late + pace.everyMs >= pace.goneMs;
+    const isCutOff = wasStopped || this.members.hearsMinority || this.options.outOfTouch();
+    if (this.standing.see(isCutOff, now)) this.calm.relapse(now);
+    this.isSteady ||= this.becomesSteady(now);
     this.options.onBeat();
     this.say();
   }

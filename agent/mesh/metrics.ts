@@ -42,6 +42,11 @@ export function addClusterMetrics(registry: Registry, cluster: ClusterLink): voi
   );
   counter("wgc_vpc_route_replacements_total", "Routes made to lead here", () => routes.stats.replaced);
   counter("wgc_vpc_route_errors_total", "Calls for routes that failed", () => routes.stats.failed);
+  counter(
+    "wgc_vpc_route_contests_total",
+    "Routes made to lead here again that another server had led to itself",
+    () => routes.stats.contested,
+  );
   counter("wgc_vpc_route_throttled_total", "Of those, throttled by AWS", () => routes.stats.throttled);
   gauge("wgc_vpc_route_seconds", "How long the last replacement took", () =>
     routes.stats.lastMs === undefined ? undefined : routes.stats.lastMs / 1000,

@@ -1,4 +1,5 @@
 import type { MemberState } from "./message";
+import { NO_SENIORITY } from "./standing";
 
 /** A live server, as far as it matters for who does what. */
 export interface Candidate {
@@ -28,7 +29,7 @@ export const zoneRole = (zone: string): string => `zone:${zone}`;
 /**
  * Who holds a role: whoever holds it already, as long as it can; else the first in order of the names. Pure, and the same on every
  * server that hears the same others. Two holders at once are harmless, and end as soon as they hear each other: the one that has held it
- * for longer stays, since that is where the traffic is.
+ * for longer stays, since that is where the traffic is; who was cut off says that it has held it for no time.
  *
  * A server that drains or is not healthy still passes packets on, but is taken only where there is no other. So is, as the active one,
  * a server that the network lets pass no packets on, because all routes lead to the active one.
@@ -42,12 +43,13 @@ export function holderOf(role: string, candidates: readonly Candidate[], zone?: 
   const able = candidates.filter(
     (one) => one.steady && (zone === undefined || one.nextHop) && (!one.apart || has(one)),
   );
+  const ready = able.filter(({ state }) => state === "ready");
   const kept = able.some(({ apart }) => apart) ? able.filter(has) : [];
   const pools = [
     kept.filter((one) => one.state === "ready"),
-    able.filter((one) => one.state === "ready" && one.zone === zone && (one.calm || has(one))),
-    able.filter((one) => one.state === "ready" && one.nextHop),
-    able.filter((one) => one.state === "ready"),
+    ready.filter((one) => one.zone === zone && (one.calm || has(one))),
+    ready.filter((one) => one.nextHop),
+    ready,
     able,
   ];
   const pool = pools.find((one) => one.length > 0) ?? [];
@@ -59,7 +61,19 @@ export function holderOf(role: string, candidates: readonly Candidate[], zone?: 
   return first?.instance;
 }
 
+/**
+ * The server that has held a role all the time, for one that was cut off and comes back: it gives in to that one at once, and does not
+ * wait until it has heard it for long.
+ */
+export function wentOn(role: string, candidates: readonly Candidate[], zone?: string): string | undefined {
+  const [first] = candidates
+    .filter((one) => one.state === "ready" && (zone === undefined || one.nextHop))
+    .filter((one) => one.owns.includes(role) && heldSince(one, role) < NO_SENIORITY)
+    .sort((a, b) => heldSince(a, role) - heldSince(b, role));
+  return first?.instance;
+}
+
 /** A server that does not say it is one of a former version; of two such the name decides. */
 function heldSince({ owns, since }: Candidate, role: string): number {
-  return since[owns.indexOf(role)] ?? Number.MAX_SAFE_INTEGER;
+  return since[owns.indexOf(role)] ?? NO_SENIORITY;
 }

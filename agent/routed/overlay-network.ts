@@ -12,14 +12,19 @@ const options = { timeoutMs: 10_000 };
  *
  * VXLAN with the generic protocol extension carries IP packets without an Ethernet header: there is nothing to resolve and nothing to
  * flood. Plain VXLAN would need a hardware address for each server, and drops as looped what has the device's own.
+ *
+ * @returns whether the device was there and up before. Else there are no routes by it: the kernel drops them with the device, and also
+ * when it is set down.
  */
-export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> {
+export async function overlayUp(config: AgentConfig, exec: Exec): Promise<boolean> {
   const { routed, tunnelIpv4, mtu } = config;
-  if (routed === undefined) return;
+  if (routed === undefined) return true;
   const name = OVERLAY.interface;
   const kind = ["type", "vxlan", "gpe", "external", "dstport", String(routed.overlayPort), "nolearning"];
+  const links = ["-oneline", "link", "show", "type", "vxlan"];
+  const wasUp = await shows(exec, links, new RegExp(`\\b${name}: <([^>]*,)?UP[,>]`));
   await ensure(
-    () => shows(exec, ["-oneline", "link", "show", "type", "vxlan"], new RegExp(`\\b${name}:`)),
+    () => shows(exec, links, new RegExp(`\\b${name}:`)),
     () => exec("ip", ["link", "add", "dev", name, ...kind], options),
   );
   // The tunnel's MTU: whoever sends more is told so by the first server, and nothing is cut into pieces on the way to the second.
@@ -34,6 +39,7 @@ export async function overlayUp(config: AgentConfig, exec: Exec): Promise<void> 
     () => shows(exec, ["-4", "rule", "show"], new RegExp(`^${rulePriority}:`, "m")),
     () => exec("ip", ["-4", "rule", "add", ...rule], options),
   );
+  return wasUp;
 }
 
 async function shows(exec: Exec, question: readonly string[], what: RegExp): Promise<boolean> {

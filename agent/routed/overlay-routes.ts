@@ -22,8 +22,10 @@ const RETRY_MS = { first: 1000, longest: 30_000 } as const;
 export class OverlayRoutes {
   private readonly wanted = new Map<string, string>();
   private readonly changed = new Set<string>();
-  /** What the table has; undefined while that is not known. */
-  private have: Map<string, string> | undefined;
+  /** What the table had when it was last read, and what was done since. */
+  private have = new Map<string, string>();
+  /** Whether the table may hold something else by now. */
+  private isDoubtful = true;
   private running: Promise<void> | undefined;
   /** Runs while nothing is tried. */
   private retry: Timer | undefined;
@@ -61,7 +63,12 @@ export class OverlayRoutes {
   /** Makes the table what is wanted, whatever it holds: what an agent before this one left goes. */
   reconcile(): Promise<void> {
     this.started = true;
-    this.have = undefined;
+    return this.lookAgain();
+  }
+
+  /** The table may have changed by itself: it is read, and what is missing made again. Before the first {@link reconcile} nothing is done. */
+  lookAgain(): Promise<void> {
+    this.isDoubtful = true;
     return this.flush();
   }
 
@@ -81,13 +88,13 @@ export class OverlayRoutes {
 
   private async run(): Promise<void> {
     await undefined; // what is asked for in the same turn goes together
-    while (!this.stopped && (this.changed.size > 0 || this.have === undefined)) {
+    while (!this.stopped && (this.changed.size > 0 || this.isDoubtful)) {
       try {
         await this.write();
         this.problem = undefined;
         this.failures = 0;
       } catch (error) {
-        this.have = undefined;
+        this.isDoubtful = true;
         this.stats.errors++;
         if (this.problem === undefined)
           this.log.error(
@@ -110,9 +117,11 @@ export class OverlayRoutes {
   }
 
   private async write(): Promise<void> {
-    const isKnown = this.have !== undefined;
-    const have = this.have ?? (await this.read());
-    const changed = isKnown ? [...this.changed] : [...new Set([...have.keys(), ...this.wanted.keys()])];
+    const mustRead = this.isDoubtful;
+    this.isDoubtful = false; // who doubts from now on wants a later look
+    if (mustRead) this.have = await this.read();
+    const { have } = this;
+    const changed = mustRead ? [...new Set([...have.keys(), ...this.wanted.keys()])] : [...this.changed];
     this.changed.clear();
     const lines: string[] = [];
     for (const address of changed) {
@@ -129,7 +138,6 @@ export class OverlayRoutes {
         timeoutMs: LIMIT_MS,
         stdin: `${lines.join("\n")}\n`,
       });
-    this.have = have;
   }
 
   private async read(): Promise<Map<string, string>> {

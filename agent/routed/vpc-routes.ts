@@ -29,6 +29,14 @@ interface Table {
   failures: number;
   problem: string | undefined;
   timer: Timer | undefined;
+  /** How often another server's interface was found where this server had put its own, without a long calm. */
+  contests: number;
+  /** When the last such time ended; monotonic. */
+  contestedAt: number;
+  /** That interface, when it was last seen. */
+  rival: string | undefined;
+  /** Whether the route leads there by what was last seen, and is left so for now. */
+  isAway: boolean;
 }
 
 const BACKOFF_MS = { first: 250, longest: 10_000 } as const;
@@ -42,6 +50,13 @@ const REFUSED_MS = 60_000;
 const PASSING =
   /^(UnauthorizedOperation|AuthFailure|RequestExpired|ExpiredToken.*|InvalidClientTokenId|RouteAlreadyExists)$/;
 const AUDIT_MS = 60_000;
+/**
+ * Two servers that live and do not hear each other both lead the route to themselves. The first time may be a late call, so it is answered
+ * at once; then each waits longer and longer, for either of them is a right next hop and a change is what costs packets.
+ */
+const CONTEST_MS = { first: 10_000, longest: 600_000 } as const;
+/** Nobody contested the route for so long, three times the longest wait: the next time is a first one. */
+const CALM_MS = 1_800_000;
 /** A call of the owner before, who is gone, may take effect after this server's. */
 const LATE_CALL_MS = 10_000;
 
@@ -49,15 +64,21 @@ const LATE_CALL_MS = 10_000;
  * Makes the VPC's routes to the tunnel's range lead to this server, for the zones that it owns.
  *
  * INVARIANTS: one call at a time for a table. A route is replaced, never removed: without an owner it leads to the last one. Two
- * servers that both believe to own a table only replace each other's route, and any live server is a right next hop; whoever
- * owns it in the end replaces it once more when the other one has given in.
+ * servers that both believe to own a table only replace each other's route, ever more seldom, and any live server is a right next hop;
+ * whoever owns it in the end replaces it once more when the other one has given in.
  */
 export class VpcRoutes {
   private readonly tables: readonly Table[];
   private audit: Timer | undefined;
   private auditProblem: string | undefined;
   private stopped = false;
-  readonly stats = { replaced: 0, failed: 0, throttled: 0, lastMs: undefined as number | undefined };
+  readonly stats = {
+    replaced: 0,
+    failed: 0,
+    throttled: 0,
+    lastMs: undefined as number | undefined,
+    contested: 0,
+  };
 
   constructor(private readonly options: VpcRoutesOptions) {
     // A table that is named for two zones is led one way all the same, the first one's: else two servers would take it in turns.
@@ -67,6 +88,7 @@ export class VpcRoutes {
       ...table,
       ...{ wanted: false, settled: false, contested: false, working: false, doubtful: false },
       ...{ failures: 0, problem: undefined, timer: undefined },
+      ...{ contests: 0, contestedAt: 0, rival: undefined, isAway: false },
     }));
   }
 
@@ -98,8 +120,7 @@ export class VpcRoutes {
       if (wanted === table.wanted) continue;
       table.wanted = wanted;
       this.doubt(table);
-      table.failures = 0;
-      table.problem = undefined;
+      Object.assign(table, { failures: 0, problem: undefined, contests: 0, isAway: false });
       table.timer?.cancel();
       table.timer = undefined;
       if (wanted) void this.work(table);
@@ -108,7 +129,22 @@ export class VpcRoutes {
 
   /** Why a route that this server should have does not lead here, or cannot be looked at. */
   get problem(): string | undefined {
-    return this.tables.find(({ problem }) => problem !== undefined)?.problem ?? this.auditProblem;
+    const failed = this.tables.find(({ problem }) => problem !== undefined)?.problem;
+    return failed ?? this.contestProblem ?? this.auditProblem;
+  }
+
+  /** Tables that another server leads to itself again and again. */
+  private get contestProblem(): string | undefined {
+    const now = this.options.clock.monotonic();
+    const isRecent = (table: Table) => now < table.contestedAt + this.waitOf(table) + AUDIT_MS;
+    const table = this.tables.find((one) => one.contests > 1 && isRecent(one));
+    if (table === undefined) return undefined;
+    return `the route of ${table.id} is led to ${table.rival} again and again: two servers take themselves for its owner, because at least one does not hear the other`;
+  }
+
+  /** How long this server leaves the route to its rival before it contests it again. */
+  private waitOf({ contests }: Table): number {
+    return contests === 0 ? 0 : backoff(CONTEST_MS, contests - 1);
   }
 
   /** Zones that are not this server's any more while a call is under way that was made when they were. */
@@ -119,7 +155,7 @@ export class VpcRoutes {
   /** Tables that this server keeps, and those of them whose route is known to lead here. */
   get counts(): { readonly owned: number; readonly settled: number } {
     const owned = this.tables.filter(({ wanted }) => wanted);
-    return { owned: owned.length, settled: owned.filter(({ settled }) => settled).length };
+    return { owned: owned.length, settled: owned.filter(({ settled, isAway }) => settled && !isAway).length };
   }
 
   private doubt(table: Table): void {
@@ -137,8 +173,7 @@ export class VpcRoutes {
         await this.replace(table);
         if (!table.wanted) break;
         table.settled = !table.doubtful;
-        table.failures = 0;
-        table.problem = undefined;
+        Object.assign(table, { failures: 0, problem: undefined, isAway: false });
         this.stats.replaced++;
         this.stats.lastMs = this.options.clock.monotonic() - began;
         this.options.log.info({ table: table.id, ms: Math.round(this.stats.lastMs) }, "the route leads here");
@@ -187,15 +222,13 @@ export class VpcRoutes {
   /** Whether the routes are as this server made them: a deployment or a person may have changed them. */
   private async look(): Promise<void> {
     this.audit = undefined;
-    const { call, destination, interfaceId, log } = this.options;
+    const { call, destination, log } = this.options;
     const mine = this.tables.filter(({ wanted, settled }) => wanted && settled);
     let problem: string | undefined;
     for (const table of mine) {
       try {
         const xml = await call("DescribeRouteTables", { RouteTableId: [table.id] });
-        if (!table.wanted || targetOf(xml, destination) === interfaceId) continue;
-        table.settled = false;
-        void this.work(table);
+        if (table.wanted) this.judge(table, targetOf(xml, destination));
       } catch (error) {
         problem = `whether the route of ${table.id} leads here cannot be looked up: ${messageOf(error)}`;
         log.warn({ problem }, "a route cannot be looked at");
@@ -203,7 +236,36 @@ export class VpcRoutes {
     }
     this.auditProblem = problem;
     // A route that was led here meanwhile has called for a look of its own already.
-    if (this.audit === undefined) this.lookAfter(problem === undefined ? AUDIT_MS : LATE_CALL_MS);
+    if (this.audit === undefined) this.lookAfter(problem === undefined ? this.untilContest : LATE_CALL_MS);
+  }
+
+  /** Makes the route lead here once more, unless it is a rival's turn. @param target where it leads; undefined where there is none */
+  private judge(table: Table, target: string | undefined): void {
+    const { clock, interfaceId, log } = this.options;
+    table.isAway = target !== interfaceId;
+    if (target === interfaceId) return;
+    const now = clock.monotonic();
+    if (target !== undefined) {
+      table.rival = target;
+      if (now < table.contestedAt + this.waitOf(table)) return;
+      if (now - table.contestedAt > CALM_MS) table.contests = 0;
+      table.contests++;
+      table.contestedAt = now;
+      this.stats.contested++;
+      const nextInMs = this.waitOf(table);
+      log.warn({ table: table.id, target, times: table.contests, nextInMs }, "the route was led elsewhere");
+    }
+    table.settled = false;
+    void this.work(table);
+  }
+
+  /** When to look again: at the end of a rival's turn, if that is sooner than usual. */
+  private get untilContest(): number {
+    const now = this.options.clock.monotonic();
+    const turns = this.tables.flatMap((table) =>
+      !table.isAway || !table.wanted ? [] : table.contestedAt + this.waitOf(table) - now,
+    );
+    return Math.max(LATE_CALL_MS / 10, Math.min(AUDIT_MS, ...turns));
   }
 
   private lookAfter(ms: number): void {

@@ -44,6 +44,11 @@ export class CutOff {
     this.watch = new IsolationWatch(clock, healthCheckSeconds, () => void this.fallSilent(), touch);
   }
 
+  /** Whether nobody from outside has reached this server for a while. */
+  get isOutOfTouch(): boolean {
+    return this.watch.isolated;
+  }
+
   start(): void {
     this.watch.start();
   }

@@ -201,6 +201,11 @@ export class Takeover {
     await this.table.remove();
   }
 
+  /** Whether nobody from outside has reached this server for a while. */
+  get isOutOfTouch(): boolean {
+    return this.cutOff.isOutOfTouch;
+  }
+
   /** Somebody from outside reached this server. */
   heard(): void {
     this.cutOff.heard();

@@ -5,6 +5,7 @@ import { Agent } from "../../agent/agent";
 import type { AgentConfig } from "../../agent/config";
 import type { Device } from "../../agent/device";
 import { LocalCopy } from "../../agent/local-copy";
+import type { ClusterLinkOptions } from "../../agent/mesh/cluster-link";
 import type { StorageClient } from "../../agent/storage-client";
 import type { FlowListener, FlowWatchOptions } from "../../agent/takeover/flow-watch";
 import type { ClientFile, NodeFile } from "../../registry/schema";
@@ -15,6 +16,7 @@ import { temporaryFolder } from "./namespace";
 
 const mockListeners: FlowListener[] = [];
 const mockServers: Server[] = [];
+const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
 const mockTold: (string | readonly [string, unknown])[] = [];
 const mockLink: { standby: string | undefined; problem: string | undefined } = {
@@ -42,6 +44,9 @@ jest.mock("../../agent/http", () => ({
 }));
 jest.mock("../../agent/mesh/cluster-link", () => ({
   ClusterLink: class {
+    constructor(options: ClusterLinkOptions) {
+      mockOptions.push(options);
+    }
     readonly place = { address: "10.0.0.1" };
     readonly mesh = {
       members: { live: [] },
@@ -67,7 +72,7 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
 const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
-  for (const list of [mockListeners, mockServers, mockTold]) list.length = 0;
+  for (const list of [mockListeners, mockServers, mockTold, mockOptions]) list.length = 0;
   Object.assign(mockLink, { standby: undefined, problem: undefined });
 });
 afterEach(async () => {
@@ -93,13 +98,14 @@ async function setup(name: string, config: Partial<AgentConfig>) {
   const alice = client("alice", 9);
   const spec = { publicKey: alice.publicKey, presharedKey: undefined, allowedIps: alice.addresses };
   const applied: string[] = [];
-  const kernel = { handshake: 0, endpoint: undefined as string | undefined };
+  const kernel = { handshake: 0, received: 0, endpoint: undefined as string | undefined };
   const state = () => {
     const seen = device([spec]);
     const peers = seen.dump.peers.map((peer) => ({
       ...peer,
       endpoint: kernel.endpoint,
       latestHandshake: kernel.handshake,
+      rxBytes: kernel.received,
     }));
     return { ...seen, dump: { ...seen.dump, peers } };
   };
@@ -207,6 +213,19 @@ test.each([
   if (drains) agent.setDrain("lifecycle", "the group ends it");
   await clock.advance(15_000);
   expect(applied.some((args) => args.includes("remove"))).toBe(!drains);
+});
+
+test("the link to the others learns that nobody from outside reaches this server, and when somebody does again", async () => {
+  const { agent, clock, kernel } = await setup("out-of-touch", {});
+  agent.join(CLUSTER);
+  await agent.start();
+  const isOutOfTouch = () => mockOptions[0]?.outOfTouch();
+  expect(isOutOfTouch()).toBe(false);
+  await clock.advance(9000);
+  expect(isOutOfTouch()).toBe(true);
+  kernel.received = 1;
+  await clock.advance(6000);
+  expect(isOutOfTouch()).toBe(false);
 });
 
 test("a standby answers 503 and says so; the server that is active answers 200", async () => {

@@ -45,6 +45,19 @@ test("prefixes and route tables are read as lists", () => {
   ]);
 });
 
+test.each([
+  ["192.168.0.0/16", "10.0.0.0/16,192.168.0.0/16"],
+  ["10.0.32.0/20,192.168.0.0/16", "10.0.0.0/16,192.168.0.0/16"],
+])("routed prefixes %s leave the VPC out, which deserves a warning", (routedPrefixes, mended) => {
+  const { warnings } = load({ ...routed, routedPrefixes });
+  expect(warnings).toEqual([
+    expect.stringContaining(`wgc:routedPrefixes ${routedPrefixes} does not contain wgc:vpcCidr 10.0.0.0/16`),
+  ]);
+  expect(warnings[0]).toContain(`pulumi config set wgc:routedPrefixes ${mended}`);
+  expect(load({ ...routed, routedPrefixes: mended }).warnings).toEqual([]);
+  expect(load({ ...routed, routedPrefixes: "10.0.0.0/8", tunnelCidr: "100.64.0.0/16" }).warnings).toEqual([]);
+});
+
 test("clients that reach each other get a route there unless their routes are set", () => {
   expect(load({ ...routed, clientToClient: "true" }).settings.clientRoutes).toEqual([
     "10.0.0.0/16",

@@ -1,16 +1,18 @@
 import { ownerOf } from "../../bench/failover/owners";
+import { INTERNET, serverPublicAddress } from "../../lab/addresses";
 import type { ConnectionReport } from "../../lab/connection-record";
 import type { LabStatus, ServerStatus } from "../../lab/status";
 import { patient } from "../support/slow";
 import { Cluster } from "./cluster";
-import { count, ROUTED, settled as settledIn } from "./routed-support";
+import { count, dropped, place, ROUTED, ROUTER, readAll, settled as settledIn } from "./routed-support";
 import { eventually } from "./support";
 
 const CLIENTS = ["alice", "bob"];
 const cluster = new Cluster(
   "routed",
   Object.fromEntries(CLIENTS.map((name) => [name, "strict" as const])),
-  ROUTED,
+  // One host of the internet through the tunnel; the load balancer is out there, too.
+  { ...ROUTED, "wgc:clientRoutes": `10.0.0.0/16,${INTERNET.host}/32` },
 );
 
 const settled = (): Promise<LabStatus> => settledIn(cluster.lab, CLIENTS);
@@ -27,6 +29,13 @@ async function hears(to: ServerStatus, from: ServerStatus): Promise<boolean> {
   await eventually(async () => ((await sent()) >= 20 ? true : undefined), `${from.name} to send`);
   return (await received()) > 0;
 }
+
+/** A shell's line that starts a program of Node.js behind itself, with its output and its number in files. */
+const start = (name: string, program: string, ...args: readonly string[]): string => {
+  const file = `/tmp/routed-${name}`;
+  const words = ["node", "-e", program, ...args].map((word) => `'${word}'`).join(" ");
+  return `${words} > ${file} 2>&1 & echo $! > ${file}.pid`;
+};
 
 const openAll = (): Promise<unknown> =>
   Promise.all(CLIENTS.map((name) => cluster.lab.call("connections.open", { name })));
@@ -68,24 +77,71 @@ cluster.test("backends see clients' own addresses, and reach them, in both zones
   }
 });
 
+/** Listens, and says so; ends with the first connection. */
+const SERVE = `
+const server = require("node:net").createServer((socket) => socket.on("error", () => server.close()).on("close", () => server.close()));
+server.listen(7007, () => process.stdout.write("listening\\n"));`;
+
+/** Connects, and says so; resets the connection when told to. */
+const RESET = `
+const socket = require("node:net").connect(7007, process.argv[1], () => process.stdout.write("connected\\n"));
+process.on("SIGUSR2", () => { socket.resetAndDestroy(); setTimeout(() => process.exit(0), 100); });`;
+
 cluster.test(
   "a client's packets to the internet have a server's address, and no inner one leaves",
   async () => {
     const { lab } = cluster;
-    const [inner, backend, servers] = [
-      await countFrom("internet", "10.0.0.0/8"),
-      await countFrom("backend", "198.51.100.0/24"),
-      await lab.sh("internet", "ip -4 -o address show eth0"),
-    ];
-    const internet = /inet ([\d.]+)/.exec(servers)?.[1] ?? "";
-    // A backend has no public address: what it sends there goes nowhere.
-    expect((await lab.exec("backend", "ping", "-c", "2", "-W", "1", internet)).code).not.toBe(0);
-    // Nor does anybody out there reach it, though its router's neighbour is on the same network.
-    expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.0.0.200")).code).not.toBe(0);
-    expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.100.0.2")).code).not.toBe(0);
-    expect([await inner(), await backend()]).toEqual([0, 0]);
+    await settled();
+    const { alice = "" } = await place(lab, { alice: "s1" });
+    const match = `ip saddr ${alice} ip daddr ${INTERNET.host}`;
+    const counters = {
+      sent: await count(lab, "s1", {
+        hook: "prerouting",
+        match: `iifname "wg0" ${match} icmp type echo-request`,
+      }),
+      // As it comes out of the server: before the VPC's checks and the internet gateway, which drop such a one.
+      inner: await count(lab, ROUTER, {
+        ...{ hook: "prerouting", family: "bridge", priority: "filter - 1" },
+        match: `ip saddr 10.100.0.0/16 ip daddr ${INTERNET.host}`,
+      }),
+      outer: await countFrom("internet", `${serverPublicAddress(0)} icmp type echo-request`),
+      leaked: await countFrom("internet", "10.0.0.0/8"),
+    };
+    expect((await lab.exec("alice", "ping", "-c", "3", "-i", "0.2", "-W", "2", INTERNET.host)).code).toBe(0);
+    expect(await readAll(counters)).toEqual({ sent: 3, inner: 0, outer: 3, leaked: 0 });
+
+    // What belongs to no connection is not translated, and must not leave as it is: a reset of one that the server has forgotten.
+    const says = (machine: string, name: string, word: string) =>
+      eventually(
+        async () => ((await lab.sh(machine, `cat /tmp/routed-${name}`)) === word ? true : undefined),
+        `${machine} to say "${word}"`,
+      );
+    await lab.sh("internet", start("serve", SERVE));
+    await says("internet", "serve", "listening");
+    await lab.sh("alice", start("reset", RESET, INTERNET.host));
+    await says("alice", "reset", "connected");
+    const stopped = () => dropped(lab, "s1", "client address to the internet");
+    const before = await stopped();
+    await lab.sh("s1", `conntrack -D -p tcp -s ${alice}`);
+    await lab.sh("alice", "kill -USR2 $(cat /tmp/routed-reset.pid)");
+    await eventually(async () => ((await stopped()) > before ? true : undefined), "the reset to be dropped");
+    expect([await counters.inner(), await counters.leaked()]).toEqual([0, 0]);
+    await lab.sh("internet", "kill $(cat /tmp/routed-serve.pid) 2>/dev/null || :");
   },
 );
+
+cluster.test("a backend without a public address and the internet do not reach each other", async () => {
+  const { lab } = cluster;
+  const [inner, backend] = [
+    await countFrom("internet", "10.0.0.0/8"),
+    await countFrom("backend", INTERNET.cidr),
+  ];
+  expect((await lab.exec("backend", "ping", "-c", "2", "-W", "1", INTERNET.host)).code).not.toBe(0);
+  // Nor from out there, though its router's neighbour is on the same network.
+  expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.0.0.200")).code).not.toBe(0);
+  expect((await lab.exec("internet", "ping", "-c", "2", "-W", "1", "10.100.0.2")).code).not.toBe(0);
+  expect([await inner(), await backend()]).toEqual([0, 0]);
+});
 
 cluster.test(
   "only a server whose check was switched off sends from addresses that are not its own",

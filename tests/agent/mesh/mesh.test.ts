@@ -61,6 +61,7 @@ class World {
       ...{ clock, log: silent, storage, line: this.line(address), status: () => status },
       onSessions: (holder, records) => heard.push([holder, records]),
       onBeat: () => more.onBeat?.(),
+      outOfTouch: () => false,
       local: {
         meshKey: async () => more.local?.key,
         saveMeshKey: async (key) => {
@@ -110,6 +111,26 @@ test("who is silent for a second is gone, and has a role again only after three 
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: false }]);
   await world.clock.advance(600);
   expect(one.mesh.members.live).toMatchObject([{ instance: "i-2", steady: true }]);
+});
+
+test("a server that hears fewer than half of those that were there lately knows, for three minutes", async () => {
+  const world = new World();
+  let isStored = true;
+  const storage = () => (isStored ? undefined : Promise.reject(new Error("hangs"))) as Promise<never>;
+  const [one] = [1, 2, 3, 4].map((number) => world.server(number, { storage }));
+  await world.clock.advance(2000);
+  isStored = false; // with it, who writes no record either is forgotten sooner
+  const hearsMinority = () => one?.mesh.members.hearsMinority;
+  for (const number of [2, 3]) world.cut.add(`10.0.0.${number}`);
+  await world.clock.advance(1500);
+  expect(hearsMinority()).toBe(false); // two of four
+  world.cut.add("10.0.0.4");
+  await world.clock.advance(1500);
+  expect(hearsMinority()).toBe(true);
+  await world.clock.advance(170_000);
+  expect(hearsMinority()).toBe(true);
+  await world.clock.advance(20_000);
+  expect(hearsMinority()).toBe(false);
 });
 
 test("a process that was stopped takes nobody for dead whom it could not hear", async () => {

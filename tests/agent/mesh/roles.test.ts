@@ -1,4 +1,5 @@
-import { ACTIVE, type Candidate, holderOf, zoneRole } from "../../../agent/mesh/roles";
+import { ACTIVE, type Candidate, holderOf, wentOn, zoneRole } from "../../../agent/mesh/roles";
+import { NO_SENIORITY } from "../../../agent/mesh/standing";
 
 const server = (instance: string, zone: string, more: Partial<Candidate> = {}): Candidate => ({
   ...{ instance, zone, state: "ready", nextHop: true, steady: true, owns: [] },
@@ -81,6 +82,22 @@ test.each<[string, Candidate[], string | undefined]>([
 ])("a zone's route is kept by %s", (_, candidates, expected) => {
   expect(holderOf(A, candidates, "a")).toBe(expected);
   expect(holderOf(A, candidates.toReversed(), "a")).toBe(expected);
+});
+
+test.each<[string, Candidate[], string | undefined]>([
+  [
+    "the one that has held it for longest",
+    [server("i-2", "b", { ...own, since: [9] }), server("i-3", "b", { ...own, since: [8] })],
+    "i-3",
+  ],
+  ["whether it is steady or not", [server("i-2", "b", { ...own, since: [9], steady: false })], "i-2"],
+  ["nobody that was cut off as well", [server("i-2", "b", { ...own, since: [NO_SENIORITY] })], undefined],
+  ["nobody that does not say since when", [server("i-2", "b", own)], undefined],
+  ["nobody that does not have it", [server("i-2", "a")], undefined],
+  ["nobody that is ill", [server("i-2", "a", { ...own, since: [9], state: "unhealthy" })], undefined],
+  ["nobody whom the network stops", [server("i-2", "a", { ...own, since: [9], nextHop: false })], undefined],
+])("one that was cut off gives a zone's route up to %s", (_, candidates, expected) => {
+  expect(wentOn(A, candidates, "a")).toBe(expected);
 });
 
 test("the active server is one whatever its zone, and stays when an earlier one comes", () => {

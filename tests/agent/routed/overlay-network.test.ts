@@ -36,6 +36,17 @@ test("what is there is not made again", async () => {
   );
 });
 
+test.each([
+  ["4: wgc-mesh: <NOARP,UP,LOWER_UP> mtu 1420", true],
+  ["4: wgc-mesh: <UP> mtu 1420", true],
+  ["4: wgc-mesh: <NOARP> mtu 1420", false],
+  ["3: other: <NOARP,UP> mtu 1420\n4: wgc-mesh: <NOARP,LOWER_UP> mtu 1420", false],
+  ["", false],
+])("whether the device was up before is told: %j", async (links, wasUp) => {
+  const shown = async (_: string, args: readonly string[]) => (args.includes("link") ? links : "1190:");
+  expect(await overlayUp(config, shown)).toBe(wasUp);
+});
+
 describe("what another process makes at the same moment is as good as one's own", () => {
   /** A kernel where `network-up` is first: what this one adds is there already, unless it never comes. */
   const late = (comes: boolean) => {
@@ -48,7 +59,7 @@ describe("what another process makes at the same moment is as good as one's own"
       throw new Error(`RTNETLINK answers: File exists (${kind})`);
     });
   };
-  test("device and rule", () => expect(late(true)).resolves.toBeUndefined());
+  test("device and rule", () => expect(late(true)).resolves.toBe(false));
   test("but a failure that leaves none is told", () => expect(late(false)).rejects.toThrow("exists (link)"));
 });
 

@@ -8,18 +8,21 @@ class Table {
   readonly routes = new Map<string, string>();
   readonly batches: string[] = [];
   fail = 0;
+  reads = 0;
   /** Batches, whatever became of them. */
   runs = 0;
   hold: Promise<void> | undefined;
 
   readonly exec: Exec = async (_, args, { stdin }) => {
-    if (args.includes("show"))
+    if (args.includes("show")) {
+      this.reads++;
       return [...this.routes]
         .map(
           ([address, server]) =>
             `${address.replace("/32", "")}  encap ip id 51820 src 0.0.0.0 dst ${server} ttl 0 tos 0 dev wgc-mesh scope link \n`,
         )
         .join("");
+    }
     await this.hold;
     this.runs++;
     if (this.fail-- > 0) throw new Error("ip: no answer");
@@ -134,6 +137,28 @@ test("a route that somebody took away already does not keep the others of its ba
   expect([...table.routes]).toEqual([["10.100.0.3/32", "10.0.0.3"]]);
   await clock.advance(1500);
   expect(routes.problem).toBeUndefined();
+});
+
+test("what went by itself is made again, also when that is noticed while something else is changed", async () => {
+  const { table, routes } = world();
+  void routes.set("10.100.0.2/32", "10.0.0.2");
+  await routes.lookAgain(); // nothing is known yet
+  expect([table.reads, table.runs]).toEqual([0, 0]);
+  await routes.reconcile();
+  table.routes.clear();
+  await routes.lookAgain();
+  expect([...table.routes]).toEqual([["10.100.0.2/32", "10.0.0.2"]]);
+  let go: () => void = () => {};
+  table.hold = new Promise((resolve) => {
+    go = resolve;
+  });
+  const change = routes.set("10.100.0.3/32", "10.0.0.2");
+  await settle();
+  table.routes.clear();
+  void routes.lookAgain();
+  go();
+  await change;
+  expect([...table.routes.keys()].sort()).toEqual(["10.100.0.2/32", "10.100.0.3/32"]);
 });
 
 test("routes are read as ip prints them", () => {

@@ -40,7 +40,8 @@ class Ec2 {
   private describe(id: string): string {
     const item = (range: string, target: string) =>
       `<item><destinationCidrBlock>${range}</destinationCidrBlock><networkInterfaceId>${target}</networkInterfaceId><state>active</state></item>`;
-    const routes = `<routeSet>${item("10.0.0.0/16", "local")}${item(RANGE, this.routes.get(id) ?? "")}</routeSet>`;
+    const own = this.routes.get(id);
+    const routes = `<routeSet>${item("10.0.0.0/16", "local")}${own === undefined ? "" : item(RANGE, own)}</routeSet>`;
     return `<routeTableSet><item><routeTableId>${id}</routeTableId>${routes}</item></routeTableSet>`;
   }
 }
@@ -62,7 +63,8 @@ function world(tables = TABLES) {
     log: silent,
     random: () => 1,
   };
-  return { ec2, clock, routes: new VpcRoutes(options) };
+  const other = (interfaceId: string) => new VpcRoutes({ ...options, interfaceId });
+  return { ec2, clock, routes: new VpcRoutes(options), other };
 }
 
 test("the owner of a zone makes its tables lead here, the first time by making the route", async () => {
@@ -205,6 +207,7 @@ test("a call of the owner before that takes effect late is undone soon", async (
   ec2.routes.set("rtb-a", "eni-2");
   await clock.advance(12_000);
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  expect(routes.counts.settled).toBe(1);
   routes.stop();
 });
 
@@ -289,6 +292,95 @@ test("a route that somebody else changed is seen within a minute", async () => {
   ec2.routes.set("rtb-a", "eni-2");
   await clock.advance(64_000);
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  routes.stop();
+});
+
+describe("two servers that both take themselves for the owner", () => {
+  async function rivals() {
+    const { ec2, clock, routes, other } = world();
+    ec2.routes.set("rtb-a", "eni-9");
+    const rival = other("eni-2");
+    for (const server of [routes, rival]) {
+      server.start();
+      server.own(new Set(["a"]));
+      await clock.advance(5000);
+    }
+    return { ec2, clock, routes, rival };
+  }
+
+  test("change its route ever more seldom, and say so", async () => {
+    const { ec2, clock, routes, rival } = await rivals();
+    await clock.advance(600_000);
+    expect(ec2.replaced.length).toBeLessThan(18);
+    expect(ec2.replaced.length).toBeGreaterThan(8); // nobody gives in for good
+    for (const server of [routes, rival])
+      expect(server.problem).toMatch(/rtb-a is led to eni-[12] again and/);
+    expect(routes.stats.contested).toBeGreaterThan(4);
+    const before = ec2.replaced.length;
+    await clock.advance(3_600_000);
+    expect(ec2.replaced.length - before).toBeLessThan(16); // each once in ten minutes, and what AWS's answers take
+    expect(routes.counts.settled + rival.counts.settled).toBe(1);
+    routes.stop();
+    rival.stop();
+  });
+
+  test("when one gives in, the other has the route after its wait, and after half an hour's calm contests at once again", async () => {
+    const { ec2, clock, routes, rival } = await rivals();
+    await clock.advance(600_000);
+    rival.own(new Set());
+    ec2.routes.set("rtb-a", "eni-2");
+    await clock.advance(665_000);
+    expect([ec2.routes.get("rtb-a"), routes.counts.settled]).toEqual(["eni-1", 1]);
+    await clock.advance(1_900_000);
+    expect(routes.problem).toBeUndefined();
+    ec2.routes.set("rtb-a", "eni-2");
+    await clock.advance(65_000);
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+    ec2.routes.set("rtb-a", "eni-2");
+    await clock.advance(80_000); // the first wait again, or the next look
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+    routes.stop();
+    rival.stop();
+  });
+
+  test("a server that is made owner anew does not wait", async () => {
+    const { ec2, clock, routes, rival } = await rivals();
+    await clock.advance(600_000);
+    rival.stop();
+    routes.own(new Set());
+    routes.own(new Set(["a"]));
+    await clock.advance(2000);
+    ec2.routes.set("rtb-a", "eni-2");
+    await clock.advance(15_000);
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+    routes.stop();
+  });
+});
+
+test("a rival's turn ends when its time is over, not at the next look that is due anyway", async () => {
+  const { ec2, clock, routes } = world();
+  routes.start();
+  routes.own(new Set(["a"]));
+  for (let passed = 0; passed < 200_000; passed += 500) {
+    await clock.advance(500);
+    if (routes.counts.settled === 1) ec2.routes.set("rtb-a", "eni-2");
+  }
+  const waits = ec2.replaced.slice(1).map((at, index) => at - (ec2.replaced[index] ?? 0));
+  // Ten, twenty, forty, eighty seconds, and looks of one and a half.
+  expect(waits.slice(1).map((ms) => Math.round(ms / 10_000))).toEqual([1, 2, 4, 8]);
+  routes.stop();
+});
+
+test("a route that somebody removed is made again however often that was", async () => {
+  const { ec2, clock, routes } = world();
+  routes.start();
+  routes.own(new Set(["a"]));
+  for (let time = 0; time < 8; time++) {
+    await clock.advance(5000);
+    ec2.routes.delete("rtb-a");
+    await clock.advance(65_000);
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+  }
   routes.stop();
 });
 

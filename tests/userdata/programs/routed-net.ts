@@ -59,7 +59,7 @@ export async function holder(of: keyof typeof CLIENT, server: "s" | "o", elsewhe
 const AGENT = agentConfigSchema.parse(JSON.parse(renderAgentConfig(ROUTED)));
 
 /** The overlay as the agent makes it. */
-export const overlayIn = (name: Name): Promise<void> =>
+export const overlayIn = (name: Name): Promise<unknown> =>
   overlayUp(AGENT, async (file, args) => at(name, file, ...args));
 
 async function makeServer(name: "s" | "o", own: { address: string; router: string; peer: string }) {

@@ -1,0 +1,56 @@
+import { ALICE, ROUTED, START_MS, World } from "./world";
+
+const LEFT: [string, string] = ["10.100.0.9/32", "10.0.0.9"];
+const ROUTE: [string, string] = ["10.100.0.2/32", "10.0.0.2"];
+
+test("routes of an agent before stay until it is known who holds the clients and also where those servers are", async () => {
+  const world = new World();
+  world.server(2, "b", ROUTED);
+  await world.clock.advance(START_MS);
+  world.without.add("10.0.0.1");
+  const one = world.server(1, "a", ROUTED);
+  one.kernel.routes.set(...LEFT).set(...ROUTE);
+  one.kernel.device = "up";
+  one.state.holder = "i-2";
+  one.link.onDirectoryRead(); // the sessions are known, the records of the others are not
+  await world.clock.advance(10_000);
+  expect([...one.kernel.routes]).toEqual([LEFT, ROUTE]);
+  world.without.clear();
+  await world.clock.advance(6000);
+  expect([...one.kernel.routes]).toEqual([ROUTE]);
+});
+
+test.each([
+  ["everything may have changed", "everything" as const],
+  ["that client has", new Set([ALICE])],
+])("a client's addresses in the overlay follow the registry when %s", async (_, scope) => {
+  const world = new World();
+  const one = world.server(1, "a", ROUTED);
+  world.server(2, "b", ROUTED);
+  one.state.holder = "i-2";
+  await world.clock.advance(START_MS);
+  expect([...one.kernel.routes]).toEqual([ROUTE]);
+  one.state.addresses = ["10.100.0.7/32"];
+  one.link.onClients(scope);
+  await world.clock.advance(100);
+  expect([...one.kernel.routes]).toEqual([["10.100.0.7/32", "10.0.0.2"]]);
+});
+
+test("the call of an owner before that takes effect late is undone as soon as that owner says that it has ended", async () => {
+  const world = new World();
+  const one = world.server(1, "a", ROUTED);
+  world.server(2, "a", ROUTED);
+  one.state.ec2Ms = 6000;
+  await world.clock.advance(10_500);
+  expect(one.link.mesh.candidates[0]?.owns).toContain("zone:a");
+  one.state.is = "unhealthy";
+  await world.clock.advance(2500);
+  expect([...(one.link.routes?.calling ?? [])]).toEqual(["a", "b"]);
+  expect(world.routes[0]).toBe("eni-2");
+  const seen = [world.routes[0]];
+  for (let passed = 0; passed < 6000; passed += 100) {
+    await world.clock.advance(100);
+    if (seen.at(-1) !== world.routes[0]) seen.push(world.routes[0]);
+  }
+  expect(seen).toEqual(["eni-2", "eni-1", "eni-2"]);
+});

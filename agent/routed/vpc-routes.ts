@@ -280,7 +280,7 @@ export function targetOf(xml: string, destination: string): string | undefined {
   const route = items.find((item) =>
     item.includes(`<destinationCidrBlock>${destination}</destinationCidrBlock>`),
   );
-  return route === undefined
-    ? undefined
-    : /<networkInterfaceId>([^<]*)<\/networkInterfaceId>/.exec(route)?.[1];
+  // A route to an interface that is gone, or whose instance is off, is no rival's: nobody is there.
+  if (route === undefined || route.includes("<state>blackhole</state>")) return undefined;
+  return /<networkInterfaceId>([^<]*)<\/networkInterfaceId>/.exec(route)?.[1];
 }

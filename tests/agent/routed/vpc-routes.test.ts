@@ -32,6 +32,9 @@ class Ec2 {
     return "<return>true</return>";
   };
 
+  /** Interfaces that are gone. */
+  readonly dead = new Set<string>();
+
   /** When routes were to be replaced. */
   get replaced(): number[] {
     return this.calls.flatMap(([at, action]) => (action === "ReplaceRoute" ? at : []));
@@ -39,7 +42,7 @@ class Ec2 {
 
   private describe(id: string): string {
     const item = (range: string, target: string) =>
-      `<item><destinationCidrBlock>${range}</destinationCidrBlock><networkInterfaceId>${target}</networkInterfaceId><state>active</state></item>`;
+      `<item><destinationCidrBlock>${range}</destinationCidrBlock><networkInterfaceId>${target}</networkInterfaceId><state>${this.dead.has(target) ? "blackhole" : "active"}</state></item>`;
     const own = this.routes.get(id);
     const routes = `<routeSet>${item("10.0.0.0/16", "local")}${own === undefined ? "" : item(RANGE, own)}</routeSet>`;
     return `<routeTableSet><item><routeTableId>${id}</routeTableId>${routes}</item></routeTableSet>`;
@@ -341,6 +344,17 @@ describe("two servers that both take themselves for the owner", () => {
     expect(ec2.routes.get("rtb-a")).toBe("eni-1");
     routes.stop();
     rival.stop();
+  });
+
+  test("a rival that is gone has no turn left", async () => {
+    const { ec2, clock, routes, rival } = await rivals();
+    await clock.advance(1_200_000);
+    rival.stop();
+    ec2.routes.set("rtb-a", "eni-2");
+    ec2.dead.add("eni-2");
+    await clock.advance(65_000);
+    expect(ec2.routes.get("rtb-a")).toBe("eni-1");
+    routes.stop();
   });
 
   test("a server that is made owner anew does not wait", async () => {

@@ -27,6 +27,6 @@ export interface AgentOptions {
   /** The public key of this server's probe, and its way out and back. */
   readonly probeKey: string;
   readonly probeLine: ProbeLine;
-  /** Tells the kernel's table of sessions that this server is in touch. */
+  /** Tells the kernel's tables of sessions that this server is in touch, and that flows are led to it. */
   readonly touch?: (() => void) | undefined;
 }

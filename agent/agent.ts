@@ -5,6 +5,7 @@ import type { Peer } from "../wireguard/dump";
 import type { AgentOptions } from "./agent-options";
 import { ClockOffset } from "./clock-offset";
 import { Drain, type DrainSource } from "./drain";
+import { FlowsHere } from "./flows-here";
 import { isSound } from "./health";
 import { HealthWatch, type HealthWatchOptions } from "./health-watch";
 import { HttpEndpoint } from "./http-endpoint";
@@ -37,6 +38,7 @@ export class Agent {
   private readonly newKeys: NewKeys;
   private readonly serverKey: ServerKey;
   private readonly drain: Drain;
+  private readonly flows: FlowsHere;
   private readonly clockOffset: ClockOffset;
   private readonly reconciler: Reconciler;
   private readonly follower: RegistryFollower;
@@ -59,6 +61,7 @@ export class Agent {
       onUsed: (publicKeys) => this.clients.onUsedKeys(publicKeys),
     });
     this.drain = this.makeDrain();
+    this.flows = this.makeFlows();
     this.lifecycle = this.makeLifecycle();
     this.clockOffset = new ClockOffset(clock, exec);
     this.network = new NetworkMetrics({
@@ -213,6 +216,7 @@ export class Agent {
       clients: this.clients,
       peers: () => this.reconciler.state?.dump.peers,
       draining: () => this.drain.reason !== undefined,
+      touch: () => this.touch(),
       nextLane: () => this.serverKey.lane,
       onPeers: (peers) => this.observe(peers),
       onRecorded: (publicKeys) => this.newKeys.recorded(publicKeys),
@@ -221,6 +225,21 @@ export class Agent {
         if (this.drain.reason !== undefined) return "draining";
         return this.watch.health().healthy ? "ready" : "unhealthy";
       },
+    });
+  }
+
+  /** Twice a second, on each of this server's interfaces that is in touch with the outside. */
+  private touch(): void {
+    if (this.flows.areExpected) this.options.touch?.();
+  }
+
+  private makeFlows(): FlowsHere {
+    const { clock, config } = this.options;
+    return new FlowsHere({
+      ...config,
+      clock,
+      inService: () => this.watch.health().healthy && this.sessions.standby === undefined,
+      deregistered: () => this.drain.isAskedBy("lifecycle"),
     });
   }
 
@@ -258,6 +277,7 @@ export class Agent {
       revision: () => this.clients.revision,
       announce: (holder, records) => this.sessions.announce(holder, records),
       draining: () => this.drain.reason !== undefined,
+      touch: () => this.touch(),
       onPeers: (peers) => {
         this.newKeys.observe(peers);
         this.network.observe(peers, "next");

@@ -57,6 +57,11 @@ export class Drain {
     return this.sources.size === 0 ? undefined : [...this.sources.values()].join("; ");
   }
 
+  /** Whether that source is one of those that want this server to go. */
+  isAskedBy(source: DrainSource): boolean {
+    return this.sources.has(source);
+  }
+
   /** How the drain goes; undefined while the server serves. */
   get report(): DrainReport | undefined {
     const { reason, over } = this;

@@ -3,6 +3,13 @@ import type { SessionDirectory } from "./directory";
 import type { ConfirmedSession } from "./own-sessions";
 
 /**
+ * For so long a client that was lost to another server is left to it, whatever comes from there: the new holder speaks every second
+ * (attempts.ts) and fetches back who has followed the last words of this server to its own address. Shorter than the kernel waits
+ * before it tells of the same stray again (ruleset.ts), so a client that really was led back here is called then.
+ */
+const LEFT_TO_HOLDER_MS = 1500;
+
+/**
  * Clients whose session this server holds, by the time of its record. Pure.
  *
  * INVARIANTS: a session is dated later than any session of its client that was known when it began, whatever the servers' clocks
@@ -10,6 +17,8 @@ import type { ConfirmedSession } from "./own-sessions";
  */
 export class HeldHere {
   private readonly held = new Map<string, number>();
+  /** Clients that were lost a moment ago, and when (monotonic). */
+  private readonly lost = new Map<string, number>();
 
   constructor(
     private readonly instance: string,
@@ -36,11 +45,29 @@ export class HeldHere {
     this.held.set(publicKey, Math.max(at, this.held.get(publicKey) ?? 0));
   }
 
-  /** Whether this client's session was held until now and another server has a newer one: it is not held any more. */
-  lose(publicKey: string): boolean {
+  /**
+   * Whether this client's session was held until now and another server has a newer one: it is not held any more.
+   * @param now monotonic milliseconds
+   */
+  lose(publicKey: string, now: number): boolean {
     const newest = this.directory.newest(publicKey);
-    if (newest === undefined || newest.instance === this.instance) return false;
-    return this.held.delete(publicKey);
+    if (newest === undefined || newest.instance === this.instance || !this.held.delete(publicKey))
+      return false;
+    for (const [other, at] of this.lost) {
+      if (now - at < LEFT_TO_HOLDER_MS) break; // in the order of their times
+      this.lost.delete(other);
+    }
+    this.lost.delete(publicKey);
+    this.lost.set(publicKey, now);
+    return true;
+  }
+
+  /**
+   * Whether another server took this client from here only a moment ago.
+   * @param now monotonic milliseconds
+   */
+  hasJustLost(publicKey: string, now: number): boolean {
+    return now - (this.lost.get(publicKey) ?? Number.NEGATIVE_INFINITY) < LEFT_TO_HOLDER_MS;
   }
 
   /** Forgets those who are no clients any more. */

@@ -13,24 +13,21 @@ const STRAY_LIMITS = {
 const STRAY_REPEAT_SECONDS = 2;
 
 /**
- * Who has not spoken for so long is not spoken to by a server that is out of touch: handshakes and keepalives stay here. When the
- * load balancer has moved a client, they would leave from this server's own address, and a client without a strict NAT would
- * follow them there, past the load balancer.
+ * Who has not spoken for so long is not spoken to by a server that flows may not be led to any more: out of touch, or out of service. When
+ * the load balancer has moved a client, packets would leave from this server's own address, and a client without a strict NAT would
+ * follow them there, past the load balancer, and be lost with this server. The client's next packet makes it heard, wherever it is led.
  */
 const HEARD_SECONDS = 5;
 /**
- * A server is in touch while its agent says so (touch.ts). Then it hears at once of clients that have moved, and says to
- * the others what WireGuard wants said: a client whose last packet got no keepalive would start a handshake 15 s later (whitepaper,
- * section 6.5), after each pause.
+ * Flows are led here while the agent says so (touch.ts). Then it hears at once of clients that have moved, and WireGuard says to
+ * the others what it wants to: a client whose last packet got no keepalive would start a handshake 15 s later (whitepaper,
+ * section 6.5), after each pause, and one that is silent could not be reached from behind.
  */
 const TOUCH_SECONDS = 3;
 /** Where the agent says so, as a datagram that nobody receives: the kernel must know it too when there is no agent any more. */
 export const TOUCH = { address: "127.0.0.1", port: 61904 } as const;
 /** So many addresses and ports of each family are remembered; then nobody is kept silent, until there is room again. */
 const MOST_HEARD = 262_144;
-/** A keepalive in UDP: 8 bytes of header, 16 of WireGuard's, 16 of an empty message's authentication (whitepaper, section 5.4.6). */
-const KEEPALIVE_LENGTH = 40;
-
 /** In the packet: UDP payload byte 0 is the type, bytes 4 to 7 the sender's index (types 1, 2) or the receiver's (type 4). */
 const TYPE = "@th,64,8";
 const INDEX = "@th,96,32";
@@ -44,9 +41,9 @@ const INDEX = "@th,96,32";
  * the kernel does not report elements that packets add.
  *
  * INVARIANTS: loading it again keeps the sets (sessions that began before an agent's restart are not strays afterwards) and
- * replaces the rules. What arrives is never dropped here, nor data of clients; only what WireGuard says by itself to a client
- * that is silent, on a server that is out of touch, and not even that while a flood has filled the sets of who was heard (a rule
- * ends where its set takes nothing more).
+ * replaces the rules. What arrives is never dropped here, nor any answer to a handshake; only what a server says that flows may not be
+ * led to any more, to a client that is silent, and not even that while a flood has filled the sets of who was heard (a rule ends where
+ * its set takes nothing more).
  *
  * @param mostHeard size of these sets
  */
@@ -105,9 +102,7 @@ function chain(table: string, name: string, hook = ""): string {
 
 function silenceRules(table: string, port: number, ip: "ip" | "ip6", family: 4 | 6): string {
   const silent = `meta l4proto != @touch meta l4proto != @deaf ${ip} daddr . udp dport != @heard${family} counter drop`;
-  return [`${TYPE} 1`, `udp length ${KEEPALIVE_LENGTH} ${TYPE} 4`]
-    .map((kind) => `add rule ${table} sort_out udp sport ${port} ${kind} ${silent}`)
-    .join("\n");
+  return `add rule ${table} sort_out udp sport ${port} ${TYPE} { 1, 4 } ${silent}`;
 }
 
 /** Known ones are passed over, then the limits, then the packet is remembered and gets its zone. */

@@ -256,9 +256,10 @@ export class Takeover {
       this.stats.ignored++;
       return true;
     }
+    const now = clock.monotonic();
     for (const session of verdict.sessions) {
       if (session.instance === instance) this.recalls.add(session, endpoint);
-      else if (this.own.answers(endpoint, clock.monotonic())) continue;
+      else if (this.held.hasJustLost(session.publicKey, now) || this.own.answers(endpoint, now)) continue;
       else if (this.own.expects(endpoint)) void this.callUnlessConnected(session, endpoint);
       else this.attempts.start(session.publicKey, endpoint, session);
     }
@@ -316,7 +317,7 @@ export class Takeover {
 
   /** Falls silent towards a client that another server has a newer session with, or calls it no more. */
   private checkHeld(publicKey: string): void {
-    if (this.held.lose(publicKey)) {
+    if (this.held.lose(publicKey, this.options.clock.monotonic())) {
       this.stats.lost++;
       this.attempts.drop(publicKey);
     } else if (this.isCalledInVain(publicKey)) void this.giveUpUnlessAnswered(publicKey);

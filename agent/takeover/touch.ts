@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { TOUCH } from "./ruleset";
 
 /**
- * How the kernel's table learns that this server is in touch: by a datagram that leaves here and that nobody receives. One that
+ * How the kernel's tables learn that flows are led to this server: by a datagram that leaves here and that nobody receives. One that
  * cannot be sent is no error: the table is only more careful then.
  */
 export function touchSocket(): () => void {

@@ -92,7 +92,7 @@ const CLUSTER = {
 };
 
 /** A healthy agent with one client; what it knows of the other servers is the test's. */
-async function setup(name: string, config: Partial<AgentConfig>) {
+async function setup(name: string, config: Partial<AgentConfig>, touch: () => void = () => {}) {
   const local = new LocalCopy(join(folder, name));
   const clock = new FakeClock();
   const alice = client("alice", 9);
@@ -149,7 +149,7 @@ async function setup(name: string, config: Partial<AgentConfig>) {
       version: "1",
       publicKey: key(1),
     },
-    ...{ clock, log: silent, storage, device: fake, local, probeKey: key(99) },
+    ...{ clock, log: silent, storage, device: fake, local, touch, probeKey: key(99) },
     exec: async (_, args) => (args[0] === "-j" ? '{"nftables":[]}' : ""),
     probeLine: {
       problem: undefined,
@@ -226,6 +226,34 @@ test("the link to the others learns that nobody from outside reaches this server
   kernel.received = 1;
   await clock.advance(6000);
   expect(isOutOfTouch()).toBe(false);
+});
+
+test("the kernel's table is told twice a second that flows are led here, until a check interval after they may not be", async () => {
+  let touches = 0;
+  const { agent, clock, kernel } = await setup("touch", PASSIVE, () => touches++);
+  const touchesIn = async (seconds: number) => {
+    touches = 0;
+    for (let second = 0; second < seconds; second++) {
+      kernel.received++; // clients are heard, so this server is in touch
+      await clock.advance(1000);
+    }
+    return touches;
+  };
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(3000);
+  expect(await touchesIn(10)).toBe(20);
+  agent.setDrain("operator", "asked");
+  expect(await touchesIn(10)).toBe(10);
+  agent.setDrain("operator", undefined);
+  await touchesIn(6); // until it is in service again
+  expect(await touchesIn(10)).toBe(20);
+  mockLink.standby = "standby: i-2 is active";
+  expect(await touchesIn(10)).toBe(10);
+  mockLink.standby = undefined;
+  expect(await touchesIn(10)).toBe(20);
+  agent.setDrain("lifecycle", "the group ends it");
+  expect(await touchesIn(20)).toBe(30);
 });
 
 test("a standby answers 503 and says so; the server that is active answers 200", async () => {

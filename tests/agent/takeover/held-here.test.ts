@@ -42,7 +42,7 @@ test("what was known first is known by a clock that is never set back", () => {
   const { elsewhere, add, directory, held } = setup();
   elsewhere(2000, 2000);
   expect(add(4000, false, -5000)).toEqual([2001]);
-  expect([directory.newest(CLIENT)?.instance, held.lose(CLIENT)]).toEqual(["i-self", false]);
+  expect([directory.newest(CLIENT)?.instance, held.lose(CLIENT, 0)]).toEqual(["i-self", false]);
   const other = setup();
   other.elsewhere(7000, 3000); // became known after ours began, whatever the wall clock said then
   expect(other.add(2000, false, 4000)).toEqual([6000]);
@@ -81,11 +81,21 @@ test("what an agent before this one recorded counts as its own former one, unles
 
 test("a session is lost once, and only to another server's newer one", () => {
   const { add, held, elsewhere } = setup();
-  expect(held.lose(CLIENT)).toBe(false);
+  expect(held.lose(CLIENT, 0)).toBe(false);
   add(500);
-  expect(held.lose(CLIENT)).toBe(false);
+  expect(held.lose(CLIENT, 0)).toBe(false);
   elsewhere(600, 700);
-  expect([held.lose(CLIENT), held.lose(CLIENT)]).toEqual([true, false]);
+  expect([held.lose(CLIENT, 0), held.lose(CLIENT, 0)]).toEqual([true, false]);
+});
+
+test("a client was just lost for 1.5 s from then on, one that was not lost never", () => {
+  const { add, held, elsewhere } = setup();
+  add(500);
+  elsewhere(600, 700);
+  expect(held.hasJustLost(CLIENT, 700)).toBe(false);
+  held.lose(CLIENT, 1000);
+  expect([1000, 2499, 2500].map((now) => held.hasJustLost(CLIENT, now))).toEqual([true, true, false]);
+  expect(held.hasJustLost("another", 1000)).toBe(false);
 });
 
 test("who is no client any more is forgotten, the others are not", () => {
@@ -94,5 +104,5 @@ test("who is no client any more is forgotten, the others are not", () => {
   held.prune((publicKey) => publicKey === CLIENT);
   elsewhere(600, 700);
   held.prune(() => false);
-  expect(held.lose(CLIENT)).toBe(false);
+  expect(held.lose(CLIENT, 0)).toBe(false);
 });

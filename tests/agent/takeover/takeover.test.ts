@@ -350,6 +350,37 @@ describe("a session that went elsewhere", () => {
     expect([kernel.done, takeover.stats.lost]).toEqual([["2 forgotten"], 1]);
   });
 
+  test("is left to the other server for a moment: its keepalives fetch back a client that followed this one's last words; then it is called", async () => {
+    const { world, kernel, takeover, flow } = bind(await withSession());
+    world.record("i-other", 3, 30);
+    takeover.told("i-other", [{ publicKey: key(2), index: 20, at: world.clock.now() }]);
+    await world.clock.advance(10);
+    for (const index of [20, 30]) flow("stray", index, FROM);
+    await world.clock.advance(1450);
+    expect(kernel.done.filter((done) => done.startsWith("2"))).toEqual(["2 forgotten"]);
+    expect(kernel.done).toContain(`3 called ${FROM}`);
+    await world.clock.advance(550); // so long the kernel says nothing of the same stray
+    flow("stray", 20, FROM);
+    await world.clock.advance(0);
+    expect(kernel.done).toContain(`2 called ${FROM}`);
+  });
+
+  test("is left to the other server by an agent that learns of it when it starts again, too", async () => {
+    const { world, kernel, takeover } = bind(await withSession());
+    await takeover.stop();
+    world.record("i-other", 2, 20, 2000);
+    await world.clock.advance(2500);
+    const after = bind(await Node.start(world, kernel));
+    await world.clock.advance(500);
+    after.flow("stray", 20, FROM);
+    await world.clock.advance(500);
+    expect(kernel.done).toEqual(["2 forgotten"]);
+    await world.clock.advance(1500);
+    after.flow("stray", 20, FROM);
+    await world.clock.advance(0);
+    expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
+  });
+
   test("is kept while the other server's record is older, or about another client", async () => {
     const { world, kernel } = bind(await withSession());
     world.record("i-other", 2, 20, -5000);

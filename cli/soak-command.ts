@@ -27,7 +27,9 @@ export function renderSoak(report: SoakReport): string {
     `${first.processes} → ${last.processes}`,
     `${first.set_elements} → ${last.set_elements}`,
   ]);
-  const outages = Object.entries(report.longest_outage_ms).map(([name, ms]) => `${name} ${duration(ms)}`);
+  const outages = Object.entries(report.longest_outage_ms).map(
+    ([name, ms]) => `${name} ${duration(ms)} (from ${report.longest_outage_at_s[name]} s)`,
+  );
   return [
     `${report.minutes} minutes with seed ${report.seed}: ${counts.join(", ")}`,
     `${report.clients} clients, ${report.revoked} of them revoked; longest times without an answer: ${outages.join(", ")}`,

@@ -6,6 +6,7 @@ import { runPlan } from "../../plan";
 import { Cluster, isServing, type Workshop } from "../cluster";
 import type { Addressing } from "../failover/types";
 import { addressingConfig, withHealth } from "../variant";
+import { longestOutage, type Outage } from "./outage";
 import { describe, FIRST_LEAVERS, MEMBERS, type SoakAction, schedule } from "./schedule";
 import { leaks, type Vitals, vitals } from "./vitals";
 
@@ -28,6 +29,8 @@ export interface SoakReport {
   readonly revoked: number;
   /** Longest time without an answer of each client that stayed, milliseconds. */
   readonly longest_outage_ms: Readonly<Record<string, number>>;
+  /** And when that began, seconds from the start. */
+  readonly longest_outage_at_s: Readonly<Record<string, number>>;
   readonly servers: Readonly<Record<string, { first: Vitals; last: Vitals }>>;
   /** What broke; empty when all is well. */
   readonly problems: readonly string[];
@@ -205,10 +208,11 @@ export class Soak {
     const to = await this.cluster.now();
     const outages = await Promise.all(
       Object.keys(MEMBERS).map(async (name) => {
-        const gap = await this.cluster.call<number>("gap", { name, from, to });
-        return [name, Math.round(gap)] as const;
+        return [name, longestOutage(await this.cluster.traffic(name, from, to), from, to)] as const;
       }),
     );
+    const each = (of: (outage: Outage) => number) =>
+      Object.fromEntries(outages.map(([name, outage]) => [name, Math.round(of(outage))]));
     return {
       seed,
       minutes,
@@ -217,7 +221,8 @@ export class Soak {
       passed_over: [...this.passedOver],
       clients: this.everyone.size,
       revoked: this.revoked.size,
-      longest_outage_ms: Object.fromEntries(outages),
+      longest_outage_ms: each(({ ms }) => ms),
+      longest_outage_at_s: each(({ began }) => (began - from) / 1000),
       servers: Object.fromEntries(this.servers),
       problems: [...this.problems],
     };

@@ -30,7 +30,7 @@ const CALLS_AT_MS = [0, 700, 1400] as const;
  * When the last call is given up, so how far away a client may be: its answer takes a round trip. The kernel would repeat the call by
  * itself 5 s after it (REKEY_TIMEOUT, whitepaper, section 6.1), and until then it says nothing.
  */
-const GIVE_UP_MS = 1400 + 4500;
+const GIVE_UP_MS = CALLS_AT_MS[2] + 4500;
 /** Clients nearby have answered by then; further ones are looked for less often. */
 const NEARBY_MS = 2000;
 /**

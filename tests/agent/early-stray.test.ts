@@ -1,20 +1,11 @@
 import { Mutex } from "../../agent/mutex";
 import { Sessions } from "../../agent/sessions";
-import type { FlowWatchOptions } from "../../agent/takeover/flow-watch";
 import { CONFIG, client, silent } from "./fixtures";
 import { knownFromCopy } from "./from-copy";
-import { Kernel, listeners, World } from "./takeover/world";
+import { listeners } from "./takeover/flow-watch-stub";
+import { Kernel, World } from "./takeover/world";
 
-jest.mock("../../agent/takeover/flow-watch", () => ({
-  FlowWatch: class {
-    problem: string | undefined;
-    constructor({ listener }: FlowWatchOptions) {
-      listeners.push(listener);
-    }
-    start() {}
-    stop() {}
-  },
-}));
+jest.mock("../../agent/takeover/flow-watch", () => jest.requireActual("./takeover/flow-watch-stub"));
 
 const FROM = "192.0.2.1:4500";
 

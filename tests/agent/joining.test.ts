@@ -7,14 +7,13 @@ import type { Device } from "../../agent/device";
 import { LocalCopy } from "../../agent/local-copy";
 import type { ClusterLinkOptions } from "../../agent/mesh/cluster-link";
 import type { StorageClient } from "../../agent/storage-client";
-import type { FlowListener, FlowWatchOptions } from "../../agent/takeover/flow-watch";
 import type { ClientFile, NodeFile } from "../../registry/schema";
 import type { SessionRecord } from "../../registry/sessions";
 import { FakeClock, settle } from "./fake-clock";
 import { CONFIG, client, device, key, silent } from "./fixtures";
 import { temporaryFolder } from "./namespace";
+import { listeners } from "./takeover/flow-watch-stub";
 
-const mockListeners: FlowListener[] = [];
 const mockServers: Server[] = [];
 const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
@@ -24,16 +23,7 @@ const mockLink: { standby: string | undefined; problem: string | undefined } = {
   problem: undefined,
 };
 
-jest.mock("../../agent/takeover/flow-watch", () => ({
-  FlowWatch: class {
-    problem: string | undefined;
-    constructor({ listener }: FlowWatchOptions) {
-      mockListeners.push(listener);
-    }
-    start() {}
-    stop() {}
-  },
-}));
+jest.mock("../../agent/takeover/flow-watch", () => jest.requireActual("./takeover/flow-watch-stub"));
 jest.mock("../../agent/http", () => ({
   startHttp: async (...args: Parameters<typeof import("../../agent/http").startHttp>) => {
     const real: typeof import("../../agent/http") = jest.requireActual("../../agent/http");
@@ -72,7 +62,7 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
 const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
-  for (const list of [mockListeners, mockServers, mockTold, mockOptions]) list.length = 0;
+  for (const list of [listeners, mockServers, mockTold, mockOptions]) list.length = 0;
   Object.assign(mockLink, { standby: undefined, problem: undefined });
 });
 afterEach(async () => {
@@ -305,7 +295,7 @@ test("the link is told which clients changed, and which sessions are held here",
   await agent.start();
   await clock.advance(3000);
   expect(told()).toContainEqual(["clients", "everything"]);
-  mockListeners[0]?.onFlow("own", { endpoint: "192.0.2.1:4500", index: 77 });
+  listeners[0]?.onFlow("own", { endpoint: "192.0.2.1:4500", index: 77 });
   Object.assign(kernel, { endpoint: "192.0.2.1:4500", handshake: Math.floor(clock.now() / 1000) });
   await clock.advance(1000);
   const after = told();

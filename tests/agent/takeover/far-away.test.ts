@@ -1,17 +1,7 @@
-import type { FlowWatchOptions } from "../../../agent/takeover/flow-watch";
 import { key } from "../fixtures";
-import { Kernel, listeners, Node, World } from "./world";
+import { Kernel, Node, World } from "./world";
 
-jest.mock("../../../agent/takeover/flow-watch", () => ({
-  FlowWatch: class {
-    problem: string | undefined;
-    constructor({ listener }: FlowWatchOptions) {
-      listeners.push(listener);
-    }
-    start() {}
-    stop() {}
-  },
-}));
+jest.mock("../../../agent/takeover/flow-watch", () => jest.requireActual("./flow-watch-stub"));
 
 const FROM = "192.0.2.1:4500";
 /** Index of the session that the client has with a server that died. */

@@ -11,6 +11,7 @@ import type { PeerSpec } from "../../../wireguard/diff";
 import type { Peer } from "../../../wireguard/dump";
 import { FakeClock } from "../fake-clock";
 import { CONFIG, key, silent } from "../fixtures";
+import { listeners } from "./flow-watch-stub";
 
 type MutablePeer = { -readonly [K in keyof Peer]: Peer[K] };
 
@@ -157,10 +158,7 @@ export class Kernel {
   }
 }
 
-/** Listeners of the flow watches that were made, in order; the test file puts this in the place of the real ones. */
-export const listeners: FlowListener[] = [];
-
-/** An agent's takeover on a kernel. */
+/** An agent's takeover on a kernel; the test file puts flow-watch-stub.ts in the place of the real one. */
 export class Node {
   readonly takeover: Takeover;
   /** What it told the other servers, and whose newest session it said to be another one. */

@@ -184,7 +184,9 @@ export class Agent {
       clock,
       limitSeconds: config.drainSeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
-      ...(config.takeover ? { sessionsLive: () => this.countSessions() } : {}),
+      ...(config.takeover
+        ? { sessionsLive: () => this.countSessions(), handOver: () => this.sessions.handOver() }
+        : {}),
       onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
   }
@@ -276,6 +278,7 @@ export class Agent {
       peer: (publicKey) => this.clients.peer(publicKey),
       revision: () => this.clients.revision,
       announce: (holder, records) => this.sessions.announce(holder, records),
+      handOver: (holder, clients) => this.sessions.askOthers(holder, clients),
       draining: () => this.drain.reason !== undefined,
       touch: () => this.touch(),
       onPeers: (peers) => {

@@ -12,6 +12,8 @@ export interface DrainOptions {
   readonly noticeSeconds: number;
   /** Sessions that this server holds now; undefined when nobody counts them, and then a drain takes all of its time. */
   readonly sessionsLive?: (() => number | undefined) | undefined;
+  /** What is to be done for sessions that are left when the time is up; the drain is over when it settles. */
+  readonly handOver?: (() => Promise<void>) | undefined;
   /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
   readonly onDrained?: ((reason: string) => void) | undefined;
 }
@@ -29,7 +31,7 @@ const EMPTY_MS = 1000;
 
 /**
  * The way out: unhealthy at once, so that the load balancer moves the flows, but serving on until this server's sessions are gone or
- * the time is up. The WireGuard interface is never touched.
+ * the time is up and the clients that are left have been handed over. The WireGuard interface is never touched.
  *
  * INVARIANTS: the server drains as long as at least one source says so, and none takes back what another one said. Sessions are
  * counted only once the load balancer had time to notice: before that new ones still arrive. Only a signal ends the process.
@@ -108,8 +110,16 @@ export class Drain {
     const isNoticed = now - this.began >= noticeSeconds * 1000;
     this.emptySince = isNoticed && sessionsLive?.() === 0 ? (this.emptySince ?? now) : undefined;
     const isEmpty = this.emptySince !== undefined && now - this.emptySince >= EMPTY_MS;
-    if (isEmpty || left <= 0) this.finish();
+    if (isEmpty) this.finish();
+    else if (left <= 0) this.timeIsUp();
     else this.timer = clock.after(Math.min(LOOK_MS, left), () => this.look());
+  }
+
+  private timeIsUp(): void {
+    const { handOver } = this.options;
+    const { began } = this;
+    if (handOver === undefined) this.finish();
+    else void handOver().then(() => this.sources.size > 0 && this.began === began && this.finish());
   }
 
   private finish(): void {

@@ -4,8 +4,9 @@ import type { AgentOptions } from "./agent-options";
 import type { KnownClients } from "./known-clients";
 import { ClusterLink, type ClusterLinkOptions, type ClusterOptions } from "./mesh/cluster-link";
 import { onlineOf } from "./metrics";
-import type { NextLane } from "./rotation/next-lane";
+import { isNextLane, type NextLane } from "./rotation/next-lane";
 import { LANES } from "./takeover/flow-events";
+import type { LeftClient } from "./takeover/hand-over";
 import { Takeover, type TakeoverOptions } from "./takeover/takeover";
 
 /** What the sessions need from around them. */
@@ -100,6 +101,22 @@ export class Sessions {
     return [...online].filter((publicKey) => clients.peer(publicKey) !== undefined).length;
   }
 
+  /** Hands clients over that are left when this server goes. */
+  async handOver(): Promise<void> {
+    await Promise.all([this.takeover?.handOver(), this.options.nextLane()?.handOver()]);
+  }
+
+  /** Asks other servers to call clients that are left at one of this server's interfaces; false where there is none. */
+  askOthers(holder: string, clients: readonly LeftClient[]): boolean {
+    return this.cluster?.handOver(holder, clients) === true;
+  }
+
+  private receive(holder: string, clients: readonly LeftClient[]): void {
+    // Each has a server key of its own, and a client knows one of the two.
+    if (isNextLane(holder)) this.options.nextLane()?.receive(holder, clients);
+    else this.takeover?.receive(holder, clients);
+  }
+
   private told(holder: string, records: readonly SessionRecord[]): void {
     this.takeover?.told(holder, records);
     this.options.nextLane()?.told(holder, records);
@@ -117,6 +134,7 @@ export class Sessions {
       // A client that goes back to this key waits for its route as well.
       expecting: () => clients.awaitedKeys.size + (nextLane()?.movedCount ?? 0) > 0,
       announce: (holder, records) => this.announce(holder, records),
+      handOver: (holder, clients) => this.askOthers(holder, clients),
       onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
       onRead: () => {
         this.isDirectoryRead = true;
@@ -136,6 +154,7 @@ export class Sessions {
       outOfTouch: () => takeover.isOutOfTouch,
       peer: (publicKey) => options.clients.peer(publicKey),
       onSessions: (holder, records) => this.told(holder, records),
+      onHandOver: (holder, clients) => this.receive(holder, clients),
     });
   }
 }

@@ -12,6 +12,7 @@ import { OverlayRoutes } from "../routed/overlay-routes";
 import { SourceCheck } from "../routed/source-check";
 import { VpcRoutes } from "../routed/vpc-routes";
 import type { StorageClient } from "../storage-client";
+import type { LeftClient } from "../takeover/hand-over";
 import type { MeshLine } from "./line";
 import { MemberFilter } from "./member-filter";
 import { PACE } from "./members";
@@ -49,6 +50,7 @@ export interface ClusterLinkOptions {
   /** Keys of all clients with a session anywhere. */
   readonly connected: () => Iterable<string>;
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
+  readonly onHandOver: MeshOptions["onHandOver"];
 }
 
 /** What speaking to the other servers takes, wherever it is possible. */
@@ -149,6 +151,17 @@ export class ClusterLink {
   /** Tells the others that this server holds these sessions. */
   announce(holder: string, records: readonly SessionRecord[]): void {
     this.mesh.announce(holder, records);
+  }
+
+  /** Asks others that take traffic to call these clients; false where there is none. */
+  handOver(holder: string, clients: readonly LeftClient[]): boolean {
+    const able = this.mesh.members.live
+      .filter(
+        ({ instance, state }) => state === "ready" && (!this.isPassive || instance === this.activeServer),
+      )
+      .map(({ instance }) => instance);
+    this.mesh.handOver(holder, [...clients], able);
+    return able.length > 0;
   }
 
   /** The newest sessions of these clients are other ones than before. */

@@ -5,7 +5,15 @@ import { type Log, messageOf } from "../log";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
 import { Calm, Members, type Pace } from "./members";
-import { type Heartbeat, type Message, open, portions, seal } from "./message";
+import {
+  type HandOverRequest,
+  type Heartbeat,
+  IN_A_MESSAGE,
+  type Message,
+  open,
+  portions,
+  seal,
+} from "./message";
 import type { Candidate } from "./roles";
 import { Standing } from "./standing";
 
@@ -29,6 +37,8 @@ export interface MeshOptions {
   readonly onInformed: () => void;
   /** Another server holds these sessions from now on. */
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
+  /** Another server asks this one to call clients of its. */
+  readonly onHandOver: (holder: string, clients: HandOverRequest["clients"]) => void;
   /** Called with each beat, right before this server says how it is: somebody may have come, gone or changed. */
   readonly onBeat: () => void;
 }
@@ -122,8 +132,27 @@ export class Mesh {
   announce(holder: string, records: readonly SessionRecord[]): void {
     if (records.length === 0) return;
     this.stats.announced += records.length;
+    this.sayThrice(
+      portions(records, IN_A_MESSAGE.records).map((part) => ({ kind: "sessions", holder, records: part })),
+    );
+  }
+
+  /**
+   * Asks other servers to call these clients, one server each.
+   * @param able the servers that may be asked
+   */
+  handOver(holder: string, clients: HandOverRequest["clients"], able: readonly string[]): void {
+    this.sayThrice(
+      portions(clients, IN_A_MESSAGE.clients).flatMap((part, n) => {
+        const to = able[n % able.length];
+        return to === undefined ? [] : { kind: "handOver", to, holder, clients: part };
+      }),
+    );
+  }
+
+  private sayThrice(bodies: readonly Message["body"][]): void {
     const say = () => {
-      for (const part of portions(records)) this.send({ kind: "sessions", holder, records: part });
+      for (const body of bodies) this.send(body);
     };
     say();
     for (const ms of REPEAT_MS) this.options.clock.after(ms, () => !this.stopped && say());
@@ -184,8 +213,9 @@ export class Mesh {
     if (from === this.options.instance) return;
     this.stats.received++;
     if (body.kind === "heartbeat") this.members.hear({ ...message, body }, address);
-    else if (body.holder === from || body.holder.startsWith(`${from}.`))
-      this.options.onSessions(body.holder, body.records);
+    else if (body.holder !== from && !body.holder.startsWith(`${from}.`)) return;
+    else if (body.kind === "sessions") this.options.onSessions(body.holder, body.records);
+    else if (body.to === this.options.instance) this.options.onHandOver(body.holder, body.clients);
   }
 
   /** Reads the key, which an operator may have removed so that there is a new one, and who is there. */

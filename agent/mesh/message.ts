@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
-import { parseSessions, renderSession, type SessionRecord } from "../../registry/sessions";
+import { parseSessions, renderSession } from "../../registry/sessions";
 
 /** How a server is, as it tells the others. */
 export const MEMBER_STATES = ["ready", "unhealthy", "draining"] as const;
@@ -35,6 +35,19 @@ const sessionsSchema = z.object({
 /** Sessions that a server holds from now on. */
 export type Announcement = z.output<typeof sessionsSchema>;
 
+const handOverSchema = z.object({
+  kind: z.literal("handOver"),
+  /** The server that is asked; the others pass it over. */
+  to: z.string().min(1).max(128),
+  /** Which of the sender's interfaces the clients are at. */
+  holder: z.string().min(1).max(128),
+  clients: z
+    .array(z.object({ publicKey: z.string().length(44), endpoint: z.string().min(1).max(64) }))
+    .max(64),
+});
+/** Clients that another server is asked to call, see takeover/hand-over.ts. */
+export type HandOverRequest = z.output<typeof handOverSchema>;
+
 const messageSchema = z.object({
   from: z.string().min(1).max(128),
   /** When the sender's process began (milliseconds of its wall clock): a restarted server counts from 1 again. */
@@ -42,7 +55,7 @@ const messageSchema = z.object({
   number: z.int().min(1),
   /** The sender's wall clock in milliseconds. */
   at: z.int().min(0),
-  body: z.discriminatedUnion("kind", [heartbeatSchema, sessionsSchema]),
+  body: z.discriminatedUnion("kind", [heartbeatSchema, sessionsSchema, handOverSchema]),
 });
 /** One datagram between two servers. */
 export type Message = z.output<typeof messageSchema>;
@@ -51,13 +64,16 @@ const MAGIC = Buffer.from("WGC1");
 const MAC_BYTES = 32;
 const HEAD_BYTES = MAGIC.length + MAC_BYTES;
 
-/** Records in one datagram: with 65 bytes each it stays below 1280 bytes, which every path passes (RFC 8200). */
-const RECORDS_IN_A_MESSAGE = 14;
+/**
+ * So many in one datagram: with 65 bytes a record, and up to 135 a client with its endpoint, it stays below 1280 bytes, which every path
+ * passes (RFC 8200).
+ */
+export const IN_A_MESSAGE = { records: 14, clients: 6 } as const;
 
-/** Records in parts that fit into a datagram each. */
-export function portions(records: readonly SessionRecord[]): SessionRecord[][] {
-  return Array.from({ length: Math.ceil(records.length / RECORDS_IN_A_MESSAGE) }, (_, part) =>
-    records.slice(part * RECORDS_IN_A_MESSAGE, (part + 1) * RECORDS_IN_A_MESSAGE),
+/** Records, or clients, in parts that fit into a datagram each. */
+export function portions<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) =>
+    items.slice(part * size, (part + 1) * size),
   );
 }
 

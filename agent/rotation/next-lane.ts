@@ -15,7 +15,8 @@ import { Mutex } from "../mutex";
 import { Reconciler, type Scope } from "../reconcile";
 import type { StorageClient } from "../storage-client";
 import { LANES } from "../takeover/flow-events";
-import { Takeover } from "../takeover/takeover";
+import type { LeftClient } from "../takeover/hand-over";
+import { Takeover, type TakeoverOptions } from "../takeover/takeover";
 import { ClientRoutes } from "./client-routes";
 import { Whereabouts } from "./whereabouts";
 
@@ -39,6 +40,7 @@ export interface NextLaneOptions {
   readonly onPeers: (peers: readonly Peer[]) => void;
   /** See the takeover's options. */
   readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
+  readonly handOver?: TakeoverOptions["handOver"];
   readonly draining?: (() => boolean) | undefined;
   readonly touch?: (() => void) | undefined;
   /** Tests bring their own. */
@@ -46,6 +48,10 @@ export interface NextLaneOptions {
 }
 
 const NAME = INTERFACES.next;
+const SUFFIX = ".next";
+
+/** Whether session records of that name are of a server's interface with the next key. */
+export const isNextLane = (holder: string): boolean => holder.endsWith(SUFFIX);
 
 /**
  * The interface of the next server key while the key is replaced: it has all the peers that the other one has. Clients that shake
@@ -78,7 +84,7 @@ export class NextLane {
     this.takeover = config.takeover
       ? new Takeover({
           ...options,
-          instance: `${options.instance}.next`,
+          instance: `${options.instance}${SUFFIX}`,
           interface: NAME,
           lane: { ...LANES.next, port: secondPort(config.listenPort) },
           device,
@@ -132,6 +138,16 @@ export class NextLane {
   /** Somebody from outside reached this server. */
   heard(): void {
     this.takeover?.heard();
+  }
+
+  /** See {@link Takeover.handOver}. */
+  async handOver(): Promise<void> {
+    await this.takeover?.handOver();
+  }
+
+  /** See {@link Takeover.receive}. */
+  receive(holder: string, clients: readonly LeftClient[]): void {
+    this.takeover?.receive(holder, clients);
   }
 
   /** See {@link Takeover.told}. */

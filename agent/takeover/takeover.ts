@@ -15,6 +15,7 @@ import { CutOff } from "./cut-off";
 import { type HeldSession, SessionDirectory } from "./directory";
 import type { FlowEvent, Lane, Zone } from "./flow-events";
 import { FlowWatch } from "./flow-watch";
+import { HandOver, type LeftClient } from "./hand-over";
 import { HeldHere } from "./held-here";
 import { OwnSessions } from "./own-sessions";
 import { PeerLooks } from "./peer-looks";
@@ -57,6 +58,8 @@ export interface TakeoverOptions {
   readonly dated?: ((at: number) => void) | undefined;
   /** Tells the other servers which sessions this one holds from now on, sooner than they read of it. */
   readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
+  /** Asks other servers to call clients that are left here; false where there is none. */
+  readonly handOver?: ((holder: string, clients: readonly LeftClient[]) => boolean) | undefined;
   /** Told the clients whose newest session is another one now, or has ended. */
   readonly onHolders?: ((publicKeys: readonly string[]) => void) | undefined;
   /** Told once, when all that the storage knows of sessions has been read. */
@@ -276,6 +279,28 @@ export class Takeover {
       (session) => session.publicKey === publicKey && session.instance !== this.options.instance,
     );
     if (isElsewhere) this.attempts.start(publicKey, endpoint, lost);
+  }
+
+  /** Hands clients over that are left when this server goes; settles when that is done. */
+  async handOver(): Promise<void> {
+    const { clock, device, desired, instance, log } = this.options;
+    await new HandOver({
+      clock,
+      log,
+      device,
+      isHeld: (publicKey) =>
+        desired(publicKey) !== undefined && this.directory.newest(publicKey)?.instance === instance,
+      tell: (clients) => this.options.handOver?.(instance, clients) === true,
+    }).run();
+  }
+
+  /** Another server asks this one to call clients that it still holds. */
+  receive(holder: string, clients: readonly LeftClient[]): void {
+    for (const { publicKey, endpoint } of clients) {
+      const session = this.directory.newest(publicKey);
+      if (session?.instance === holder && this.options.desired(publicKey) !== undefined)
+        this.attempts.start(publicKey, endpoint, session);
+    }
   }
 
   /** Another server says that it holds these sessions, as its record on the storage will a moment later. */

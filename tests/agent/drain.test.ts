@@ -69,6 +69,35 @@ test("sessions that never leave hold a server no longer than the limit", async (
   expect(drain.report?.over).toBe(true);
 });
 
+test("clients that are left when the time is up are handed over first, and none where the server stays after all", async () => {
+  const handed: (() => void)[] = [];
+  const handOver = () => new Promise<void>((resolve) => handed.push(resolve));
+  const { clock, drain, told } = drainWith({ sessionsLive: () => 1, handOver });
+  drain.set("lifecycle", "the group ends it");
+  await clock.advance(19_999);
+  expect(handed).toHaveLength(0);
+  await clock.advance(10_000);
+  expect([handed.length, drain.report?.over]).toEqual([1, false]);
+  handed[0]?.();
+  await clock.advance(0);
+  expect([drain.report?.over, told]).toEqual([true, ["the group ends it"]]);
+
+  const stays = drainWith({ sessionsLive: () => 1, handOver });
+  stays.drain.set("operator", "asked");
+  await stays.clock.advance(20_000);
+  stays.drain.set("operator", undefined);
+  await stays.clock.advance(1000);
+  stays.drain.set("operator", "asked again");
+  handed[1]?.();
+  await stays.clock.advance(0);
+  expect([stays.drain.report?.over, stays.told]).toEqual([false, []]);
+
+  const empty = drainWith({ sessionsLive: () => 0, handOver });
+  empty.drain.set("operator", "asked");
+  await empty.clock.advance(60_000);
+  expect([empty.drain.report?.over, handed.length]).toEqual([true, 2]);
+});
+
 test("only a signal ends the process, when the drain is over", async () => {
   const { clock, drain, seen } = drainWith();
   drain.set("lifecycle", "the group ends it");

@@ -45,6 +45,7 @@ class World {
     const clock = offBy(this.clock, more.off ?? { ms: 0 });
     const address = `10.0.0.${number}`;
     const heard: [string, readonly SessionRecord[]][] = [];
+    const asked: [string, string[]][] = [];
     const status: ReturnType<ConstructorParameters<typeof Mesh>[0]["status"]> = {
       ...{ state: "ready", nextHop: true },
       ...{ owns: [], since: [], calling: [] },
@@ -60,6 +61,7 @@ class World {
       ...{ instance: `i-${number}`, zone: more.zone ?? "a", runtimeRoot: "/r", pace: PACE },
       ...{ clock, log: silent, storage, line: this.line(address), status: () => status },
       onSessions: (holder, records) => heard.push([holder, records]),
+      onHandOver: (holder, clients) => asked.push([holder, clients.map(({ endpoint }) => endpoint)]),
       onBeat: () => more.onBeat?.(),
       outOfTouch: () => false,
       local: {
@@ -75,7 +77,13 @@ class World {
       time: new Date(clock.now()).toISOString(),
     });
     mesh.start();
-    return { mesh, heard, status, live: () => mesh.members.live.map(({ instance }) => instance).sort() };
+    return {
+      mesh,
+      heard,
+      asked,
+      status,
+      live: () => mesh.members.live.map(({ instance }) => instance).sort(),
+    };
   }
 }
 
@@ -470,4 +478,24 @@ test("without the storage a server says so, and one that has the key goes on wit
   await world.clock.advance(120_000);
   expect(one.live()).toEqual(["i-2"]);
   expect(one.mesh.problem).toBeUndefined();
+});
+
+test("clients that are left are asked of one able server each, three times; of nobody where there is none, and only by who holds them", async () => {
+  const world = new World();
+  const [one, two, three] = [world.server(1), world.server(2), world.server(3)];
+  await world.clock.advance(400);
+  const clients = Array.from({ length: 10 }, (_, n) => ({ publicKey: key(n), endpoint: `192.0.2.${n}:1` }));
+  one.mesh.handOver("i-1", clients, ["i-2", "i-3"]);
+  await world.clock.advance(100);
+  const [first, second] = [clients.slice(0, 6), clients.slice(6)].map((part) =>
+    part.map(({ endpoint }) => endpoint),
+  );
+  const thrice = (part: unknown) => [part, part, part].map((endpoints) => ["i-1", endpoints]);
+  expect([two.asked, three.asked]).toEqual([thrice(first), thrice(second)]);
+  one.mesh.handOver("i-1", clients, []);
+  one.mesh.handOver("i-3", clients, ["i-2"]);
+  one.mesh.handOver("i-1.next", clients.slice(0, 1), ["i-2"]);
+  await world.clock.advance(100);
+  expect(two.asked.slice(3)).toEqual(Array(3).fill(["i-1.next", ["192.0.2.0:1"]]));
+  expect(three.asked).toHaveLength(3);
 });

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
-import { type Message, open, portions, seal } from "../../../agent/mesh/message";
+import { IN_A_MESSAGE, type Message, open, portions, seal } from "../../../agent/mesh/message";
 import { key } from "../fixtures";
 
 const KEY = randomBytes(32);
@@ -16,11 +16,25 @@ const message: Message = {
 test("a message comes out as it went in, and fits into every path's MTU", () => {
   expect(open(seal(message, KEY), KEY)).toEqual(message);
   const records = Array.from({ length: 100 }, (_, n) => record(n));
-  const parts = portions(records);
+  const parts = portions(records, IN_A_MESSAGE.records);
   expect(parts.flat()).toEqual(records);
   for (const part of parts) {
     const body = { kind: "sessions", holder: "i-0123456789abcdef0.next", records: part } as const;
     const datagram = seal({ ...message, from: "i-0123456789abcdef0", body }, KEY);
+    expect(datagram.length).toBeLessThanOrEqual(1280 - 28);
+    expect(open(datagram, KEY)?.body).toEqual(body);
+  }
+});
+
+test("a request to call clients comes out as it went in, and fits, also with IPv6 endpoints", () => {
+  const endpoint = "[2001:db8:1111:2222:3333:4444:5555:6666]:51820";
+  const clients = Array.from({ length: 20 }, (_, n) => ({ publicKey: key(n), endpoint }));
+  const parts = portions(clients, IN_A_MESSAGE.clients);
+  expect(parts.flat()).toEqual(clients);
+  for (const part of parts) {
+    const [to, from] = ["i-0123456789abcdef1", "i-0123456789abcdef0"];
+    const body = { kind: "handOver", to, holder: `${from}.next`, clients: part } as const;
+    const datagram = seal({ ...message, from, body }, KEY);
     expect(datagram.length).toBeLessThanOrEqual(1280 - 28);
     expect(open(datagram, KEY)?.body).toEqual(body);
   }

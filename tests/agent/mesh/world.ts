@@ -121,6 +121,7 @@ export class World {
       peer: (publicKey) => ({ publicKey, allowedIps: state.addresses, presharedKey: undefined }),
       connected: () => [ALICE],
       onSessions: () => {},
+      onHandOver: () => {},
     });
     link.start();
     if (!this.without.has(address)) link.onDirectoryRead();

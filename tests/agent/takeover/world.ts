@@ -4,6 +4,7 @@ import { Mutex } from "../../../agent/mutex";
 import type { StorageClient } from "../../../agent/storage-client";
 import { type FlowEvent, LANES, type Zone } from "../../../agent/takeover/flow-events";
 import type { FlowListener } from "../../../agent/takeover/flow-watch";
+import type { LeftClient } from "../../../agent/takeover/hand-over";
 import { Takeover } from "../../../agent/takeover/takeover";
 import type { SessionRecord } from "../../../registry/sessions";
 import type { WgCommand } from "../../../wireguard/commands";
@@ -164,6 +165,9 @@ export class Node {
   /** What it told the other servers, and whose newest session it said to be another one. */
   readonly announced: [string, readonly SessionRecord[]][] = [];
   readonly moved: string[] = [];
+  /** Clients that it asked others to call, and whether there are any. */
+  readonly handedOver: [string, readonly LeftClient[]][] = [];
+  othersLive = true;
   private readonly listener: FlowListener;
 
   constructor(
@@ -187,6 +191,10 @@ export class Node {
       draining: () => this.draining,
       touch: () => this.touches++,
       announce: (holder, records) => this.announced.push([holder, records]),
+      handOver: (holder, clients) => {
+        this.handedOver.push([holder, clients]);
+        return this.othersLive;
+      },
       onHolders: (publicKeys) => this.moved.push(...publicKeys),
     });
     const listener = listeners.at(-1);

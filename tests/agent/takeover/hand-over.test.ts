@@ -1,0 +1,90 @@
+import { key } from "../fixtures";
+import { Node } from "./world";
+
+jest.mock("../../../agent/takeover/flow-watch", () => jest.requireActual("./flow-watch-stub"));
+
+const FROM = "192.0.2.1:4500";
+
+/** A server that has the sessions of clients 2 and 3, and clients of its own that go on sending. */
+async function leaving(...sending: number[]) {
+  const node = await Node.start();
+  const { kernel, world } = node;
+  for (const byte of [2, 3]) {
+    const endpoint = `192.0.2.${byte}:4500`;
+    node.flow("own", byte, endpoint);
+    kernel.handshake(byte, endpoint);
+  }
+  await world.clock.advance(1000);
+  const send = () => {
+    for (const byte of sending) kernel.peer(byte).rxBytes += 32;
+    world.clock.after(100, send);
+  };
+  send();
+  const seen = { isDone: false };
+  void node.takeover.handOver().then(() => {
+    seen.isDone = true;
+  });
+  return { node, kernel, world, seen };
+}
+
+test("others are asked to call whoever still sends here, and it is over when they have", async () => {
+  const { node, world, seen } = await leaving(2);
+  await world.clock.advance(1400);
+  expect(node.handedOver).toEqual([]);
+  await world.clock.advance(200);
+  expect(node.handedOver).toEqual([["i-self", [{ publicKey: key(2), endpoint: "192.0.2.2:4500" }]]]);
+  await world.clock.advance(500);
+  expect(seen.isDone).toBe(false);
+  node.takeover.told("i-other", [{ publicKey: key(2), index: 50, at: world.clock.now() }]);
+  await world.clock.advance(200);
+  expect(seen.isDone).toBe(true);
+});
+
+test("clients that were never taken hold nobody up", async () => {
+  const { world, seen } = await leaving(2, 3);
+  await world.clock.advance(3400);
+  expect(seen.isDone).toBe(false);
+  await world.clock.advance(300);
+  expect(seen.isDone).toBe(true);
+});
+
+test.each([
+  ["nobody sends", []],
+  ["those who send are another server's meanwhile", [3]],
+  ["those who send may not connect any more", [4]],
+])("nobody is asked where %s", async (_, sending) => {
+  const { node, world, seen } = await leaving(...sending);
+  world.desired.delete(key(4));
+  node.takeover.told("i-other", [{ publicKey: key(3), index: 50, at: world.clock.now() }]);
+  await world.clock.advance(1600);
+  expect([node.handedOver, seen.isDone]).toEqual([[], true]);
+});
+
+test("where there is nobody else it is over at once", async () => {
+  const { node, world, seen } = await leaving(2);
+  node.othersLive = false;
+  await world.clock.advance(1600);
+  expect([node.handedOver.length, seen.isDone]).toEqual([1, true]);
+});
+
+test("an interface that cannot be looked at holds nobody up", async () => {
+  const node = await Node.start();
+  jest.spyOn(node.kernel.device, "dump").mockRejectedValue(new Error("hangs"));
+  await node.takeover.handOver();
+  expect(node.handedOver).toEqual([]);
+});
+
+test("a server that is asked calls the clients that the asking one holds, and no others", async () => {
+  const { world, kernel, takeover } = await Node.start();
+  world.record("i-leaving", 2, 10);
+  world.record("i-leaving", 4, 12);
+  world.record("i-other", 3, 11);
+  await world.clock.advance(1100);
+  world.desired.delete(key(4));
+  takeover.receive(
+    "i-leaving",
+    [2, 3, 4, 5].map((byte) => ({ publicKey: key(byte), endpoint: FROM })),
+  );
+  await world.clock.advance(100);
+  expect(kernel.done).toEqual([`2 called ${FROM}`]);
+});

@@ -129,18 +129,23 @@ export class Soak {
         return;
       } catch (error) {
         if (!/has no flow of/.test(messageOf(error))) throw error;
-        if (tries === 3) throw new Error(`${messageOf(error)} (${await this.endpointOf(name)})`);
+        if (await this.isPastBalancer(name)) return;
+        if (tries === 3) throw error;
         await pause(1000);
       }
     }
   }
 
-  /** Where a client sends its packets: elsewhere than to the load balancer, a server has called it from its own address. */
-  private async endpointOf(name: string): Promise<string> {
-    const endpoint = await this.cluster.sh(name, "wg show wg0 endpoints | cut -f 2").catch(messageOf);
+  /** Whether a client has followed a server to its own address: it is connected as long as one calls it there, and cannot be moved. */
+  private async isPastBalancer(name: string): Promise<boolean> {
+    const endpoint = await this.cluster.sh(name, "wg show wg0 endpoints | cut -f 2");
     const { clients } = await this.cluster.status();
-    const via = clients.find((client) => client.name === name)?.via;
-    return `it sends to ${endpoint}, the load balancer is ${via}`;
+    const via = clients.find((client) => client.name === name)?.via ?? "";
+    if (endpoint.startsWith(`${via}:`)) return false;
+    this.passedOver.add(
+      `roam: ${name} sends to ${endpoint} past the load balancer: it followed that server's last packets to its own address`,
+    );
+    return true;
   }
 
   /** A client with nowhere else to go, or a machine without bindfs, is no fault of the cluster. */

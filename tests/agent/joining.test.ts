@@ -48,6 +48,8 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
     onDirectoryRead = () => mockTold.push("directory read");
     announce = (holder: string, records: readonly SessionRecord[]) =>
       mockTold.push([`announce ${holder}`, records.map(({ index }) => index)]);
+    handOver = (holder: string, clients: readonly { endpoint: string }[]) =>
+      mockTold.push([`hand over ${holder}`, clients.map(({ endpoint }) => endpoint)]) > 0;
     onHolders = (publicKeys: Iterable<string>) => mockTold.push(["holders", [...publicKeys]]);
     onClients = (scope: unknown) => mockTold.push(["clients", scope]);
     get standby() {
@@ -301,6 +303,47 @@ test("the link is told which clients changed, and which sessions are held here",
   const after = told();
   expect(after).toContainEqual(["announce i-test", [77]]);
   expect(after).toContainEqual(["holders", [key(9)]]);
+});
+
+test.each([
+  ["with clients left", true],
+  ["with none", false],
+])(
+  "a drain whose time is up %s hands them over to the others, and is over when these have them",
+  async (_, sends) => {
+    const { agent, clock, kernel, told } = await setup(`left-${sends}`, {});
+    agent.join(CLUSTER);
+    await agent.start();
+    await clock.advance(3000);
+    listeners[0]?.onFlow("own", { endpoint: "192.0.2.1:4500", index: 77 });
+    Object.assign(kernel, { endpoint: "192.0.2.1:4500", handshake: Math.floor(clock.now() / 1000) });
+    await clock.advance(1000);
+    agent.setDrain("operator", "asked");
+    told();
+    for (let passed = 0; passed < 22_000; passed += 500) {
+      if (sends) kernel.received++;
+      await clock.advance(500);
+    }
+    const asked = told().filter((one) => one[0] === "hand over i-test");
+    expect(asked).toEqual(sends ? [["hand over i-test", ["192.0.2.1:4500"]]] : []);
+  },
+);
+
+test("a client that another server hands over is called here", async () => {
+  const { agent, applied, clock } = await setup("asked", {});
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(3000);
+  // It knows the next server key, and this interface has the current one.
+  mockOptions[0]?.onSessions("i-2.next", [{ publicKey: key(9), index: 4, at: clock.now() }]);
+  mockOptions[0]?.onHandOver("i-2.next", [{ publicKey: key(9), endpoint: "192.0.2.1:4500" }]);
+  await clock.advance(500);
+  const calls = () => applied.filter((args) => args.includes("remove")).length;
+  expect(calls()).toBe(0);
+  mockOptions[0]?.onSessions("i-2", [{ publicKey: key(9), index: 5, at: clock.now() }]);
+  mockOptions[0]?.onHandOver("i-2", [{ publicKey: key(9), endpoint: "192.0.2.1:4500" }]);
+  await clock.advance(500);
+  expect(calls()).toBe(1);
 });
 
 test("a place that is found after the end opens nothing", async () => {

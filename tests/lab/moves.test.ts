@@ -188,6 +188,42 @@ cluster.test(
   },
 );
 
+cluster.test(
+  "a client that followed a draining server to its own address is handed to another one, and outlives the first",
+  async () => {
+    const { lab } = cluster;
+    await lab.settle(NAMES);
+    const { clients } = await lab.status();
+    const {
+      server: first,
+      tunnelAddress = "",
+      via: balancer,
+    } = clients.find(({ name }) => name === "bob") ?? {};
+    if (!first) throw new Error("nobody carries bob");
+    const sendsTo = () => lab.sh("bob", "wg show wg0 endpoints | cut -f 2 | cut -d : -f 1");
+    // A download: packets for bob are on their way when the load balancer moves his flow.
+    const ping = `timeout 120 ping -q -i 0.002 ${tunnelAddress.split("/")[0]}`;
+    await lab.sh(first, `${ping} >/dev/null 2>&1 & echo $! >/run/ping`);
+    const from = lab.events.length;
+    await lab.fault("drain", { server: first });
+    await lab.untilEvent(new RegExp(`^${first} is unhealthy`), from);
+    await eventually(async () => (await sendsTo()) !== balancer || undefined, "bob to follow the server");
+    const followed = await sendsTo();
+    await eventually(async () => (await reportOf(first)).drain?.over || undefined, "the drain's end");
+    await lab.sh(first, "kill $(cat /run/ping)");
+    const former = await addressOf(first);
+    await lab.fault("crash", { server: first });
+    expect((await lab.answer("bob")).via).not.toBe(former);
+    expect([followed, balancer]).not.toContain(await sendsTo());
+    await lab.fault("start", { server: first });
+    await lab.fault("undrain", { server: first });
+    // What the runbook has him do: his configuration's endpoint again.
+    await lab.sh("bob", `wg set wg0 peer $(wg show wg0 peers) endpoint ${balancer}:51820`);
+    await lab.settle(NAMES);
+    expect(await sendsTo()).toBe(balancer);
+  },
+);
+
 cluster.test("a spot notice drains the server, and the agent stays", async () => {
   const { lab } = cluster;
   const from = lab.events.length;

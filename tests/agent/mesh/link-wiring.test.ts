@@ -36,6 +36,43 @@ test.each([
   expect([...one.kernel.routes]).toEqual([["10.100.0.7/32", "10.0.0.2"]]);
 });
 
+const LEFT_CLIENT = { publicKey: ALICE, endpoint: "192.0.2.1:4500" };
+
+test("clients that are left are asked of servers that take traffic, where there is one", async () => {
+  const world = new World();
+  const [one, two, three] = [world.server(1, "a", {}), world.server(2, "a", {}), world.server(3, "a", {})];
+  await world.clock.advance(START_MS);
+  two.state.is = "draining";
+  await world.clock.advance(1500);
+  expect(one.link.handOver("i-1", [LEFT_CLIENT])).toBe(true);
+  await world.clock.advance(100);
+  expect([two.asked, three.asked]).toEqual([[], ["i-1", "i-1", "i-1"]]);
+  three.state.is = "unhealthy";
+  await world.clock.advance(1500);
+  expect(one.link.handOver("i-1", [LEFT_CLIENT])).toBe(false);
+});
+
+test("where one server is active, it is the one that is asked", async () => {
+  const world = new World();
+  const config = { topology: "active-passive" } as const;
+  const [one, two, three] = [
+    world.server(1, "a", config),
+    world.server(2, "a", config),
+    world.server(3, "a", config),
+  ];
+  await world.clock.advance(START_MS);
+  const active = one.link.activeServer;
+  const [asking, standby] = active === "i-1" ? [two, three] : active === "i-2" ? [one, three] : [one, two];
+  const answer = asking.link.handOver(active === "i-1" ? "i-2" : "i-1", Array(20).fill(LEFT_CLIENT));
+  await world.clock.advance(100);
+  const byName = new Map([
+    ["i-1", one],
+    ["i-2", two],
+    ["i-3", three],
+  ]);
+  expect([answer, byName.get(active ?? "")?.asked.length, standby.asked]).toEqual([true, 12, []]);
+});
+
 test("the call of an owner before that takes effect late is undone as soon as that owner says that it has ended", async () => {
   const world = new World();
   const one = world.server(1, "a", ROUTED);

@@ -58,6 +58,8 @@ export class World {
   ) {
     const clock = new Stoppable(offBy(this.clock, off));
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
+    /** Holders that asked this server to call clients of theirs. */
+    const asked: string[] = [];
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const kernel = new Kernel();
     const state: {
@@ -121,11 +123,11 @@ export class World {
       peer: (publicKey) => ({ publicKey, allowedIps: state.addresses, presharedKey: undefined }),
       connected: () => [ALICE],
       onSessions: () => {},
-      onHandOver: () => {},
+      onHandOver: (holder) => asked.push(holder),
     });
     link.start();
     if (!this.without.has(address)) link.onDirectoryRead();
-    return { link, tools, state, kernel, clock };
+    return { link, tools, state, kernel, clock, asked };
   }
 
   private describe(id: string): string {

@@ -118,15 +118,16 @@ export class Attempts {
   }
 
   /**
-   * Calls a client at the address; nothing happens while another attempt for it runs, when one was answered, or two were in vain a
-   * moment ago, that began after this server had learned of the session that the stray is of, or when there are too many.
+   * Calls a client at the address; nothing happens while another attempt for it runs, unless that one only waits for an answer from where
+   * the client is not any more; when one was answered, or two were in vain a moment ago, that began after this server had learned of the
+   * session that the stray is of; or when there are too many.
    *
    * @param lost the session that the stray is of
    */
   start(publicKey: string, endpoint: string, lost: LostSession): void {
     const { clock } = this.options;
     const running = this.attempts.get(publicKey);
-    if (running !== undefined && (!running.answered || lost.learned <= running.began)) return;
+    if (running !== undefined && !this.givesWay(running, endpoint, lost)) return;
     if (this.stopped || this.isInVain(publicKey, endpoint, lost)) return;
     if (!this.bucket.take(clock.monotonic())) {
       this.stats.refused++;
@@ -208,6 +209,12 @@ export class Attempts {
       if (next !== undefined) return this.call(publicKey, attempt, number + 1);
       this.giveUp(publicKey, attempt);
     });
+  }
+
+  private givesWay(running: Attempt, endpoint: string, { learned }: LostSession): boolean {
+    if (running.answered) return learned > running.began;
+    const age = this.options.clock.monotonic() - running.began;
+    return running.endpoint !== endpoint && age >= CALLS_AT_MS[2];
   }
 
   private giveUp(publicKey: string, { endpoint, began }: Attempt): void {

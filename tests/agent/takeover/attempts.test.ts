@@ -107,6 +107,26 @@ test("one attempt a client: another stray of it, even from elsewhere, changes no
   expect(attempts.stats.started).toBe(2);
 });
 
+test("a client that is somewhere else by now is called there, once all calls to where it was have been made", async () => {
+  const { clock, runs, attempts } = setup();
+  const elsewhere = "192.0.2.1:9999";
+  attempts.start(key(2), FROM, LOST);
+  await clock.advance(1399);
+  attempts.start(key(2), elsewhere, LOST);
+  await clock.advance(1);
+  attempts.start(key(2), FROM, LOST);
+  await clock.advance(600);
+  attempts.start(key(2), elsewhere, LOST);
+  await clock.advance(60_000);
+  expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+    [0, CALLED],
+    [700, CALLED],
+    [1400, CALLED],
+    ...[2000, 2700, 3400].map((at) => [at, CALLED.replace(FROM, elsewhere)]),
+    [7900, FORGOTTEN],
+  ]);
+});
+
 describe("a client that did not answer twice is left to its own handshakes for 15 s", () => {
   const known = { instance: "i-lost", learned: 0 };
   /** How many attempts begin after `failed` ones that nobody answered, and so many milliseconds more. */

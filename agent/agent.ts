@@ -183,9 +183,13 @@ export class Agent {
     return new Drain({
       clock,
       limitSeconds: config.drainSeconds,
+      deregistrationDelaySeconds: config.deregistrationDelaySeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
       ...(config.takeover
-        ? { sessionsLive: () => this.countSessions(), handOver: () => this.sessions.handOver() }
+        ? {
+            sessionsLive: () => this.countSessions(),
+            handOver: (...asked) => this.sessions.handOver(...asked),
+          }
         : {}),
       onDrained: (reason) => log.info({ reason }, "the drain is over; this server may go"),
     });
@@ -240,7 +244,9 @@ export class Agent {
     return new FlowsHere({
       ...config,
       clock,
-      inService: () => this.watch.health().healthy && this.sessions.standby === undefined,
+      inService: () =>
+        (this.watch.health().healthy && this.sessions.standby === undefined) ||
+        this.sessions.cluster?.isAlone !== false,
       deregistered: () => this.drain.isAskedBy("lifecycle"),
     });
   }
@@ -278,7 +284,7 @@ export class Agent {
       peer: (publicKey) => this.clients.peer(publicKey),
       revision: () => this.clients.revision,
       announce: (holder, records) => this.sessions.announce(holder, records),
-      handOver: (holder, clients) => this.sessions.askOthers(holder, clients),
+      handOver: (...request) => this.sessions.askOthers(...request),
       draining: () => this.drain.reason !== undefined,
       touch: () => this.touch(),
       onPeers: (peers) => {

@@ -55,6 +55,8 @@ export const agentConfigSchema = z
     statePath: absolutePath,
     /** How long a server that was told to stop goes on serving while the load balancer moves its flows. */
     drainSeconds: z.int().min(0).max(3600),
+    /** So long the load balancer leads flows to a server that its Auto Scaling group has deregistered. */
+    deregistrationDelaySeconds: z.int().min(0).max(3600),
     /** Seconds between two health checks of the load balancer: when they stop to come, this server is cut off. */
     healthCheckSeconds: z.number().positive().max(300),
     /** Whether servers take sessions over from each other. */

@@ -8,12 +8,17 @@ export interface DrainOptions {
   readonly clock: Clock;
   /** A drain takes no longer than this. */
   readonly limitSeconds: number;
+  /** One that only the Auto Scaling group asks for takes as long as flows are led here, where that is longer. */
+  readonly deregistrationDelaySeconds?: number | undefined;
   /** Within this time the load balancer has noticed that this server is unhealthy. */
   readonly noticeSeconds: number;
   /** Sessions that this server holds now; undefined when nobody counts them, and then a drain takes all of its time. */
   readonly sessionsLive?: (() => number | undefined) | undefined;
-  /** What is to be done for sessions that are left when the time is up; the drain is over when it settles. */
-  readonly handOver?: (() => Promise<void>) | undefined;
+  /**
+   * What is to be done for clients that are left when nobody is counted any more, or the time is up; the drain is over when it settles.
+   * `stillDrains` tells whether it is still wanted, `isEmpty` that nobody is counted.
+   */
+  readonly handOver?: ((stillDrains: () => boolean, isEmpty: boolean) => Promise<void>) | undefined;
   /** Told once when a drain is over: the place to complete an Auto Scaling lifecycle action. */
   readonly onDrained?: ((reason: string) => void) | undefined;
 }
@@ -26,6 +31,8 @@ export interface DrainReport {
 }
 
 const LOOK_MS = 250;
+/** Flows that the load balancer moves when the deregistration delay is over are gone by then. */
+const MOVED_SECONDS = 2;
 /** A client that is on the move may show up here once more. */
 const EMPTY_MS = 1000;
 
@@ -104,22 +111,29 @@ export class Drain {
   }
 
   private look(): void {
-    const { clock, limitSeconds, noticeSeconds, sessionsLive } = this.options;
+    const { clock, noticeSeconds, sessionsLive } = this.options;
     const now = clock.monotonic();
-    const left = this.began + limitSeconds * 1000 - now;
+    const left = this.began + this.limitSeconds * 1000 - now;
     const isNoticed = now - this.began >= noticeSeconds * 1000;
     this.emptySince = isNoticed && sessionsLive?.() === 0 ? (this.emptySince ?? now) : undefined;
     const isEmpty = this.emptySince !== undefined && now - this.emptySince >= EMPTY_MS;
-    if (isEmpty) this.finish();
-    else if (left <= 0) this.timeIsUp();
+    if (isEmpty || left <= 0) this.lastOnes(isEmpty);
     else this.timer = clock.after(Math.min(LOOK_MS, left), () => this.look());
   }
 
-  private timeIsUp(): void {
+  /** A deregistered server is not checked any more, and its clients cannot leave before the delay is over. */
+  private get limitSeconds(): number {
+    const { deregistrationDelaySeconds = 0, limitSeconds } = this.options;
+    const isDeregistered = this.sources.size === 1 && this.sources.has("lifecycle");
+    return isDeregistered ? Math.max(limitSeconds, deregistrationDelaySeconds + MOVED_SECONDS) : limitSeconds;
+  }
+
+  private lastOnes(isEmpty: boolean): void {
     const { handOver } = this.options;
     const { began } = this;
+    const stillDrains = () => this.sources.size > 0 && this.began === began;
     if (handOver === undefined) this.finish();
-    else void handOver().then(() => this.sources.size > 0 && this.began === began && this.finish());
+    else void handOver(stillDrains, isEmpty).then(() => stillDrains() && this.finish());
   }
 
   private finish(): void {

@@ -1,11 +1,12 @@
 import type { Clock } from "./clock";
+import { TOUCH_SECONDS } from "./takeover/ruleset";
 
 /** What tells whether the load balancer leads flows here. */
 export interface FlowsHereOptions {
   readonly clock: Clock;
   readonly healthCheckSeconds: number;
-  readonly drainSeconds: number;
-  /** Whether the load balancer is told that this server takes traffic. */
+  readonly deregistrationDelaySeconds: number;
+  /** Whether the load balancer is told that this server takes traffic, or has nowhere else to lead flows to. */
   readonly inService: () => boolean;
   /** Whether the Auto Scaling group has deregistered this server: then nobody checks it, and its flows stay for the deregistration delay. */
   readonly deregistered: () => boolean;
@@ -15,11 +16,14 @@ export interface FlowsHereOptions {
 const NOTICED_LATE_SECONDS = 5;
 
 /**
- * Whether the load balancer still leads this server's flows here, as far as the server can know: not when it has been out of service for
- * a check interval, as the second failed check moves them. The deregistration delay is at least `drainSeconds`.
+ * Whether the load balancer still leads this server's flows here, as far as the server can know. One that is out of service may lose them
+ * a check interval later, with the second failed check; the kernel's table is told in time for what it was told to be over by then.
+ *
+ * INVARIANTS: flows that may be gone stay so until the server is in service again.
  */
 export class FlowsHere {
   private outSince: number | undefined;
+  private mayBeGone = false;
 
   constructor(private readonly options: FlowsHereOptions) {}
 
@@ -28,16 +32,17 @@ export class FlowsHere {
     const { clock, inService } = this.options;
     if (inService()) {
       this.outSince = undefined;
+      this.mayBeGone = false;
       return true;
     }
     this.outSince ??= clock.monotonic();
-    return clock.monotonic() - this.outSince < this.keptSeconds * 1000;
+    this.mayBeGone ||= clock.monotonic() - this.outSince >= this.keptSeconds * 1000;
+    return !this.mayBeGone;
   }
 
   private get keptSeconds(): number {
-    const { deregistered, drainSeconds, healthCheckSeconds } = this.options;
-    return deregistered()
-      ? Math.max(healthCheckSeconds, drainSeconds - NOTICED_LATE_SECONDS)
-      : healthCheckSeconds;
+    const { deregistered, deregistrationDelaySeconds, healthCheckSeconds } = this.options;
+    const kept = deregistered() ? deregistrationDelaySeconds - NOTICED_LATE_SECONDS : healthCheckSeconds;
+    return Math.max(0, kept - TOUCH_SECONDS);
   }
 }

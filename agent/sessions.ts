@@ -102,13 +102,13 @@ export class Sessions {
   }
 
   /** Hands clients over that are left when this server goes. */
-  async handOver(): Promise<void> {
-    await Promise.all([this.takeover?.handOver(), this.options.nextLane()?.handOver()]);
+  async handOver(...asked: Parameters<Takeover["handOver"]>): Promise<void> {
+    await Promise.all([this.takeover?.handOver(...asked), this.options.nextLane()?.handOver(...asked)]);
   }
 
   /** Asks other servers to call clients that are left at one of this server's interfaces; false where there is none. */
-  askOthers(holder: string, clients: readonly LeftClient[]): boolean {
-    return this.cluster?.handOver(holder, clients) === true;
+  askOthers(holder: string, clients: readonly LeftClient[], round: number): boolean {
+    return this.cluster?.handOver(holder, clients, round) === true;
   }
 
   private receive(holder: string, clients: readonly LeftClient[]): void {
@@ -134,7 +134,7 @@ export class Sessions {
       // A client that goes back to this key waits for its route as well.
       expecting: () => clients.awaitedKeys.size + (nextLane()?.movedCount ?? 0) > 0,
       announce: (holder, records) => this.announce(holder, records),
-      handOver: (holder, clients) => this.askOthers(holder, clients),
+      handOver: (...request) => this.askOthers(...request),
       onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
       onRead: () => {
         this.isDirectoryRead = true;

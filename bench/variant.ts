@@ -38,7 +38,7 @@ function vpcCidrOf(project: string, stack: string): string {
 const FAST = {
   interval: 1,
   timeout: 1,
-  deregistrationDelay: 3,
+  deregistrationDelay: 4,
   drainSeconds: 4,
   healthCheckSeconds: 2.5,
 } as const;
@@ -71,6 +71,7 @@ export function withHealth(plan: Plan, health: HealthModel): Plan {
   return withUserData(checked, (text) =>
     text
       .replace(/"drainSeconds": \d+/, `"drainSeconds": ${drainSeconds}`)
+      .replace(/"deregistrationDelaySeconds": \d+/, `"deregistrationDelaySeconds": ${deregistrationDelay}`)
       .replace(/"healthCheckSeconds": [\d.]+/, `"healthCheckSeconds": ${healthCheckSeconds}`),
   );
 }

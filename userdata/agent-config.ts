@@ -17,6 +17,7 @@ export function renderAgentConfig(args: UserDataArgs): string {
     runtimePath: PATHS.runtime,
     statePath: PATHS.state,
     drainSeconds: args.drainSeconds,
+    deregistrationDelaySeconds: args.deregistrationDelaySeconds,
     healthCheckSeconds: args.healthCheckSeconds,
     takeover: args.takeover,
     addressing: args.routed === undefined ? "masquerade" : "routed",

@@ -10,6 +10,8 @@ export interface UserDataArgs {
   readonly tunnelCidr: string;
   readonly vpcCidr: string;
   readonly drainSeconds: number;
+  /** Seconds that a server which leaves keeps its flows. */
+  readonly deregistrationDelaySeconds: number;
   /** Seconds between two health checks of the load balancer. */
   readonly healthCheckSeconds: number;
   /** Whether servers take sessions over from each other. */

@@ -154,14 +154,24 @@ export class ClusterLink {
   }
 
   /** Asks others that take traffic to call these clients; false where there is none. */
-  handOver(holder: string, clients: readonly LeftClient[]): boolean {
-    const able = this.mesh.members.live
-      .filter(
-        ({ instance, state }) => state === "ready" && (!this.isPassive || instance === this.activeServer),
-      )
-      .map(({ instance }) => instance);
-    this.mesh.handOver(holder, [...clients], able);
+  handOver(holder: string, clients: readonly LeftClient[], round: number): boolean {
+    const { able } = this;
+    // Not always the same one first, and another one each round.
+    const first = able.length === 0 ? 0 : (this.options.clock.now() + round) % able.length;
+    this.mesh.handOver(holder, [...clients], [...able.slice(first), ...able.slice(0, first)]);
     return able.length > 0;
+  }
+
+  /** Whether no other server takes traffic: then the load balancer leads flows here, whatever it is told. */
+  get isAlone(): boolean {
+    return this.able.length === 0;
+  }
+
+  /** Other servers that take traffic. */
+  private get able(): string[] {
+    const takes = ({ instance, state }: Candidate): boolean =>
+      state === "ready" && (!this.isPassive || instance === this.activeServer);
+    return this.mesh.members.live.filter(takes).map(({ instance }) => instance);
   }
 
   /** The newest sessions of these clients are other ones than before. */

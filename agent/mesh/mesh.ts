@@ -45,6 +45,8 @@ export interface MeshOptions {
 
 /** Each server's records are read so often; the others are heard at once. */
 const LOOK_MS = 5000;
+/** Requests to call clients count for so long; servers' clocks are milliseconds apart. */
+const FRESH_MS = 10_000;
 /** A datagram may be lost: it is said again. Who misses all of them reads the directory on the shared storage. */
 export const REPEAT_MS = [15, 60] as const;
 
@@ -209,13 +211,15 @@ export class Mesh {
       this.stats.refused++;
       return;
     }
-    const { body, from } = message;
+    const { at, body, from } = message;
+    // Said again later it would call clients away from a server that has come back.
+    const isFresh = Math.abs(at - this.options.clock.now()) < FRESH_MS;
     if (from === this.options.instance) return;
     this.stats.received++;
     if (body.kind === "heartbeat") this.members.hear({ ...message, body }, address);
     else if (body.holder !== from && !body.holder.startsWith(`${from}.`)) return;
     else if (body.kind === "sessions") this.options.onSessions(body.holder, body.records);
-    else if (body.to === this.options.instance) this.options.onHandOver(body.holder, body.clients);
+    else if (body.to === this.options.instance && isFresh) this.options.onHandOver(body.holder, body.clients);
   }
 
   /** Reads the key, which an operator may have removed so that there is a new one, and who is there. */

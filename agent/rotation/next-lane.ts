@@ -141,8 +141,8 @@ export class NextLane {
   }
 
   /** See {@link Takeover.handOver}. */
-  async handOver(): Promise<void> {
-    await this.takeover?.handOver();
+  async handOver(...asked: Parameters<Takeover["handOver"]>): Promise<void> {
+    await this.takeover?.handOver(...asked);
   }
 
   /** See {@link Takeover.receive}. */

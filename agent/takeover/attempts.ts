@@ -55,6 +55,8 @@ export type LostSession = Pick<HeldSession, "instance" | "learned">;
 interface Attempt {
   readonly endpoint: string;
   readonly lost: LostSession;
+  /** Whether another server asked for it, and no stray did. */
+  readonly isInvited: boolean;
   /** Monotonic, and by the wall clock, which handshakes are dated with. */
   readonly began: number;
   readonly beganAt: number;
@@ -73,7 +75,7 @@ type InVain = Pick<Attempt, "endpoint" | "began"> & { readonly at: number; reado
  * INVARIANTS: one attempt a client at a time; a client that may not connect is never called, and never comes back through
  * this: what is desired is asked while the lock is held, so a removal that is decided later also happens later. A client that is
  * to be forgotten is, however often the tools fail. Calls that
- * come together go out together, in one run of the tools. No client is called again, or given up, before somebody has looked
+ * come together go out together, in one run of the tools. No attempt calls a client again, or gives it up, before somebody has looked
  * whether it answered: on a server with very many peers that takes longer than the calls are apart.
  */
 export class Attempts {
@@ -125,9 +127,18 @@ export class Attempts {
    * @param lost the session that the stray is of
    */
   start(publicKey: string, endpoint: string, lost: LostSession): void {
+    this.begin(publicKey, endpoint, lost, false);
+  }
+
+  /** Calls a client that another server hands over, and that may not be reached from here; its stray, if it comes, counts for more. */
+  invite(publicKey: string, endpoint: string, lost: LostSession): void {
+    this.begin(publicKey, endpoint, lost, true);
+  }
+
+  private begin(publicKey: string, endpoint: string, lost: LostSession, isInvited: boolean): void {
     const { clock } = this.options;
     const running = this.attempts.get(publicKey);
-    if (running !== undefined && !this.givesWay(running, endpoint, lost)) return;
+    if (running !== undefined && (isInvited || !this.givesWay(running, endpoint, lost))) return;
     if (this.stopped || this.isInVain(publicKey, endpoint, lost)) return;
     if (!this.bucket.take(clock.monotonic())) {
       this.stats.refused++;
@@ -137,6 +148,7 @@ export class Attempts {
     const attempt: Attempt = {
       endpoint,
       lost,
+      isInvited,
       began: clock.monotonic(),
       beganAt: clock.now(),
       called: false,
@@ -213,6 +225,7 @@ export class Attempts {
 
   private givesWay(running: Attempt, endpoint: string, { learned }: LostSession): boolean {
     if (running.answered) return learned > running.began;
+    if (running.isInvited) return true;
     const age = this.options.clock.monotonic() - running.began;
     return running.endpoint !== endpoint && age >= CALLS_AT_MS[2];
   }

@@ -16,14 +16,21 @@ export interface HandOverOptions {
   readonly device: Pick<Device, "dump">;
   /** Whether that is a client's key, and this server has its newest session. */
   readonly isHeld: (publicKey: string) => boolean;
-  /** Asks other servers to call these clients; false where there is none. */
-  readonly tell: (clients: readonly LeftClient[]) => boolean;
+  /** Whether a client is known to be past the load balancer, so that it is here whether it sends or not. */
+  readonly isPast: (publicKey: string) => boolean;
+  /** Whether anybody else may be here. */
+  readonly isEmpty: boolean;
+  /** Whether this server still goes. */
+  readonly stillDrains: () => boolean;
+  /** Asks other servers to call these clients, others each round; false where there is none. */
+  readonly tell: (clients: readonly LeftClient[], round: number) => boolean;
 }
 
 /** Who sends nothing for so long is not known to be here: with traffic, clients send every few milliseconds. */
 const LISTEN_MS = 1500;
-/** So long the others may take to call; they do in milliseconds, or again after 0.7 s and 1.4 s. */
-const CALL_MS = 2000;
+/** So long the others may take to call, each round; they do in milliseconds, or again after 0.7 s and 1.4 s. */
+const CALL_MS = 1000;
+const ROUNDS = 2;
 const LOOK_MS = 100;
 
 /**
@@ -36,36 +43,42 @@ export class HandOver {
 
   /** Settles when nobody is left, or after some seconds. */
   async run(): Promise<void> {
-    const { log, tell } = this.options;
+    const { log, stillDrains, tell } = this.options;
     try {
       const left = await this.talking();
-      // Where there is nobody else, the load balancer has nowhere to move them to either.
-      if (left.length === 0 || !tell(left)) return;
-      log.warn(
-        { clients: left.length },
-        "clients followed this server to its own address; other servers call them",
-      );
-      await this.gone(left);
+      for (let round = 0; round < ROUNDS && stillDrains(); round++) {
+        const here = round === 0 ? left : left.filter(({ publicKey }) => this.isHere(publicKey));
+        // Where there is nobody else, the load balancer has nowhere to move them to either.
+        if (here.length === 0 || !tell(here, round)) return;
+        log.warn(
+          { clients: here.length },
+          "clients followed this server to its own address; other servers call them",
+        );
+        await this.gone(here);
+      }
     } catch (error) {
       log.warn({ problem: messageOf(error) }, "clients that are left could not be handed over");
     }
   }
 
+  private isHere(publicKey: string): boolean {
+    return this.options.isHeld(publicKey) || this.options.isPast(publicKey);
+  }
+
   private async talking(): Promise<LeftClient[]> {
-    const { device, isHeld } = this.options;
+    const { device, isEmpty, isHeld, isPast } = this.options;
     const received = (peers: readonly Peer[]) =>
       new Map(peers.map(({ publicKey, rxBytes }) => [publicKey, rxBytes]));
     const before = received((await device.dump()).peers);
-    await this.pause(LISTEN_MS);
-    return (await device.dump()).peers.flatMap(({ publicKey, endpoint, rxBytes }) =>
-      endpoint !== undefined && rxBytes > (before.get(publicKey) ?? rxBytes) && isHeld(publicKey)
-        ? { publicKey, endpoint }
-        : [],
-    );
+    if (!isEmpty) await this.pause(LISTEN_MS);
+    return (await device.dump()).peers.flatMap(({ publicKey, endpoint, rxBytes }) => {
+      const isTalking = rxBytes > (before.get(publicKey) ?? rxBytes) && isHeld(publicKey);
+      return endpoint !== undefined && (isTalking || isPast(publicKey)) ? { publicKey, endpoint } : [];
+    });
   }
 
   private async gone(left: readonly LeftClient[]): Promise<void> {
-    const isLeft = () => left.some(({ publicKey }) => this.options.isHeld(publicKey));
+    const isLeft = () => left.some(({ publicKey }) => this.isHere(publicKey));
     for (let waited = 0; waited < CALL_MS && isLeft(); waited += LOOK_MS) await this.pause(LOOK_MS);
   }
 

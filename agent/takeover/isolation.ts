@@ -34,8 +34,9 @@ export class IsolationWatch {
     return this.told;
   }
 
+  /** Looks at once: the time since an agent before this one said that it is in touch may be nearly over. */
   start(): void {
-    this.timer = this.clock.after(LOOK_MS, () => this.check());
+    this.check();
   }
 
   stop(): void {
@@ -61,6 +62,6 @@ export class IsolationWatch {
       this.told = true;
       this.onIsolated();
     }
-    this.start();
+    this.timer = this.clock.after(LOOK_MS, () => this.check());
   }
 }

@@ -23,7 +23,7 @@ const HEARD_SECONDS = 5;
  * the others what it wants to: a client whose last packet got no keepalive would start a handshake 15 s later (whitepaper,
  * section 6.5), after each pause, and one that is silent could not be reached from behind.
  */
-const TOUCH_SECONDS = 3;
+export const TOUCH_SECONDS = 5;
 /** Where the agent says so, as a datagram that nobody receives: the kernel must know it too when there is no agent any more. */
 export const TOUCH = { address: "127.0.0.1", port: 61904 } as const;
 /** So many addresses and ports of each family are remembered; then nobody is kept silent, until there is room again. */

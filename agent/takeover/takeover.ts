@@ -59,7 +59,9 @@ export interface TakeoverOptions {
   /** Tells the other servers which sessions this one holds from now on, sooner than they read of it. */
   readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
   /** Asks other servers to call clients that are left here; false where there is none. */
-  readonly handOver?: ((holder: string, clients: readonly LeftClient[]) => boolean) | undefined;
+  readonly handOver?:
+    | ((holder: string, clients: readonly LeftClient[], round: number) => boolean)
+    | undefined;
   /** Told the clients whose newest session is another one now, or has ended. */
   readonly onHolders?: ((publicKeys: readonly string[]) => void) | undefined;
   /** Told once, when all that the storage knows of sessions has been read. */
@@ -89,6 +91,8 @@ export class Takeover {
   private readonly held: HeldHere;
   private readonly recalls: Recalls;
   private readonly catchUp: CatchUp;
+  /** Clients that were called for another server: they are past the load balancer, until another server has them. */
+  private readonly past = new Set<string>();
   private inherited = false;
 
   constructor(private readonly options: TakeoverOptions) {
@@ -282,15 +286,19 @@ export class Takeover {
   }
 
   /** Hands clients over that are left when this server goes; settles when that is done. */
-  async handOver(): Promise<void> {
+  async handOver(stillDrains: () => boolean, isEmpty: boolean): Promise<void> {
     const { clock, device, desired, instance, log } = this.options;
+    if (isEmpty && this.past.size === 0) return;
     await new HandOver({
       clock,
       log,
       device,
+      isEmpty,
+      stillDrains,
       isHeld: (publicKey) =>
         desired(publicKey) !== undefined && this.directory.newest(publicKey)?.instance === instance,
-      tell: (clients) => this.options.handOver?.(instance, clients) === true,
+      isPast: (publicKey) => this.past.has(publicKey) && desired(publicKey) !== undefined,
+      tell: (clients, round) => this.options.handOver?.(instance, clients, round) === true,
     }).run();
   }
 
@@ -298,8 +306,15 @@ export class Takeover {
   receive(holder: string, clients: readonly LeftClient[]): void {
     for (const { publicKey, endpoint } of clients) {
       const session = this.directory.newest(publicKey);
-      if (session?.instance === holder && this.options.desired(publicKey) !== undefined)
-        this.attempts.start(publicKey, endpoint, session);
+      if (this.options.desired(publicKey) === undefined) continue;
+      // One that has been silent for minutes has no session any more, and is past the load balancer all the same.
+      if (session !== undefined && session.instance !== holder) continue;
+      this.past.add(publicKey);
+      this.attempts.invite(
+        publicKey,
+        endpoint,
+        session ?? { instance: holder, learned: this.options.clock.monotonic() },
+      );
     }
   }
 
@@ -328,6 +343,7 @@ export class Takeover {
         this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
     }
     const changed = this.directory.add(from, records, clock.now(), clock.monotonic());
+    if (from !== instance) for (const publicKey of changed) this.past.delete(publicKey);
     if (from !== instance) for (const publicKey of changed) this.checkHeld(publicKey);
     this.options.onHolders?.(changed);
   }

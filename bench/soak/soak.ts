@@ -141,7 +141,7 @@ export class Soak {
     const endpoint = await this.cluster.sh(name, "wg show wg0 endpoints | cut -f 2");
     const { clients } = await this.cluster.status();
     const via = clients.find((client) => client.name === name)?.via ?? "";
-    if (endpoint.startsWith(`${via}:`)) return false;
+    if (via === "" || endpoint === "(none)" || endpoint.startsWith(`${via}:`)) return false;
     this.passedOver.add(
       `roam: ${name} sends to ${endpoint} past the load balancer: it followed that server's last packets to its own address`,
     );
@@ -227,7 +227,7 @@ export class Soak {
       clients: this.everyone.size,
       revoked: this.revoked.size,
       longest_outage_ms: each(({ ms }) => ms),
-      longest_outage_at_s: each(({ began }) => (began - from) / 1000),
+      longest_outage_at_s: each(({ began }) => Math.max(0, began - from) / 1000),
       servers: Object.fromEntries(this.servers),
       problems: [...this.problems],
     };

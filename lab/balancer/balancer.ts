@@ -50,6 +50,8 @@ export type BalancerEvent =
 
 export class Balancer {
   private readonly targets = new Map<string, Registered>();
+  /** Servers' own addresses towards the internet: they keep them when they are no targets any more. */
+  private readonly publicAddresses = new Map<string, string>();
   private readonly cut = new Set<string>();
   private seed = 1;
   private failOpen: string[] = [];
@@ -67,6 +69,7 @@ export class Balancer {
   async register(target: Target): Promise<void> {
     const registered: Registered = { ...target, health: INITIAL_HEALTH, draining: false, timer: undefined };
     this.targets.set(target.name, registered);
+    this.publicAddresses.set(target.address, target.publicAddress);
     await this.apply();
     void this.checkLoop(registered);
   }
@@ -194,7 +197,7 @@ export class Balancer {
         targets: decision.byZone[zone.name] ?? [],
       })),
       seed,
-      publicAddresses: Object.fromEntries(registered.map((target) => [target.address, target.publicAddress])),
+      publicAddresses: Object.fromEntries(this.publicAddresses),
       allowed: allowedFromBalancer,
       cut: [...this.cut],
     });

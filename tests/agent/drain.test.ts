@@ -91,11 +91,36 @@ test("clients that are left when the time is up are handed over first, and none 
   handed[1]?.();
   await stays.clock.advance(0);
   expect([stays.drain.report?.over, stays.told]).toEqual([false, []]);
+});
 
-  const empty = drainWith({ sessionsLive: () => 0, handOver });
-  empty.drain.set("operator", "asked");
-  await empty.clock.advance(60_000);
-  expect([empty.drain.report?.over, handed.length]).toEqual([true, 2]);
+test.each([
+  ["nobody is counted any more", 0, 11_000],
+  ["the time is up", 1, 20_000],
+])("who hands clients over is told that %s", async (_, live, after) => {
+  const told: boolean[] = [];
+  const handOver = async (stillDrains: () => boolean, isEmpty: boolean) =>
+    void told.push(stillDrains(), isEmpty);
+  const { clock, drain } = drainWith({ sessionsLive: () => live, handOver });
+  drain.set("operator", "asked");
+  await clock.advance(after - 1);
+  expect(told).toEqual([]);
+  await clock.advance(1);
+  expect([told, drain.report?.over]).toEqual([[true, live === 0], true]);
+});
+
+test("a deregistered server drains until its flows have moved; one that is told to go besides, no longer than any other", async () => {
+  const { clock, drain } = drainWith({ sessionsLive: () => 1, deregistrationDelaySeconds: 30 });
+  drain.set("lifecycle", "the group ends it");
+  await clock.advance(31_999);
+  expect(drain.report?.over).toBe(false);
+  await clock.advance(1);
+  expect(drain.report?.over).toBe(true);
+  const other = drainWith({ sessionsLive: () => 1, deregistrationDelaySeconds: 300 });
+  other.drain.set("lifecycle", "the group ends it");
+  await other.clock.advance(60_000);
+  other.drain.signal("SIGTERM");
+  await other.clock.advance(250);
+  expect(other.drain.report?.over).toBe(true);
 });
 
 test("only a signal ends the process, when the drain is over", async () => {

@@ -24,6 +24,7 @@ export const CONFIG: AgentConfig = {
   runtimePath: "/mnt/wgc/runtime",
   statePath: "/var/lib/wgc",
   drainSeconds: 20,
+  deregistrationDelaySeconds: 30,
   healthCheckSeconds: 5,
   takeover: true,
   addressing: "masquerade",

@@ -1,13 +1,13 @@
 import { FlowsHere } from "../../agent/flows-here";
 import { FakeClock } from "./fake-clock";
 
-function setup(drainSeconds = 20) {
+function setup(deregistrationDelaySeconds = 30, healthCheckSeconds = 8) {
   const clock = new FakeClock();
   const server = { inService: true, deregistered: false };
   const flows = new FlowsHere({
     clock,
-    healthCheckSeconds: 5,
-    drainSeconds,
+    healthCheckSeconds,
+    deregistrationDelaySeconds,
     inService: () => server.inService,
     deregistered: () => server.deregistered,
   });
@@ -25,25 +25,39 @@ function setup(drainSeconds = 20) {
   return { after, clock, flows, server };
 }
 
-test("flows are expected while the server is in service, and a check interval longer", async () => {
+test("flows are expected while the server is in service, and until the kernel must be told that they may be gone a check later", async () => {
   const { after, server } = setup();
   expect(await after(0, 60)).toEqual([true, true]);
   server.inService = false;
-  expect(await after(0, 4.9, 5, 60)).toEqual([true, true, false, false]);
+  expect(await after(0, 2.9, 3, 60)).toEqual([true, true, false, false]);
   server.inService = true;
   expect(await after(0)).toEqual([true]);
   server.inService = false;
-  expect(await after(0, 4.9, 5)).toEqual([true, true, false]);
+  expect(await after(0, 2.9, 3)).toEqual([true, true, false]);
+});
+
+test("what the kernel was told last is long enough for checks every five seconds", async () => {
+  const { after, server } = setup(30, 5);
+  server.inService = false;
+  expect(await after(0)).toEqual([false]);
 });
 
 test.each([
-  [20, 15],
-  [6, 5],
+  [30, 20],
+  [11, 1],
 ])(
-  "where %d s are for a drain, a deregistered server expects them for %d s: nobody checks it",
-  async (drainSeconds, kept) => {
-    const { after, server } = setup(drainSeconds);
+  "a deregistered server has a delay of %d s and expects flows for %d s: nobody checks it",
+  async (delay, kept) => {
+    const { after, server } = setup(delay);
     Object.assign(server, { inService: false, deregistered: true });
     expect(await after(0, kept - 0.1, kept)).toEqual([true, true, false]);
   },
 );
+
+test("flows that may be gone do not come back because the server is deregistered later", async () => {
+  const { after, server } = setup();
+  server.inService = false;
+  expect(await after(0, 4)).toEqual([true, false]);
+  server.deregistered = true;
+  expect(await after(0)).toEqual([false]);
+});

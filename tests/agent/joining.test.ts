@@ -18,7 +18,8 @@ const mockServers: Server[] = [];
 const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
 const mockTold: (string | readonly [string, unknown])[] = [];
-const mockLink: { standby: string | undefined; problem: string | undefined } = {
+const mockLink: { standby: string | undefined; problem: string | undefined; isAlone: boolean } = {
+  isAlone: false,
   standby: undefined,
   problem: undefined,
 };
@@ -55,6 +56,9 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
     get standby() {
       return mockLink.standby;
     }
+    get isAlone() {
+      return mockLink.isAlone;
+    }
     get problem() {
       return mockLink.problem;
     }
@@ -65,7 +69,7 @@ const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
   for (const list of [listeners, mockServers, mockTold, mockOptions]) list.length = 0;
-  Object.assign(mockLink, { standby: undefined, problem: undefined });
+  Object.assign(mockLink, { standby: undefined, problem: undefined, isAlone: false });
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -220,7 +224,7 @@ test("the link to the others learns that nobody from outside reaches this server
   expect(isOutOfTouch()).toBe(false);
 });
 
-test("the kernel's table is told twice a second that flows are led here, until a check interval after they may not be", async () => {
+test("the kernel's table is told twice a second that flows are led here, and not when they may not be by the time that it forgets that", async () => {
   let touches = 0;
   const { agent, clock, kernel } = await setup("touch", PASSIVE, () => touches++);
   const touchesIn = async (seconds: number) => {
@@ -236,16 +240,19 @@ test("the kernel's table is told twice a second that flows are led here, until a
   await clock.advance(3000);
   expect(await touchesIn(10)).toBe(20);
   agent.setDrain("operator", "asked");
-  expect(await touchesIn(10)).toBe(10);
+  expect(await touchesIn(10)).toBe(0);
+  mockLink.isAlone = true; // the load balancer has nowhere else to lead them
+  expect(await touchesIn(10)).toBe(20);
+  mockLink.isAlone = false;
   agent.setDrain("operator", undefined);
   await touchesIn(6); // until it is in service again
   expect(await touchesIn(10)).toBe(20);
   mockLink.standby = "standby: i-2 is active";
-  expect(await touchesIn(10)).toBe(10);
+  expect(await touchesIn(10)).toBe(0);
   mockLink.standby = undefined;
   expect(await touchesIn(10)).toBe(20);
   agent.setDrain("lifecycle", "the group ends it");
-  expect(await touchesIn(20)).toBe(30);
+  expect(await touchesIn(25)).toBe(40);
 });
 
 test("a standby answers 503 and says so; the server that is active answers 200", async () => {

@@ -44,6 +44,15 @@ async function pastBalancer(client: string): Promise<number> {
   return Number(await cluster.lab.sh(client, script));
 }
 
+/** Packets for a client that are on their way when the load balancer moves its flow, as in a download. */
+async function download(server: string, tunnelAddress: string): Promise<void> {
+  const ping = `timeout 120 ping -q -i 0.002 ${tunnelAddress.split("/")[0]}`;
+  await cluster.lab.sh(server, `${ping} >/dev/null 2>&1 & echo $! >/run/ping`);
+}
+
+const endpointOf = (client: string): Promise<string> =>
+  cluster.lab.sh(client, "wg show wg0 endpoints | cut -f 2 | cut -d : -f 1");
+
 cluster.test("agents know who they are from the metadata service, which wants a token", async () => {
   const { servers } = await cluster.lab.status();
   for (const { name, instance, zone } of servers) {
@@ -200,10 +209,8 @@ cluster.test(
       via: balancer,
     } = clients.find(({ name }) => name === "bob") ?? {};
     if (!first) throw new Error("nobody carries bob");
-    const sendsTo = () => lab.sh("bob", "wg show wg0 endpoints | cut -f 2 | cut -d : -f 1");
-    // A download: packets for bob are on their way when the load balancer moves his flow.
-    const ping = `timeout 120 ping -q -i 0.002 ${tunnelAddress.split("/")[0]}`;
-    await lab.sh(first, `${ping} >/dev/null 2>&1 & echo $! >/run/ping`);
+    const sendsTo = () => endpointOf("bob");
+    await download(first, tunnelAddress);
     const from = lab.events.length;
     await lab.fault("drain", { server: first });
     await lab.untilEvent(new RegExp(`^${first} is unhealthy`), from);
@@ -253,7 +260,7 @@ cluster.test(
         `${successor} is healthy (HTTP 200)`,
         `${old} drains`,
         ...(old === "s2" ? [] : [`${old} is unhealthy (HTTP 503)`]), // s2 is so already
-        `${old} is told that it ends, and deregistered; its flows end in 2 s`,
+        `${old} is told that it ends, and deregistered; its flows end in 4 s`,
         `${old} says that it may end`,
         `${old} is gone`,
       ];
@@ -275,5 +282,22 @@ cluster.test(
     // Nobody waited for the own timers: each client came to the servers that are left by a takeover.
     const taken = await Promise.all(after.map(takeovers));
     expect(taken.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(NAMES.length);
+  },
+);
+
+cluster.test(
+  "a client that downloads from a server which the group takes away goes on at another one",
+  async () => {
+    const { lab } = cluster;
+    const { clients, servers } = await lab.settle(NAMES);
+    const last = servers.at(-1)?.name ?? "";
+    const { server, tunnelAddress = "", via: balancer } = clients.find(({ name }) => name === "bob") ?? {};
+    if (server !== last) await lab.call("roam", { name: "bob", to: last });
+    await lab.settle(NAMES);
+    await download(last, tunnelAddress);
+    await lab.fault("scale", { capacity: servers.length - 1 });
+    expect(await cluster.serverNames()).not.toContain(last);
+    expect(await endpointOf("bob")).not.toBe(balancer); // it followed, or this would show nothing
+    await lab.answer("bob");
   },
 );

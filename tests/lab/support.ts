@@ -68,12 +68,13 @@ export function quick(plan: Plan): Plan {
     const { inputs } = resource;
     if (resource.type === "aws:lb/targetGroup:TargetGroup") {
       const healthCheck = { ...(inputs["healthCheck"] as object), interval: 2 };
-      return { ...resource, inputs: { ...inputs, healthCheck, deregistrationDelay: 2 } } as PlannedResource;
+      return { ...resource, inputs: { ...inputs, healthCheck, deregistrationDelay: 4 } } as PlannedResource;
     }
     if (resource.type === "aws:ec2/launchTemplate:LaunchTemplate") {
       const text = Buffer.from(String(inputs["userData"]), "base64").toString();
       const userData = text
         .replace(/"drainSeconds": \d+/, '"drainSeconds": 4')
+        .replace(/"deregistrationDelaySeconds": \d+/, '"deregistrationDelaySeconds": 4')
         .replace(/RestartSec=.*/, "RestartSec=0.1");
       return { ...resource, inputs: { ...inputs, userData: Buffer.from(userData).toString("base64") } };
     }

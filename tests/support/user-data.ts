@@ -10,6 +10,7 @@ export const USER_DATA: UserDataArgs = {
   tunnelCidr: "10.100.0.0/16",
   vpcCidr: "10.0.0.0/16",
   drainSeconds: 20,
+  deregistrationDelaySeconds: 30,
   healthCheckSeconds: 5,
   takeover: true,
   topology: "active-active",

@@ -90,6 +90,7 @@ test("the agent accepts its configuration and reads what was meant", () => {
     runtimePath: "/mnt/wgc/runtime",
     statePath: "/var/lib/wgc",
     drainSeconds: 20,
+    deregistrationDelaySeconds: 30,
     healthCheckSeconds: 5,
     takeover: true,
     monitoring: "none",

@@ -44,12 +44,12 @@ test("clients that are left are asked of servers that take traffic, where there 
   await world.clock.advance(START_MS);
   two.state.is = "draining";
   await world.clock.advance(1500);
-  expect(one.link.handOver("i-1", [LEFT_CLIENT])).toBe(true);
+  expect([one.link.handOver("i-1", [LEFT_CLIENT], 0), one.link.isAlone]).toEqual([true, false]);
   await world.clock.advance(100);
   expect([two.asked, three.asked]).toEqual([[], ["i-1", "i-1", "i-1"]]);
   three.state.is = "unhealthy";
   await world.clock.advance(1500);
-  expect(one.link.handOver("i-1", [LEFT_CLIENT])).toBe(false);
+  expect([one.link.handOver("i-1", [LEFT_CLIENT], 0), one.link.isAlone]).toEqual([false, true]);
 });
 
 test("where one server is active, it is the one that is asked", async () => {
@@ -63,7 +63,7 @@ test("where one server is active, it is the one that is asked", async () => {
   await world.clock.advance(START_MS);
   const active = one.link.activeServer;
   const [asking, standby] = active === "i-1" ? [two, three] : active === "i-2" ? [one, three] : [one, two];
-  const answer = asking.link.handOver(active === "i-1" ? "i-2" : "i-1", Array(20).fill(LEFT_CLIENT));
+  const answer = asking.link.handOver(active === "i-1" ? "i-2" : "i-1", Array(20).fill(LEFT_CLIENT), 0);
   await world.clock.advance(100);
   const byName = new Map([
     ["i-1", one],

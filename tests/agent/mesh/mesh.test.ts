@@ -499,3 +499,18 @@ test("clients that are left are asked of one able server each, three times; of n
   expect(two.asked.slice(3)).toEqual(Array(3).fill(["i-1.next", ["192.0.2.0:1"]]));
   expect(three.asked).toHaveLength(3);
 });
+
+test("a request to call clients that is said again later asks nobody", async () => {
+  const world = new World();
+  const [one, two] = [world.server(1), world.server(2)];
+  await world.clock.advance(400);
+  world.taken.length = 0;
+  one.mesh.handOver("i-1", [{ publicKey: key(2), endpoint: "192.0.2.2:1" }], ["i-2"]);
+  const [request = Buffer.alloc(0)] = world.taken;
+  await world.clock.advance(9000);
+  world.ears.get("10.0.0.2")?.(request, "10.0.0.1");
+  expect(two.asked).toHaveLength(4);
+  await world.clock.advance(1000);
+  world.ears.get("10.0.0.2")?.(request, "10.0.0.1");
+  expect(two.asked).toHaveLength(4);
+});

@@ -25,6 +25,7 @@ export const config = {
   runtimePath: `${root}/runtime`,
   statePath: `${root}/state`,
   drainSeconds: 2,
+  deregistrationDelaySeconds: 2,
   healthCheckSeconds: 5,
   takeover: true,
   addressing: "masquerade",

@@ -289,6 +289,7 @@ function configOf(name: string) {
     runtimePath: RUNTIME,
     statePath: `${ROOT}/${name}/state`,
     drainSeconds: 1,
+    deregistrationDelaySeconds: 1,
     healthCheckSeconds: 5,
     takeover: true,
     addressing: "masquerade",

@@ -127,6 +127,21 @@ test("a client that is somewhere else by now is called there, once all calls to 
   ]);
 });
 
+test("a call for another server gives way to a stray, also from the same place; it takes no call's place", async () => {
+  const { clock, runs, attempts } = setup();
+  attempts.invite(key(2), FROM, LOST);
+  await clock.advance(100);
+  attempts.start(key(2), FROM, LOST);
+  await clock.advance(100);
+  attempts.invite(key(2), "192.0.2.1:9999", LOST);
+  await clock.advance(60_000);
+  expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+    [0, CALLED],
+    ...[100, 800, 1500].map((at) => [at, CALLED]),
+    [6000, FORGOTTEN],
+  ]);
+});
+
 describe("a client that did not answer twice is left to its own handshakes for 15 s", () => {
   const known = { instance: "i-lost", learned: 0 };
   /** How many attempts begin after `failed` ones that nobody answered, and so many milliseconds more. */

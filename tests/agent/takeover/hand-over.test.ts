@@ -20,10 +20,12 @@ async function leaving(...sending: number[]) {
     world.clock.after(100, send);
   };
   send();
-  const seen = { isDone: false };
-  void node.takeover.handOver().then(() => {
-    seen.isDone = true;
-  });
+  const seen = { isDone: false, drains: true };
+  void node.takeover
+    .handOver(() => seen.drains, false)
+    .then(() => {
+      seen.isDone = true;
+    });
   return { node, kernel, world, seen };
 }
 
@@ -32,7 +34,7 @@ test("others are asked to call whoever still sends here, and it is over when the
   await world.clock.advance(1400);
   expect(node.handedOver).toEqual([]);
   await world.clock.advance(200);
-  expect(node.handedOver).toEqual([["i-self", [{ publicKey: key(2), endpoint: "192.0.2.2:4500" }]]]);
+  expect(node.handedOver).toEqual([["i-self", [{ publicKey: key(2), endpoint: "192.0.2.2:4500" }], 0]]);
   await world.clock.advance(500);
   expect(seen.isDone).toBe(false);
   node.takeover.told("i-other", [{ publicKey: key(2), index: 50, at: world.clock.now() }]);
@@ -40,12 +42,54 @@ test("others are asked to call whoever still sends here, and it is over when the
   expect(seen.isDone).toBe(true);
 });
 
-test("clients that were never taken hold nobody up", async () => {
-  const { world, seen } = await leaving(2, 3);
-  await world.clock.advance(3400);
+test("who is not taken within a second is asked of others, and then holds nobody up", async () => {
+  const { node, world, seen } = await leaving(2, 3);
+  await world.clock.advance(1600);
+  node.takeover.told("i-other", [{ publicKey: key(3), index: 50, at: world.clock.now() }]);
+  await world.clock.advance(1000);
+  expect(node.handedOver.map(([, clients, round]) => [round, clients.length])).toEqual([
+    [0, 2],
+    [1, 1],
+  ]);
   expect(seen.isDone).toBe(false);
-  await world.clock.advance(300);
-  expect(seen.isDone).toBe(true);
+  await world.clock.advance(1000);
+  expect([node.handedOver.length, seen.isDone]).toEqual([2, true]);
+});
+
+test("nobody is asked any more when the server stays after all", async () => {
+  const { node, world, seen } = await leaving(2);
+  await world.clock.advance(1000);
+  seen.drains = false;
+  await world.clock.advance(1000);
+  expect([node.handedOver, seen.isDone]).toEqual([[], true]);
+});
+
+test("a client that was called for another server is handed over again, though it is silent; not once another one has it", async () => {
+  const node = await Node.start();
+  const { world, kernel } = node;
+  world.record("i-gone", 4, 40);
+  await world.clock.advance(1100);
+  await node.takeover.handOver(() => true, true);
+  const endpoint = "192.0.2.4:4500";
+  node.takeover.receive("i-gone", [{ publicKey: key(4), endpoint }]);
+  await world.clock.advance(7000); // it did not answer
+  expect(kernel.done.at(-1)).toBe("4 forgotten");
+  kernel.peer(4).endpoint = endpoint;
+  void node.takeover.handOver(() => true, true);
+  await world.clock.advance(3000);
+  expect(node.handedOver).toEqual(
+    [0, 1].map((round) => ["i-self", [{ publicKey: key(4), endpoint }], round]),
+  );
+  node.takeover.told("i-other", [{ publicKey: key(4), index: 50, at: world.clock.now() }]);
+  await node.takeover.handOver(() => true, true);
+  expect(node.handedOver).toHaveLength(2);
+});
+
+test("a client that a server hands over is called though its session has ended", async () => {
+  const { world, kernel, takeover } = await Node.start();
+  takeover.receive("i-gone", [{ publicKey: key(3), endpoint: FROM }]);
+  await world.clock.advance(100);
+  expect(kernel.done).toEqual([`3 called ${FROM}`]);
 });
 
 test.each([
@@ -70,7 +114,7 @@ test("where there is nobody else it is over at once", async () => {
 test("an interface that cannot be looked at holds nobody up", async () => {
   const node = await Node.start();
   jest.spyOn(node.kernel.device, "dump").mockRejectedValue(new Error("hangs"));
-  await node.takeover.handOver();
+  await node.takeover.handOver(() => true, true);
   expect(node.handedOver).toEqual([]);
 });
 
@@ -83,7 +127,7 @@ test("a server that is asked calls the clients that the asking one holds, and no
   world.desired.delete(key(4));
   takeover.receive(
     "i-leaving",
-    [2, 3, 4, 5].map((byte) => ({ publicKey: key(byte), endpoint: FROM })),
+    [2, 3, 4].map((byte) => ({ publicKey: key(byte), endpoint: FROM })),
   );
   await world.clock.advance(100);
   expect(kernel.done).toEqual([`2 called ${FROM}`]);

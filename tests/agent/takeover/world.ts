@@ -166,7 +166,7 @@ export class Node {
   readonly announced: [string, readonly SessionRecord[]][] = [];
   readonly moved: string[] = [];
   /** Clients that it asked others to call, and whether there are any. */
-  readonly handedOver: [string, readonly LeftClient[]][] = [];
+  readonly handedOver: [string, readonly LeftClient[], number][] = [];
   othersLive = true;
   private readonly listener: FlowListener;
 
@@ -191,8 +191,8 @@ export class Node {
       draining: () => this.draining,
       touch: () => this.touches++,
       announce: (holder, records) => this.announced.push([holder, records]),
-      handOver: (holder, clients) => {
-        this.handedOver.push([holder, clients]);
+      handOver: (...request) => {
+        this.handedOver.push(request);
         return this.othersLive;
       },
       onHolders: (publicKeys) => this.moved.push(...publicKeys),

@@ -155,6 +155,7 @@ export class Group {
 
   /** The instance is terminated: its machine has ended, its network interface and its place in the group go. */
   private async remove(server: Server): Promise<void> {
+    await this.balancer.release(server.place.address);
     this.servers.delete(server.name);
     await this.cloud.terminate(server.place.interface);
   }

@@ -95,6 +95,11 @@ export class Balancer {
     target.timer = setTimeout(() => void finish(), this.model.targets.deregistrationDelay * 1000);
   }
 
+  /** The server with this address is no more: its public address translates to nothing. */
+  async release(address: string): Promise<void> {
+    if (this.publicAddresses.delete(address)) await this.apply();
+  }
+
   /** Makes all packets from and to these addresses vanish, or no longer. */
   async setCut(addresses: string[], cut: boolean): Promise<void> {
     for (const address of addresses) cut ? this.cut.add(address) : this.cut.delete(address);

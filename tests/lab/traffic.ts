@@ -205,7 +205,7 @@ export function trafficTests(cluster: Cluster): void {
     expect(await cluster.serverNames()).toEqual(["s1", "s2", "s3"]);
     const story = cluster.lab.events.slice(from).map(({ text }) => text);
     expect(story).toEqual([
-      "s4 is told that it ends, and deregistered; its flows end in 2 s",
+      "s4 is told that it ends, and deregistered; its flows end in 4 s",
       "s4 says that it may end",
       "s4 is gone",
     ]);

@@ -7,7 +7,7 @@ import { isWarm } from "./lifecycle/target";
 import { type Log, messageOf } from "./log";
 
 /** EC2 recommends to look every 5 s (EC2 user guide, "Spot Instance interruption notices"); a notice leaves two minutes. */
-const METADATA_MS = 5000;
+export const METADATA_MS = 5000;
 const OPERATOR_MS = 500;
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html */

@@ -1,4 +1,5 @@
 import type { Clock } from "./clock";
+import { METADATA_MS } from "./drain-notices";
 import { TOUCH_SECONDS } from "./takeover/ruleset";
 
 /** What tells whether the load balancer leads flows here. */
@@ -11,9 +12,6 @@ export interface FlowsHereOptions {
   /** Whether the Auto Scaling group has deregistered this server: then nobody checks it, and its flows stay for the deregistration delay. */
   readonly deregistered: () => boolean;
 }
-
-/** A deregistration is noticed so much later at most (drain-notices.ts). */
-const NOTICED_LATE_SECONDS = 5;
 
 /**
  * Whether the load balancer still leads this server's flows here, as far as the server can know. One that is out of service may lose them
@@ -42,7 +40,8 @@ export class FlowsHere {
 
   private get keptSeconds(): number {
     const { deregistered, deregistrationDelaySeconds, healthCheckSeconds } = this.options;
-    const kept = deregistered() ? deregistrationDelaySeconds - NOTICED_LATE_SECONDS : healthCheckSeconds;
+    // A deregistration is noticed late by the time between two looks at most.
+    const kept = deregistered() ? deregistrationDelaySeconds - METADATA_MS / 1000 : healthCheckSeconds;
     return Math.max(0, kept - TOUCH_SECONDS);
   }
 }

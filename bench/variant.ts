@@ -43,7 +43,8 @@ const FAST = {
   healthCheckSeconds: 2.5,
 } as const;
 
-function change(plan: Plan, type: string, edit: (inputs: Record<string, unknown>) => object): Plan {
+/** The plan with other inputs of the resources of one type. */
+export function change(plan: Plan, type: string, edit: (inputs: Record<string, unknown>) => object): Plan {
   const resources = plan.resources.map((resource: PlannedResource) =>
     resource.type === type
       ? { ...resource, inputs: { ...resource.inputs, ...edit(resource.inputs) } }
@@ -60,6 +61,14 @@ export function withUserData(plan: Plan, edit: (text: string) => string): Plan {
   });
 }
 
+/** An agent's configuration, as text in user data, with other numbers by name. */
+export function withNumbers(text: string, numbers: Readonly<Record<string, number>>): string {
+  return Object.entries(numbers).reduce(
+    (changed, [name, value]) => changed.replace(new RegExp(`"${name}": [\\d.]+`), `"${name}": ${value}`),
+    text,
+  );
+}
+
 /** The plan with the health model; `nlb` is the plan as it is. */
 export function withHealth(plan: Plan, health: HealthModel): Plan {
   if (health === "nlb") return plan;
@@ -68,12 +77,8 @@ export function withHealth(plan: Plan, health: HealthModel): Plan {
     healthCheck: { ...(inputs["healthCheck"] as object), interval, timeout },
     deregistrationDelay,
   }));
-  return withUserData(checked, (text) =>
-    text
-      .replace(/"drainSeconds": \d+/, `"drainSeconds": ${drainSeconds}`)
-      .replace(/"deregistrationDelaySeconds": \d+/, `"deregistrationDelaySeconds": ${deregistrationDelay}`)
-      .replace(/"healthCheckSeconds": [\d.]+/, `"healthCheckSeconds": ${healthCheckSeconds}`),
-  );
+  const numbers = { drainSeconds, deregistrationDelaySeconds: deregistrationDelay, healthCheckSeconds };
+  return withUserData(checked, (text) => withNumbers(text, numbers));
 }
 
 /** The plan with a group of another size. */

@@ -26,6 +26,28 @@ export interface TrafficWindow {
   answers: Answer[];
 }
 
+/** A time without an answer. */
+export interface Outage {
+  ms: number;
+  /** When the last answer before it came; the lab's clock, milliseconds. */
+  began: number;
+}
+
+/** The longest one from `from` to `to`, which `window` is of; one that began earlier counts from its beginning. Pure. */
+export function longestOutage(
+  { before, answers }: Pick<TrafficWindow, "before" | "answers">,
+  from: number,
+  to: number,
+): Outage {
+  let longest: Outage = { ms: 0, began: from };
+  let last = before?.at ?? from;
+  for (const at of [...answers.map((answer) => answer.at), to]) {
+    if (at - last > longest.ms) longest = { ms: at - last, began: last };
+    last = at;
+  }
+  return longest;
+}
+
 /** A client that talks for hours keeps at least so many of its last requests and answers. */
 const KEEP = 50_000;
 
@@ -79,9 +101,7 @@ export class TrafficRecord {
 
   /** Longest time without an answer since `from`, up to `to`; milliseconds. */
   longestGap(from: number, to: number): number {
-    const before = this.answers.filter((answer) => answer.at < from).at(-1)?.at ?? from;
-    const times = [before, ...this.answers.filter((a) => a.at >= from && a.at <= to).map((a) => a.at), to];
-    return Math.max(0, ...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+    return longestOutage(this.window(from, to), from, to).ms;
   }
 
   /** Everything from `from` to `to`. */

@@ -343,8 +343,10 @@ export class Takeover {
         this.options.onRecorded?.(records.map(({ publicKey }) => publicKey));
     }
     const changed = this.directory.add(from, records, clock.now(), clock.monotonic());
-    if (from !== instance) for (const publicKey of changed) this.past.delete(publicKey);
-    if (from !== instance) for (const publicKey of changed) this.checkHeld(publicKey);
+    for (const publicKey of from === instance ? [] : changed) {
+      this.past.delete(publicKey);
+      this.checkHeld(publicKey);
+    }
     this.options.onHolders?.(changed);
   }
 

@@ -1,12 +1,11 @@
 /** The soak: faults by the schedule, invariants looked at all the time, and a verdict. */
 import { setTimeout as pause } from "node:timers/promises";
 import { UserError } from "../../config/errors";
-import type { Answer } from "../../lab/traffic";
+import { type Answer, longestOutage, type Outage } from "../../lab/traffic";
 import { runPlan } from "../../plan";
 import { Cluster, isServing, type Workshop } from "../cluster";
 import type { Addressing } from "../failover/types";
 import { addressingConfig, withHealth } from "../variant";
-import { longestOutage, type Outage } from "./outage";
 import { describe, FIRST_LEAVERS, MEMBERS, type SoakAction, schedule } from "./schedule";
 import { leaks, type Vitals, vitals } from "./vitals";
 
@@ -140,8 +139,8 @@ export class Soak {
   private async isPastBalancer(name: string): Promise<boolean> {
     const endpoint = await this.cluster.sh(name, "wg show wg0 endpoints | cut -f 2");
     const { clients } = await this.cluster.status();
-    const via = clients.find((client) => client.name === name)?.via ?? "";
-    if (via === "" || endpoint === "(none)" || endpoint.startsWith(`${via}:`)) return false;
+    const via = clients.find((client) => client.name === name)?.via;
+    if (via === undefined || endpoint === "(none)" || endpoint.startsWith(`${via}:`)) return false;
     this.passedOver.add(
       `roam: ${name} sends to ${endpoint} past the load balancer: it followed that server's last packets to its own address`,
     );

@@ -2,13 +2,14 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { change, withNumbers, withUserData } from "../../bench/variant";
 import { parseFlows } from "../../lab/balancer/flows";
 import type { BootImage } from "../../lab/boot/image";
 import { enterLab, type RunningLab, runFolder } from "../../lab/enter";
 import type { Finished } from "../../lab/process";
 import type { LabEvent, LabStatus, ServerStatus } from "../../lab/status";
 import type { Answer } from "../../lab/traffic";
-import type { Plan, PlannedResource } from "../../plan";
+import type { Plan } from "../../plan";
 import { namespaceProblem } from "../agent/namespace";
 import { patient } from "../support/slow";
 
@@ -64,23 +65,16 @@ export async function eventually<T>(
 
 /** The same plan with shorter times, so that nobody waits: health checks every second, delays of a few seconds. */
 export function quick(plan: Plan): Plan {
-  const shorten = (resource: PlannedResource): PlannedResource => {
-    const { inputs } = resource;
-    if (resource.type === "aws:lb/targetGroup:TargetGroup") {
-      const healthCheck = { ...(inputs["healthCheck"] as object), interval: 2 };
-      return { ...resource, inputs: { ...inputs, healthCheck, deregistrationDelay: 4 } } as PlannedResource;
-    }
-    if (resource.type === "aws:ec2/launchTemplate:LaunchTemplate") {
-      const text = Buffer.from(String(inputs["userData"]), "base64").toString();
-      const userData = text
-        .replace(/"drainSeconds": \d+/, '"drainSeconds": 4')
-        .replace(/"deregistrationDelaySeconds": \d+/, '"deregistrationDelaySeconds": 4')
-        .replace(/RestartSec=.*/, "RestartSec=0.1");
-      return { ...resource, inputs: { ...inputs, userData: Buffer.from(userData).toString("base64") } };
-    }
-    return resource;
-  };
-  return { ...plan, resources: plan.resources.map(shorten) };
+  const checked = change(plan, "aws:lb/targetGroup:TargetGroup", (inputs) => ({
+    healthCheck: { ...(inputs["healthCheck"] as object), interval: 2 },
+    deregistrationDelay: 4,
+  }));
+  return withUserData(checked, (text) =>
+    withNumbers(text, { drainSeconds: 4, deregistrationDelaySeconds: 4 }).replace(
+      /RestartSec=.*/,
+      "RestartSec=0.1",
+    ),
+  );
 }
 
 export const isHealthy = (server: ServerStatus): boolean =>

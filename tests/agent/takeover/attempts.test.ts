@@ -58,6 +58,10 @@ function effect(commands: readonly WgCommand[], publicKey: string): string {
   }
   return done.join(", ");
 }
+/** What the runs did to client 2, and when. */
+const historyOf = (runs: readonly { at: number; commands: readonly WgCommand[] }[]) =>
+  runs.map(({ at, commands }) => [at, effect(commands, key(2))]);
+
 /** Another server's session, of which this one learned after all that it did before. */
 const LOST = { instance: "i-lost", learned: Number.POSITIVE_INFINITY };
 const CALLED = `remove, add ${FROM} keepalive 1`;
@@ -67,7 +71,7 @@ test("an unanswered call is made at 0, 700 and 1400 ms, and given up before the 
   const { clock, runs, attempts } = setup();
   attempts.start(key(2), FROM, LOST);
   await clock.advance(60_000);
-  expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+  expect(historyOf(runs)).toEqual([
     [0, CALLED],
     [700, CALLED],
     [1400, CALLED],
@@ -118,7 +122,7 @@ test("a client that is somewhere else by now is called there, once all calls to 
   await clock.advance(600);
   attempts.start(key(2), elsewhere, LOST);
   await clock.advance(60_000);
-  expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+  expect(historyOf(runs)).toEqual([
     [0, CALLED],
     [700, CALLED],
     [1400, CALLED],
@@ -135,7 +139,7 @@ test("a call for another server gives way to a stray, also from the same place; 
   await clock.advance(100);
   attempts.invite(key(2), "192.0.2.1:9999", LOST);
   await clock.advance(60_000);
-  expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+  expect(historyOf(runs)).toEqual([
     [0, CALLED],
     ...[100, 800, 1500].map((at) => [at, CALLED]),
     [6000, FORGOTTEN],
@@ -293,7 +297,7 @@ test("a session that is dropped is forgotten at once, and nothing of its attempt
     if (answered) attempts.answered(key(2));
     attempts.drop(key(2));
     await clock.advance(60_000);
-    expect(runs.map(({ at, commands }) => [at, effect(commands, key(2))])).toEqual([
+    expect(historyOf(runs)).toEqual([
       [0, CALLED],
       [100, FORGOTTEN],
     ]);

@@ -1,4 +1,4 @@
-import { longestOutage } from "../../bench/soak/outage";
+import { longestOutage } from "../../lab/traffic";
 
 const answer = (at: number) => ({ at, rtt: 1, via: "10.0.0.1", seq: 1 });
 

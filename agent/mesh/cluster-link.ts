@@ -82,6 +82,8 @@ export class ClusterLink {
   private readonly filter: MemberFilter;
   /** Roles of this server, and since when (wall clock) as far as that counts. */
   private owns: ReadonlyMap<string, number> = new Map();
+  /** Wall clock; so that not all servers ask the same one first when they hand clients over, and each asks another one each round. */
+  private readonly startedAt: number;
   private isDirectoryRead = false;
   private networkAt = Number.NEGATIVE_INFINITY;
   private networkProblem: string | undefined;
@@ -94,6 +96,7 @@ export class ClusterLink {
   constructor(private readonly options: ClusterLinkOptions) {
     const { config, instance, place, clock, log, exec, ec2 } = options;
     this.routesAt = clock.monotonic();
+    this.startedAt = clock.now();
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -156,8 +159,7 @@ export class ClusterLink {
   /** Asks others that take traffic to call these clients; false where there is none. */
   handOver(holder: string, clients: readonly LeftClient[], round: number): boolean {
     const { able } = this;
-    // Not always the same one first, and another one each round.
-    const first = able.length === 0 ? 0 : (this.options.clock.now() + round) % able.length;
+    const first = able.length === 0 ? 0 : (this.startedAt + round) % able.length;
     this.mesh.handOver(holder, [...clients], [...able.slice(first), ...able.slice(0, first)]);
     return able.length > 0;
   }

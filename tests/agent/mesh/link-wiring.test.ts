@@ -52,6 +52,20 @@ test("clients that are left are asked of servers that take traffic, where there 
   expect([one.link.handOver("i-1", [LEFT_CLIENT], 0), one.link.isAlone]).toEqual([false, true]);
 });
 
+test("another server is asked each round, however long one takes", async () => {
+  const world = new World();
+  const [one, two, three] = [world.server(1, "a", {}), world.server(2, "a", {}), world.server(3, "a", {})];
+  await world.clock.advance(START_MS);
+  for (const ms of [1000, 1001]) {
+    for (const asked of [two.asked, three.asked]) asked.length = 0;
+    one.link.handOver("i-1", [LEFT_CLIENT], 0);
+    await world.clock.advance(ms);
+    one.link.handOver("i-1", [LEFT_CLIENT], 1);
+    await world.clock.advance(100);
+    expect([two.asked.length, three.asked.length]).toEqual([3, 3]);
+  }
+});
+
 test("where one server is active, it is the one that is asked", async () => {
   const world = new World();
   const config = { topology: "active-passive" } as const;

@@ -21,6 +21,8 @@ export interface FlowsHereOptions {
  */
 export class FlowsHere {
   private outSince: number | undefined;
+  /** Whether this process has seen this server in service: if not, nobody knows how long ago it was deregistered. */
+  private hasServed = false;
   private mayBeGone = false;
 
   constructor(private readonly options: FlowsHereOptions) {}
@@ -29,6 +31,7 @@ export class FlowsHere {
   get areExpected(): boolean {
     const { clock, inService } = this.options;
     if (inService()) {
+      this.hasServed = true;
       this.outSince = undefined;
       this.mayBeGone = false;
       return true;
@@ -41,7 +44,8 @@ export class FlowsHere {
   private get keptSeconds(): number {
     const { deregistered, deregistrationDelaySeconds, healthCheckSeconds } = this.options;
     // A deregistration is noticed late by the time between two looks at most.
-    const kept = deregistered() ? deregistrationDelaySeconds - METADATA_MS / 1000 : healthCheckSeconds;
+    const isKept = deregistered() && this.hasServed;
+    const kept = isKept ? deregistrationDelaySeconds - METADATA_MS / 1000 : healthCheckSeconds;
     return Math.max(0, kept - TOUCH_SECONDS);
   }
 }

@@ -9,6 +9,9 @@ import type { ApplyResult, DirectoryResult } from "./apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "./apply/report";
 import type { ChangeResult } from "./change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "./change/report";
+import type { DetectionResult } from "./detection/bench";
+import { SERVER_FAULTS } from "./detection/faults";
+import { DETECTION_HEAD, detectionRows } from "./detection/report";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "./failover/report";
 import {
   ADDRESSING,
@@ -33,6 +36,7 @@ export type Finding =
   | ({ readonly bench: "apply" } & ApplyResult)
   | ({ readonly bench: "directory" } & DirectoryResult)
   | ({ readonly bench: "change" } & ChangeResult)
+  | ({ readonly bench: "detection" } & DetectionResult)
   | ({ readonly bench: "registry" } & RegistryResult)
   | ({ readonly bench: "mesh" } & MeshResult);
 
@@ -57,6 +61,8 @@ function keyOf(result: Finding): string {
       return `${result.bench}/${result.direction}`;
     case "registry":
       return `${result.bench}/${result.clients}/${result.what}`;
+    case "detection":
+      return `${result.bench}/${result.fault}`;
     case "apply":
       return `${result.bench}/${result.clients}`;
     case "mesh":
@@ -154,6 +160,8 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
   const directory = of(results, "directory");
   const change = of(results, "change");
   const mesh = of(results, "mesh");
+  const faults = SERVER_FAULTS.map(({ name }) => name);
+  const detection = of(results, "detection").sort((a, b) => order(faults, a.fault) - order(faults, b.fault));
   const registry = of(results, "registry").sort(
     (a, b) => a.clients - b.clients || order(REGISTRY_TASKS, a.what) - order(REGISTRY_TASKS, b.what),
   );
@@ -165,6 +173,7 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     directory: section(directory, DIRECTORY_HEAD, directory.flatMap(directoryRows)),
     mesh: mesh.map((result) => section([result], MESH_HEAD, meshRows(result))).join("\n\n") || NOTHING,
     registry: section(registry, REGISTRY_HEAD, registryRows(registry)),
+    detection: section(detection, DETECTION_HEAD, detectionRows(detection)),
     change: [section(change, CHANGE_HEAD, changeRows(change)), ...change.map(othersLine)].join("\n\n"),
   };
 }

@@ -6,6 +6,9 @@ import { benchApply } from "../bench/apply/bench";
 import { APPLY_HEAD, applyRows, DIRECTORY_HEAD, directoryRows } from "../bench/apply/report";
 import { benchChange } from "../bench/change/bench";
 import { CHANGE_HEAD, changeRows, othersLine } from "../bench/change/report";
+import { benchDetection } from "../bench/detection/bench";
+import { SERVER_FAULTS } from "../bench/detection/faults";
+import { DETECTION_HEAD, detectionRows } from "../bench/detection/report";
 import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
 import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
@@ -155,6 +158,27 @@ async function change(project: string, words: ChangeWords): Promise<void> {
   await write(project, words, wireguard, [finding]);
 }
 
+interface DetectionWords extends Common {
+  fault?: string;
+  runs: string;
+  stack: string;
+}
+
+async function detection(project: string, words: DetectionWords): Promise<void> {
+  const known = SERVER_FAULTS.map(({ name }) => name);
+  const faults = words.fault?.split(",").map((text) => text.trim()) ?? known;
+  for (const name of faults)
+    if (!known.includes(name))
+      throw new UserError(`--fault: '${name}' is not known; there are ${known.join(", ")}`);
+  const options = { faults, runs: wholeNumber("runs", words.runs, 1, 1000), stack: words.stack };
+  const workshop = await openWorkshop(project, words.yes === true);
+  const { results, wireguard } = await benchDetection(workshop, options);
+  const findings = results.map((result): Finding => ({ bench: "detection", ...result }));
+  if (words.json) for (const finding of findings) print(JSON.stringify(finding));
+  else print(table(DETECTION_HEAD, detectionRows(results)));
+  await write(project, words, wireguard, findings);
+}
+
 interface MeshWords extends Common {
   clients: string;
   servers: string;
@@ -289,6 +313,23 @@ function addChange(bench: Command, project: string): void {
     .action((options: ChangeWords) => change(project, options));
 }
 
+const faultHelp = (): string =>
+  SERVER_FAULTS.map(({ name, what }) => `  ${name.padEnd(13)} ${what}`).join("\n");
+
+function addDetection(bench: Command, project: string): void {
+  const command = bench
+    .command("detection")
+    .description("how soon a broken server's health says so, and says again that it serves")
+    .option("--fault <names>", "what breaks, with commas (default: all)")
+    .option("--runs <n>", "how often each thing breaks", "20");
+  withCommonOptions(command, "fault")
+    .addHelpText(
+      "after",
+      `\nFaults:\n${faultHelp()}\n\nExamples:\n  $ ./wgc bench detection --runs 3\n  $ ./wgc bench detection --fault forwarding,key --json`,
+    )
+    .action((options: DetectionWords) => detection(project, options));
+}
+
 function addMesh(bench: Command, project: string): void {
   const command = bench
     .command("mesh")
@@ -335,6 +376,7 @@ export function addBenchCommand(program: Command, project: string): void {
   addThroughput(bench, project);
   addApply(bench, project);
   addChange(bench, project);
+  addDetection(bench, project);
   addMesh(bench, project);
   addRegistry(bench, project);
 }

@@ -28,11 +28,14 @@ export interface EndpointArgs {
   readonly tags: Tags;
 }
 
-/** The shortest interval and the lowest thresholds that a Network Load Balancer takes: a dead server is out after 10 s. */
+/**
+ * The shortest times and the lowest thresholds that a Network Load Balancer takes (API reference, CreateTargetGroup): a dead server
+ * is out after 10 s.
+ */
 export const HEALTH_CHECK = {
   path: "/healthz",
   interval: 5,
-  timeout: 3,
+  timeout: 2,
   healthyThreshold: 2,
   unhealthyThreshold: 2,
 } as const;

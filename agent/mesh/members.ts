@@ -81,7 +81,7 @@ const SILENT_MS = 600_000;
  * Messages that are dated further off may be somebody's old ones: the servers' clocks are synchronised. Where they are not, such a message
  * counts for the roles that its sender has, so that nobody takes them from it, and for nothing else.
  */
-const CLOCKS_APART_MS = 30_000;
+export const CLOCKS_APART_MS = 30_000;
 /** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
 const FORMER_PROCESSES = 32;
 

@@ -4,7 +4,7 @@ import type { LocalCopy } from "../local-copy";
 import { type Log, messageOf } from "../log";
 import type { StorageClient } from "../storage-client";
 import type { MeshLine } from "./line";
-import { Calm, Members, type Pace } from "./members";
+import { Calm, CLOCKS_APART_MS, Members, type Pace } from "./members";
 import {
   type HandOverRequest,
   type Heartbeat,
@@ -45,8 +45,6 @@ export interface MeshOptions {
 
 /** Each server's records are read so often; the others are heard at once. */
 const LOOK_MS = 5000;
-/** Requests to call clients count for so long; servers' clocks are milliseconds apart. */
-const FRESH_MS = 10_000;
 /** A datagram may be lost: it is said again. Who misses all of them reads the directory on the shared storage. */
 export const REPEAT_MS = [15, 60] as const;
 
@@ -212,8 +210,8 @@ export class Mesh {
       return;
     }
     const { at, body, from } = message;
-    // Said again later it would call clients away from a server that has come back.
-    const isFresh = Math.abs(at - this.options.clock.now()) < FRESH_MS;
+    // Said again later it would call clients away from a server that has come back. Who may be asked is who counts as a member.
+    const isFresh = Math.abs(at - this.options.clock.now()) <= CLOCKS_APART_MS;
     if (from === this.options.instance) return;
     this.stats.received++;
     if (body.kind === "heartbeat") this.members.hear({ ...message, body }, address);

@@ -178,6 +178,7 @@ export class Attempts {
     this.inVain.delete(publicKey);
     attempt.timer?.cancel();
     this.stats.answered++;
+    if (this.stopped) return undefined;
     attempt.timer = this.options.clock.after(KEEPALIVE.forMs, () => {
       this.attempts.delete(publicKey);
       this.quiet.add(publicKey);
@@ -192,6 +193,12 @@ export class Attempts {
     this.attempts.delete(publicKey);
     this.renew.set(publicKey, {});
     this.flush();
+  }
+
+  /** Settles when WireGuard has been told which sessions are to be forgotten; false where it could not be told yet. */
+  async forgotten(): Promise<boolean> {
+    await this.flushing;
+    return this.renew.size === 0;
   }
 
   /** A keepalive that an agent before this one left on: its call is over, and so is the session if there is none. */
@@ -263,6 +270,7 @@ export class Attempts {
         log.error({ problem: messageOf(error) }, "sessions could not be renewed");
         this.keep(renew, quiet);
         this.again?.cancel();
+        if (this.stopped) return;
         this.again = clock.after(backoff(AGAIN_MS, this.failures++), () => this.flush());
         return;
       }

@@ -16,32 +16,39 @@ export interface CutOffOptions {
   readonly isClient: (publicKey: string) => boolean;
   /** Whether this server drains: then the load balancer may have stopped to look at it, while its flows are still led here. */
   readonly draining?: (() => boolean) | undefined;
-  /** Called twice a second while this server is in touch. */
+  /** Called twice a second while this server is in touch, or drains. */
   readonly touch?: (() => void) | undefined;
   /** Told the peers before they are judged: they show whether clients were heard since the last look. */
   readonly onPeers: (peers: readonly Peer[]) => void;
   /** Told each client whose session here does not count any more. */
   readonly forget: (publicKey: string) => void;
+  /** Settles when the kernel has been told of all of them; false where it could not be told yet. */
+  readonly forgotten: () => Promise<boolean>;
 }
 
-/** A server that is cut off and could not forget its sessions tries again. */
+/** A server that is cut off and could not forget its sessions looks again. */
 const FORGET_AGAIN_MS = 2000;
 
 /**
  * Nothing reaches this server: its clients go elsewhere, and it must not speak to them when it is reached again.
  *
  * INVARIANTS: what was forgotten is told to the kernel's table, too, and until that is done it is tried again, also when this
- * server is reached meanwhile.
+ * server is reached meanwhile. WireGuard is told first: a session that still stands would be taken for one of this server's that only
+ * the table has lost (recalls.ts).
  */
 export class CutOff {
   private readonly watch: IsolationWatch;
   /** Whether this server forgot its sessions and the table does not know yet. */
   private mustDisown = false;
   private again: Timer | undefined;
+  private stopped = false;
 
   constructor(private readonly options: CutOffOptions) {
-    const { clock, healthCheckSeconds, touch } = options;
-    this.watch = new IsolationWatch(clock, healthCheckSeconds, () => void this.fallSilent(), touch);
+    const { clock, draining, healthCheckSeconds, touch } = options;
+    const onLook = (inTouch: boolean): void => {
+      if (inTouch || draining?.()) touch?.();
+    };
+    this.watch = new IsolationWatch(clock, healthCheckSeconds, () => void this.fallSilent(), onLook);
   }
 
   /** Whether nobody from outside has reached this server for a while. */
@@ -54,6 +61,7 @@ export class CutOff {
   }
 
   stop(): void {
+    this.stopped = true;
     this.watch.stop();
     this.again?.cancel();
   }
@@ -69,7 +77,7 @@ export class CutOff {
   }
 
   private async fallSilent(): Promise<void> {
-    const { clock, device, draining, isClient, log, onPeers, table } = this.options;
+    const { device, draining, forgotten, isClient, log, onPeers, table } = this.options;
     try {
       if (this.watch.isolated && !draining?.()) {
         const { peers } = await device.dump();
@@ -78,12 +86,21 @@ export class CutOff {
         // Not if clients were heard since the last look.
         if (this.watch.isolated) this.forget(peers.filter(isTalking));
       }
-      if (this.mustDisown) await table.disown();
-      this.mustDisown = false;
+      if (!this.mustDisown) return;
+      if (await forgotten()) {
+        await table.disown();
+        this.mustDisown = false;
+      } else this.later();
     } catch (error) {
       log.error({ problem: messageOf(error) }, "this server is cut off and could not forget its sessions");
-      this.again = clock.after(FORGET_AGAIN_MS, () => void this.fallSilent());
+      this.later();
     }
+  }
+
+  private later(): void {
+    this.again?.cancel();
+    if (this.stopped) return;
+    this.again = this.options.clock.after(FORGET_AGAIN_MS, () => void this.fallSilent());
   }
 
   private forget(peers: readonly Peer[]): void {

@@ -23,8 +23,8 @@ export class IsolationWatch {
     private readonly clock: Clock,
     private readonly healthCheckSeconds: number,
     private readonly onIsolated: () => void,
-    /** Told twice a second, as long as somebody from outside reaches this server. */
-    private readonly onTouch: () => void = () => {},
+    /** Told twice a second whether somebody from outside reaches this server. */
+    private readonly onLook: (inTouch: boolean) => void = () => {},
   ) {
     this.lastHeard = clock.monotonic();
   }
@@ -57,7 +57,7 @@ export class IsolationWatch {
 
   private check(): void {
     const missedChecks = (this.clock.monotonic() - this.lastHeard) / 1000 / this.healthCheckSeconds;
-    if (missedChecks <= IN_TOUCH_CHECKS) this.onTouch();
+    this.onLook(missedChecks <= IN_TOUCH_CHECKS);
     if (!this.told && missedChecks > MISSED_CHECKS) {
       this.told = true;
       this.onIsolated();

@@ -13,7 +13,11 @@ export interface ConfirmedSession {
   readonly late: boolean;
 }
 
-type Issued = Omit<ConfirmedSession, "publicKey"> & { readonly called: boolean };
+type Issued = Omit<ConfirmedSession, "publicKey"> & {
+  readonly called: boolean;
+  /** Whether its time has been doubted. */
+  doubted: boolean;
+};
 
 /** When an index was handed out, see {@link ConfirmedSession}, and whether in a call of this server's own or as an answer. */
 export type IssuedAt = Pick<ConfirmedSession, "since" | "began"> & {
@@ -27,6 +31,8 @@ const GIVE_UP_MS = 15_000;
 const CLIENT_WAITS_MS = 5000;
 /** An event is told a millisecond after its packet on an idle machine, later on a busy one; a client nearby answers sooner. */
 const TOLD_LATE_MS = 500;
+/** A client nearby has answered by then. */
+const DOUBT_AFTER_MS = 300;
 /** A client's and our own handshake may cross, and either may become the session. */
 const INDICES_PER_ENDPOINT = 4;
 
@@ -59,8 +65,12 @@ export class OwnSessions {
   }
 
   issued({ endpoint, index }: FlowEvent, { since, began, late = false, called = false }: IssuedAt): void {
-    const earlier = (this.pending.get(endpoint) ?? []).filter((issued) => issued.index !== index);
-    const entry = { index, since, began, late, called };
+    const known = this.pending.get(endpoint) ?? [];
+    const [earlier, same] = [
+      known.filter((one) => one.index !== index),
+      known.find((one) => one.index === index),
+    ];
+    const entry = { index, since, began, late, called: called || same?.called === true, doubted: late };
     this.pending.set(endpoint, [...earlier, entry].slice(-INDICES_PER_ENDPOINT));
   }
 
@@ -75,7 +85,8 @@ export class OwnSessions {
         ({ since }) => peer.latestHandshake >= Math.floor((since - TOLD_LATE_MS) / 1000),
       );
       if (complete.length === 0) continue;
-      for (const { called: _, ...entry } of complete) confirmed.push({ publicKey: peer.publicKey, ...entry });
+      for (const { index, since, began, late } of complete)
+        confirmed.push({ publicKey: peer.publicKey, index, since, began, late });
       this.keep(
         endpoint,
         issued.filter((entry) => !complete.includes(entry)),
@@ -88,6 +99,26 @@ export class OwnSessions {
       );
     }
     return confirmed;
+  }
+
+  /**
+   * Whether some handshake may have been told of long after it happened, on a machine that stood still: the kernel's last one with that
+   * client is a little older. Each is doubted once, and the kernel's table, where indices have an age, can be asked then.
+   *
+   * @param now milliseconds of the wall clock
+   */
+  hasDoubts(peers: readonly Peer[], now: number): boolean {
+    if (this.pending.size === 0) return false;
+    let found = false;
+    for (const [endpoint, { latestHandshake }] of latestByEndpoint(peers, this.pending)) {
+      for (const issued of this.pending.get(endpoint) ?? []) {
+        const isRecent = latestHandshake * 1000 > issued.since - GIVE_UP_MS;
+        if (issued.doubted || !isRecent || now - issued.since < DOUBT_AFTER_MS) continue;
+        issued.doubted = true;
+        found = true;
+      }
+    }
+    return found;
   }
 
   private keep(endpoint: string, issued: Issued[]): void {

@@ -160,6 +160,7 @@ export class Takeover {
         this.held.forget(publicKey);
         this.attempts.drop(publicKey);
       },
+      forgotten: () => this.attempts.forgotten(),
     });
     this.recalls = new Recalls({
       clock,
@@ -228,6 +229,7 @@ export class Takeover {
       if (persistentKeepalive !== 0) this.attempts.inherit(publicKey, latestHandshake > 0);
     }
     const confirmed = this.own.confirm(clients, clock.now());
+    if (this.own.hasDoubts(clients, clock.now())) this.catchUp.gap();
     if (confirmed.length === 0) return;
     const records = this.held.add(confirmed);
     for (const { publicKey } of records) this.onTaken(publicKey, this.attempts.answered(publicKey));
@@ -381,7 +383,11 @@ export class Takeover {
   /** Forgets what has ended. Who holds no session here any more may still have been spoken to, until another server says so. */
   private prune(): void {
     const { clock, desired, onHolders, ready } = this.options;
-    if (ready?.() !== false) this.held.prune((publicKey) => desired(publicKey) !== undefined);
+    const isClient = (publicKey: string) => desired(publicKey) !== undefined;
+    if (ready?.() !== false) {
+      this.held.prune(isClient);
+      for (const publicKey of this.past) if (!isClient(publicKey)) this.past.delete(publicKey);
+    }
     onHolders?.(this.directory.prune(clock.now()));
   }
 }

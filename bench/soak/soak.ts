@@ -101,7 +101,7 @@ export class Soak {
     const { cluster } = this;
     switch (action.kind) {
       case "kill-agent":
-        await cluster.sh(action.server, "systemctl kill-main wgc-agent.service");
+        await cluster.sh(action.server, "systemctl kill --kill-whom=main --signal=KILL wgc-agent.service");
         return;
       case "roam":
         return this.roam(action.client);

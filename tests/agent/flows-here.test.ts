@@ -49,10 +49,17 @@ test.each([
   "a deregistered server has a delay of %d s and expects flows for %d s: nobody checks it",
   async (delay, kept) => {
     const { after, server } = setup(delay);
+    await after(0);
     Object.assign(server, { inService: false, deregistered: true });
     expect(await after(0, kept - 0.1, kept)).toEqual([true, true, false]);
   },
 );
+
+test("an agent that finds its server deregistered does not know since when, and expects no flows", async () => {
+  const { after, server } = setup(300, 5);
+  Object.assign(server, { inService: false, deregistered: true });
+  expect(await after(0)).toEqual([false]);
+});
 
 test("flows that may be gone do not come back because the server is deregistered later", async () => {
   const { after, server } = setup();

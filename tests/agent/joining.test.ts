@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,12 +10,15 @@ import type { ClusterLinkOptions } from "../../agent/mesh/cluster-link";
 import type { StorageClient } from "../../agent/storage-client";
 import type { ClientFile, NodeFile } from "../../registry/schema";
 import type { SessionRecord } from "../../registry/sessions";
+import { generateKeyPair } from "../../wireguard/keys";
 import { FakeClock, settle } from "./fake-clock";
 import { CONFIG, client, device, key, silent } from "./fixtures";
 import { temporaryFolder } from "./namespace";
 import { listeners } from "./takeover/flow-watch-stub";
 
 const mockServers: Server[] = [];
+/** Health checks from another machine. */
+const mockChecks: (() => unknown)[] = [];
 const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
 const mockTold: (string | readonly [string, unknown])[] = [];
@@ -30,6 +34,7 @@ jest.mock("../../agent/http", () => ({
     const real: typeof import("../../agent/http") = jest.requireActual("../../agent/http");
     const server = await real.startHttp(...args);
     mockServers.push(server);
+    mockChecks.push(() => args[1].health(true));
     return server;
   },
 }));
@@ -68,7 +73,7 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
 const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
-  for (const list of [listeners, mockServers, mockTold, mockOptions]) list.length = 0;
+  for (const list of [listeners, mockServers, mockChecks, mockTold, mockOptions]) list.length = 0;
   Object.assign(mockLink, { standby: undefined, problem: undefined, isAlone: false });
 });
 afterEach(async () => {
@@ -87,8 +92,19 @@ const CLUSTER = {
   ec2: () => Promise.resolve(""),
 };
 
-/** A healthy agent with one client; what it knows of the other servers is the test's. */
-async function setup(name: string, config: Partial<AgentConfig>, touch: () => void = () => {}) {
+const NEXT = generateKeyPair();
+
+/**
+ * A healthy agent with one client; what it knows of the other servers is the test's.
+ *
+ * @param next the interface of the next server key, while there is one
+ */
+async function setup(
+  name: string,
+  config: Partial<AgentConfig>,
+  touch: () => void = () => {},
+  next?: Device,
+) {
   const local = new LocalCopy(join(folder, name));
   const clock = new FakeClock();
   const alice = client("alice", 9);
@@ -138,6 +154,10 @@ async function setup(name: string, config: Partial<AgentConfig>, touch: () => vo
       return answer(args, more?.onPart ?? (() => {}));
     },
   } as unknown as StorageClient;
+  if (next !== undefined) {
+    await mkdir(join(folder, name));
+    await local.saveNext(NEXT.privateKey, 51821, 51820);
+  }
   const agent = new Agent({
     ...{
       config: { ...CONFIG, healthPort: 0, ...config },
@@ -146,7 +166,11 @@ async function setup(name: string, config: Partial<AgentConfig>, touch: () => vo
       publicKey: key(1),
     },
     ...{ clock, log: silent, storage, device: fake, local, touch, probeKey: key(99) },
-    exec: async (_, args) => (args[0] === "-j" ? '{"nftables":[]}' : ""),
+    ...(next === undefined ? {} : { nextDevice: next }),
+    exec: async (_, args) => {
+      if (args.join(" ") === "show wg1 public-key") return NEXT.publicKey;
+      return args[0] === "-j" ? '{"nftables":[]}' : "";
+    },
     probeLine: {
       problem: undefined,
       send: (_, answer) => void answer(),
@@ -255,6 +279,18 @@ test("the kernel's table is told twice a second that flows are led here, and not
   expect(await touchesIn(25)).toBe(40);
 });
 
+test("the table is told so for a deregistered server whose clients are silent: nobody else would be heard", async () => {
+  let touches = 0;
+  const { agent, clock } = await setup("silent", {}, () => touches++);
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(3000);
+  agent.setDrain("lifecycle", "the group ends it");
+  touches = 0;
+  await clock.advance(25_000);
+  expect(touches).toBe(40);
+});
+
 test("a standby answers 503 and says so; the server that is active answers 200", async () => {
   const { agent, clock, ask } = await setup("standby", PASSIVE);
   agent.join(CLUSTER);
@@ -351,6 +387,97 @@ test("a client that another server hands over is called here", async () => {
   mockOptions[0]?.onHandOver("i-2", [{ publicKey: key(9), endpoint: "192.0.2.1:4500" }]);
   await clock.advance(500);
   expect(calls()).toBe(1);
+});
+
+describe("the interface of the next server key", () => {
+  const FROM = "192.0.2.1:4500";
+
+  /** A client has its session there. */
+  async function withNext(name: string, touch?: () => void) {
+    const changes: string[] = [];
+    const peer = { endpoint: undefined as string | undefined, latestHandshake: 0, rxBytes: 0 };
+    const state = () => {
+      const alice = client("alice", 9);
+      const seen = device([
+        { publicKey: alice.publicKey, presharedKey: undefined, allowedIps: alice.addresses },
+      ]);
+      return { ...seen, dump: { ...seen.dump, peers: seen.dump.peers.map((one) => ({ ...one, ...peer })) } };
+    };
+    const made = await setup(name, {}, touch, {
+      observe: async () => state(),
+      dump: async () => state().dump,
+      apply: async (commands) => void changes.push(...commands.map(({ args }) => args.join(" "))),
+    });
+    made.agent.join(CLUSTER);
+    await made.agent.start();
+    for (let tries = 0; listeners.length < 2 && tries < 100; tries++) await made.clock.advance(100);
+    await made.clock.advance(3000);
+    listeners[1]?.onFlow("own", { endpoint: FROM, index: 77 });
+    Object.assign(peer, { endpoint: FROM, latestHandshake: Math.floor(made.clock.now() / 1000) });
+    await made.clock.advance(1000);
+    expect(made.told()).toContainEqual(["announce i-test.next", [77]]);
+    return { ...made, peer, forgets: () => changes.filter((args) => args.includes("remove")).length };
+  }
+
+  test("falls silent when another server announces the client", async () => {
+    const { clock, forgets } = await withNext("next-told");
+    mockOptions[0]?.onSessions("i-2.next", [{ publicKey: key(9), index: 5, at: clock.now() + 1 }]);
+    await clock.advance(500);
+    expect(forgets()).toBe(1);
+  });
+
+  test("calls clients that another server's hands over", async () => {
+    const { clock, forgets } = await withNext("next-asked");
+    mockOptions[0]?.onSessions("i-2.next", [{ publicKey: key(9), index: 5, at: clock.now() + 1 }]);
+    await clock.advance(500);
+    mockOptions[0]?.onHandOver("i-2.next", [{ publicKey: key(9), endpoint: FROM }]);
+    await clock.advance(500);
+    expect(forgets()).toBe(2); // a call begins with a new session
+  });
+
+  test("hands over who is left when the server's time is up", async () => {
+    const { agent, clock, peer, told } = await withNext("next-left");
+    agent.setDrain("operator", "asked");
+    for (let passed = 0; passed < 22_000; passed += 500) {
+      peer.rxBytes++;
+      await clock.advance(500);
+    }
+    expect(told().filter((one) => one[0] === "hand over i-test.next")).toEqual([
+      ["hand over i-test.next", [FROM]],
+    ]);
+  });
+
+  test.each([
+    ["forgets its sessions when nobody looks at the server any more", "nothing", 1],
+    ["keeps them while the load balancer looks", "checks", 0],
+    ["keeps them while the server drains", "drain", 0],
+  ])("%s", async (_, sign, forgotten) => {
+    const { agent, clock, forgets } = await withNext(`next-${sign}`);
+    if (sign === "drain") agent.setDrain("lifecycle", "the group ends it");
+    for (let passed = 0; passed < 15_000; passed += 5000) {
+      if (sign === "checks") mockChecks[0]?.();
+      await clock.advance(5000);
+    }
+    expect(forgets()).toBe(forgotten);
+  });
+
+  test("tells the kernel's table that flows are led here, too", async () => {
+    let touches = 0;
+    const { agent, clock, peer } = await withNext("next-touch", () => touches++);
+    const touchesIn10s = async () => {
+      touches = 0;
+      for (let second = 0; second < 10; second++) {
+        peer.rxBytes++;
+        await clock.advance(1000);
+      }
+      return touches;
+    };
+    await clock.advance(20_000); // nobody is heard at the other one
+    await touchesIn10s();
+    expect(await touchesIn10s()).toBe(20);
+    agent.setDrain("operator", "asked");
+    expect(await touchesIn10s()).toBe(0);
+  });
 });
 
 test("a place that is found after the end opens nothing", async () => {

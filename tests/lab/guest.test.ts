@@ -190,7 +190,7 @@ ExecStart=sh -c 'echo reason; for line in 1 2 3 4 5 6 7 8; do echo "at $line"; d
     expect(systemctl("enable", "--now", "a.service").code).toBe(0);
     const starts = () => read("log").match(/started/g)?.length;
     await eventually(() => (starts() === 1 ? true : undefined), "the first start");
-    systemctl("kill-main", "a.service");
+    systemctl("kill", "--kill-whom=main", "--signal=KILL", "a.service");
     await eventually(() => (starts() === 2 ? true : undefined), "the second start");
     expect(systemctl("stop", "a.service").code).toBe(0);
     expect(read("log").trim().split("\n").at(-1)).toBe("stopped");

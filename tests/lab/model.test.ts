@@ -51,7 +51,7 @@ test("the dev stack's cluster is read whole", () => {
         path: "/healthz",
         matcher: "200",
         interval: 5,
-        timeout: 3,
+        timeout: 2,
         healthy: 2,
         unhealthy: 2,
       },

@@ -186,7 +186,7 @@ cluster.test(
     await eventually(async () => (await reportOf(server.name)).drain?.over || undefined, "the drain's end");
     expect(await lab.sh(server.name, "systemctl is-active wgc-agent.service")).toBe("active");
     expect(await cluster.peers(server.name)).toEqual(keys);
-    await lab.sh(server.name, "systemctl kill-main wgc-agent.service");
+    await lab.sh(server.name, "systemctl kill --kill-whom=main --signal=KILL wgc-agent.service");
     const again = await eventually(
       () => reportOf(server.name).catch(() => undefined),
       "the next agent to answer",

@@ -73,7 +73,7 @@ export function outageTests(cluster: Cluster): void {
       } finally {
         await lab.router(back);
       }
-      await lab.sh("s2", "mount -a && systemctl kill-main wgc-agent.service");
+      await lab.sh("s2", "mount -a && systemctl kill --kill-whom=main --signal=KILL wgc-agent.service");
       await lab.settle(CLIENTS);
     },
   );
@@ -132,7 +132,7 @@ export function outageTests(cluster: Cluster): void {
       const keys = await cluster.peers("s3");
       const file = `${REGISTRY}/clients/carol.json`;
       await lab.router(`cp ${file} /run/lab/carol.json && printf '{"schema":1,"na' >${file}`);
-      await lab.sh("s3", "systemctl kill-main wgc-agent.service"); // a new agent reads every file
+      await lab.sh("s3", "systemctl kill --kill-whom=main --signal=KILL wgc-agent.service"); // a new agent reads every file
       const health = await eventually(async () => {
         const now = await healthOf("s3").catch(() => undefined);
         const started = now !== undefined && now.status !== "starting"; // it reads before it applies

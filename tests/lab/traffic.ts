@@ -152,7 +152,7 @@ export function trafficTests(cluster: Cluster): void {
     const main = (): Promise<string> => cluster.lab.sh(server.name, "cat /run/units/wgc-agent.service.main");
     const before = { handshakes: await handshakes(), main: await main(), events: cluster.lab.events.length };
     expect(before.handshakes).toMatch(/\t[1-9]/);
-    await cluster.lab.sh(server.name, "systemctl kill-main wgc-agent.service");
+    await cluster.lab.sh(server.name, "systemctl kill --kill-whom=main --signal=KILL wgc-agent.service");
     await eventually(async () => ((await main()) === before.main ? undefined : true), "another main process");
     await eventually(
       async () =>

@@ -148,7 +148,7 @@ test("the load balancer: one static address a zone, UDP in, HTTP health check", 
     path: "/healthz",
     matcher: "200",
     interval: 5,
-    timeout: 3,
+    timeout: 2,
     healthyThreshold: 2,
     unhealthyThreshold: 2,
   });

@@ -486,3 +486,24 @@ test("a handshake that the kernel shows is an answer, once the client was called
   await clock.advance(2500);
   expect(runs).toHaveLength(1);
 });
+
+test("after the end nothing is tried again, though the last try failed meanwhile, and nobody is spoken to later", async () => {
+  const { attempts, clock, state } = setup();
+  attempts.start(key(3), FROM, LOST);
+  await clock.advance(10);
+  let open = () => {};
+  state.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  attempts.drop(key(2));
+  await settle();
+  const ended = attempts.stop();
+  state.broken = true;
+  open();
+  await ended;
+  let tries = 0;
+  Object.defineProperty(state, "gate", { get: () => Promise.resolve(tries++) });
+  attempts.answered(key(3));
+  await clock.advance(60_000);
+  expect(tries).toBe(0);
+});

@@ -85,6 +85,35 @@ test("a client that was called for another server is handed over again, though i
   expect(node.handedOver).toHaveLength(2);
 });
 
+test("a request comes three times and makes one call; a later one makes none before that call is given up", async () => {
+  const { world, kernel, takeover } = await Node.start();
+  const receive = (endpoint: string) => takeover.receive("i-gone", [{ publicKey: key(3), endpoint }]);
+  receive(FROM);
+  await world.clock.advance(15);
+  receive(FROM);
+  await world.clock.advance(45);
+  receive(FROM);
+  await world.clock.advance(600);
+  expect(kernel.done).toEqual([`3 called ${FROM}`]);
+  await world.clock.advance(1000);
+  receive("192.0.2.99:1");
+  await world.clock.advance(3000);
+  expect(kernel.done).toEqual([0, 700, 1400].map(() => `3 called ${FROM}`));
+});
+
+test("who was removed is not handed over, and forgotten", async () => {
+  const { world, kernel, takeover, handedOver } = await Node.start();
+  takeover.receive("i-gone", [{ publicKey: key(3), endpoint: FROM }]);
+  await world.clock.advance(7000);
+  const spec = world.desired.get(key(3));
+  world.desired.delete(key(3));
+  await world.clock.advance(60_000);
+  if (spec !== undefined) world.desired.set(key(3), spec); // another one, with the same key
+  kernel.peer(3).endpoint = FROM;
+  await takeover.handOver(() => true, true);
+  expect(handedOver).toEqual([]);
+});
+
 test("a client that a server hands over is called though its session has ended", async () => {
   const { world, kernel, takeover } = await Node.start();
   takeover.receive("i-gone", [{ publicKey: key(3), endpoint: FROM }]);

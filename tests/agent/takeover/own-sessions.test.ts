@@ -88,3 +88,29 @@ test("one found late, but complete by then, is reported whatever its age", () =>
   own.issued({ endpoint: CLIENT, index: 1 }, at(T - 100_000));
   expect(own.confirm([peer(2, CLIENT, T - 100_000)], T)).toHaveLength(1);
 });
+
+test("an index that was told of late is doubted once: the kernel has a handshake of shortly before it", () => {
+  const own = new OwnSessions();
+  const doubts = (handshakeMs: number, now: number) => own.hasDoubts([peer(2, CLIENT, handshakeMs)], now);
+  expect(doubts(T, T + 1000)).toBe(false); // nothing waits
+  own.issued({ endpoint: CLIENT, index: 1 }, at(T + 3000));
+  expect(own.confirm([peer(2, CLIENT, T + 1000)], T + 3100)).toEqual([]);
+  expect(doubts(T + 1000, T + 3299)).toBe(false); // it may still be answered
+  expect(doubts(T - 12_000, T + 3300)).toBe(false); // an older one says nothing
+  expect(doubts(0, T + 3300)).toBe(false);
+  expect(doubts(T + 1000, T + 3300)).toBe(true);
+  expect(doubts(T + 1000, T + 3400)).toBe(false);
+  // What the table says.
+  own.issued({ endpoint: CLIENT, index: 1 }, { since: T + 1200, began: -1800, late: true });
+  expect(doubts(T + 1000, T + 3500)).toBe(false);
+  expect(own.confirm([peer(2, CLIENT, T + 1000)], T + 3500)).toEqual([
+    { publicKey: key(2), index: 1, since: T + 1200, began: -1800, late: true },
+  ]);
+});
+
+test("an index of a call stays one, whatever the table says of its time", () => {
+  const own = new OwnSessions();
+  own.issued({ endpoint: CLIENT, index: 1 }, { ...at(T), called: true });
+  own.issued({ endpoint: CLIENT, index: 1 }, { ...at(T - 100), late: true });
+  expect(own.answers(CLIENT, 1000)).toBe(false);
+});

@@ -587,13 +587,54 @@ describe("a server that nothing reaches", () => {
     expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
   });
 
-  test("keeps them while it drains: nobody may look at it any more, and flows are still led to it", async () => {
+  test.each([
+    ["fail for a while", { wgFails: "wg: away" }],
+    ["are slow", { applyMs: 3000 }],
+  ])(
+    "does not take sessions for standing ones that it is about to forget, though WireGuard's tools %s",
+    async (_, trouble) => {
+      const node = await withSession();
+      const { world, kernel, flow } = bind(node);
+      node.cut = true;
+      kernel.nft.length = 0;
+      Object.assign(kernel, trouble);
+      for (let passed = 0; passed < 20_000 && kernel.nft.length === 0; passed += 50) {
+        if (passed === 12_000) kernel.wgFails = undefined;
+        await world.clock.advance(50);
+      }
+      // While a session stands its index is the table's, and the client's packets are no strays.
+      expect(kernel.done).toEqual(["2 forgotten"]);
+      expect(kernel.nft.join()).toMatch(/^flush set inet wgc_sessions own\n/);
+      kernel.applyMs = 0;
+      flow("stray", 10, FROM);
+      await world.clock.advance(10);
+      expect(kernel.done).toEqual(["2 forgotten", `2 called ${FROM}`]);
+    },
+  );
+
+  test("after the end nothing is tried again", async () => {
+    const node = await withSession();
+    const { world, kernel, takeover } = bind(node);
+    node.cut = true;
+    kernel.dumpMs = 1000;
+    kernel.nftFails = "nft: away";
+    while (!takeover.isOutOfTouch) await world.clock.advance(50);
+    await takeover.stop();
+    await world.clock.advance(1000);
+    kernel.nftFails = undefined;
+    kernel.nft.length = 0;
+    await world.clock.advance(60_000);
+    expect([kernel.nft, kernel.done]).toEqual([[], ["2 forgotten"]]);
+  });
+
+  test("keeps them while it drains, and is said to be in touch: nobody may look at it any more, and flows are still led to it", async () => {
     const node = await withSession();
     const { world, kernel } = bind(node);
     node.draining = true;
     node.cut = true;
+    node.touches = 0;
     await world.clock.advance(60_000);
-    expect(kernel.done).toEqual([]);
+    expect([kernel.done, node.touches]).toEqual([[], 120]);
   });
 
   test("is said to be in touch until it is not", async () => {
@@ -665,6 +706,30 @@ test("a session directory that cannot be used is a problem that says so, until i
   await world.clock.advance(1000);
   expect(takeover.problem).toBeUndefined();
 });
+
+test.each([
+  [1000, 0],
+  [2000, 1],
+  [10_000, 1],
+])(
+  "a handshake that this server is told of %d ms late is recorded and announced with the time that it had",
+  async (ms, looksUp) => {
+    const node = await Node.start();
+    const { world, kernel, flow } = bind(node);
+    world.record("i-other", 2, 5);
+    await world.clock.advance(2000);
+    const happened = world.clock.now();
+    kernel.handshake(2, FROM);
+    await world.clock.advance(ms); // the agent, or the program that it listens to, stands still
+    kernel.issued = [{ endpoint: ["192.0.2.1", 4500], wire: 0x0a000000, expires: 200 - ms / 1000 - 1 }];
+    flow("own", 10, FROM);
+    await world.clock.advance(5000);
+    const [[holder, records] = []] = node.announced;
+    expect([holder, records?.length, records?.[0]?.index]).toEqual(["i-self", 1, 10]);
+    expect(Math.abs((records?.[0]?.at ?? 0) - happened)).toBeLessThanOrEqual(1000);
+    expect(kernel.lists / 2 - 1).toBe(looksUp); // of both families; the first time at the start
+  },
+);
 
 test("whatever the number of gaps, handshakes are looked up one time after the other", async () => {
   const node = await Node.start();

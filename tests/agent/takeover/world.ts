@@ -72,6 +72,9 @@ export class Kernel {
   tableLoaded = true;
   issued: { endpoint: [string, number]; wire: number; expires: number }[] = [];
   nftFails: string | undefined;
+  /** Why WireGuard's tools fail, and how long a change of peers takes. */
+  wgFails: string | undefined;
+  applyMs = 0;
   dumpMs = 0;
   dumps = 0;
   nftMs = 0;
@@ -103,6 +106,9 @@ export class Kernel {
       return { interface: { publicKey: key(1), listenPort: 51820, fwmark: undefined }, peers };
     },
     apply: async (commands) => {
+      if (this.wgFails !== undefined) throw new Error(this.wgFails);
+      if (this.applyMs > 0)
+        await new Promise<void>((resolve) => this.world.clock.after(this.applyMs, resolve));
       for (const command of commands) this.applyOne(command);
     },
   };

@@ -195,9 +195,9 @@ export class Agent {
     });
   }
 
-  /** As of the last look, and asks for the next one. */
+  /** As of the last look, and asks for the next one: a drain may take an hour, in which this server still serves. */
   private countSessions(): number | undefined {
-    this.reconciler.request("everything");
+    this.reconciler.requestLook();
     return this.sessions.live;
   }
 

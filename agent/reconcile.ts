@@ -65,6 +65,8 @@ export class Reconciler {
   private passSince: number | undefined;
   /** When the next look at the kernel is to start. */
   private nextAt: number | undefined;
+  /** When the last look at everything ended, and how long it took. */
+  private lastLook = { endedAt: 0, tookMs: 0 };
   private readonly abort = new AbortController();
 
   /** The interface as last seen. */
@@ -100,6 +102,13 @@ export class Reconciler {
     });
   }
 
+  /** Asks for a look at everything, unless looks would take more than their share of the time then. */
+  requestLook(): void {
+    const { endedAt, tookMs } = this.lastLook;
+    if (this.running !== undefined) return; // who asks again and again asks after it, too
+    if (this.options.clock.monotonic() - endedAt >= tookMs * OBSERVE_SHARE) this.request("everything");
+  }
+
   /** Ends: the running pass is called off, its tools are killed; the interface is left as it is. */
   async stop(): Promise<void> {
     this.abort.abort();
@@ -117,7 +126,7 @@ export class Reconciler {
         await this.pass(scope);
         this.error = undefined;
         this.retryMs = RETRY_MS.first;
-        if (scope === "everything") this.next(pauseAfter(this.options.clock.monotonic() - started));
+        if (scope === "everything") this.looked(started);
       } catch (error) {
         if (this.abort.signal.aborted) return;
         this.fail(error);
@@ -126,6 +135,12 @@ export class Reconciler {
       this.passSince = undefined;
       this.options.onPass?.();
     }
+  }
+
+  private looked(started: number): void {
+    const endedAt = this.options.clock.monotonic();
+    this.lastLook = { endedAt, tookMs: endedAt - started };
+    this.next(pauseAfter(this.lastLook.tookMs));
   }
 
   private async pass(scope: Scope): Promise<void> {

@@ -251,3 +251,24 @@ describe("a loop that is only slow is not stuck", () => {
     expect(lost.reconciler.overdueMs).toBe(20_000);
   });
 });
+
+test.each([
+  [0, 40],
+  [20, 19],
+  [200, 2],
+])(
+  "who asks for a look every 250 ms, where one takes %d ms, has %d in ten seconds: a twentieth of the time",
+  async (ms, looks) => {
+    const { clock, fake, reconciler } = setup(new Map());
+    fake.delay = () => new Promise<void>((resolve) => clock.after(ms, resolve));
+    reconciler.request("everything");
+    await clock.advance(ms);
+    fake.calls.length = 0;
+    for (let passed = 0; passed < 10_000; passed += 250) {
+      reconciler.requestLook();
+      await clock.advance(250);
+    }
+    expect(fake.calls).toHaveLength(looks);
+    await reconciler.stop();
+  },
+);

@@ -1,3 +1,4 @@
+import { INTERNET } from "../../lab/addresses";
 import { CLIENTS, type Cluster, REGISTRY } from "./cluster";
 import { eventually, hangProblem, isHealthy } from "./support";
 
@@ -75,6 +76,41 @@ export function outageTests(cluster: Cluster): void {
       }
       await lab.sh("s2", "mount -a && systemctl kill --kill-whom=main --signal=KILL wgc-agent.service");
       await lab.settle(CLIENTS);
+    },
+  );
+
+  cluster.test(
+    "without the internet behind them all servers stay in service: clients go on to reach the VPC",
+    async () => {
+      const { lab } = cluster;
+      const reachesInternet = async () =>
+        (await lab.exec("s1", "ping", "-c", "1", "-W", "1", INTERNET.host)).code === 0;
+      const sent = async () => (await lab.status()).clients.find(({ name }) => name === "alice")?.sent ?? 0;
+      expect(await reachesInternet()).toBe(true);
+      // What begins behind the internet gateway.
+      const rules = [
+        "add table ip cut",
+        "add chain ip cut new { type filter hook forward priority -5; }",
+        `add rule ip cut new ct state new iifname != ${INTERNET.bridge} oifname ${INTERNET.bridge} counter drop`,
+      ];
+      await lab.router("nft -f -", rules.join("\n"));
+      try {
+        expect(await reachesInternet()).toBe(false);
+        // Ten requests a second: longer than it takes to see any fault, and than two of the load balancer's checks.
+        const enough = (await sent()) + 100;
+        const unhealthy = new Set<string>();
+        await lab.until(({ clients, servers }) => {
+          for (const server of servers) if (!isHealthy(server)) unhealthy.add(server.name);
+          return clients.some(({ name, sent }) => name === "alice" && sent >= enough);
+        }, "a hundred requests of alice");
+        expect([...unhealthy]).toEqual([]);
+        for (const name of await cluster.serverNames()) expect((await healthOf(name)).healthy).toBe(true);
+        for (const name of CLIENTS) await lab.answer(name);
+        expect(await lab.router("nft list table ip cut")).toMatch(/counter packets [1-9]/);
+      } finally {
+        await lab.router("nft delete table ip cut");
+      }
+      expect(await reachesInternet()).toBe(true);
     },
   );
 

@@ -156,13 +156,6 @@ const PLACEMENT: readonly Check[] = [
 ];
 
 const TIMES: readonly Check[] = [
-  check(["drainSeconds", "deregistrationDelaySeconds"], ({ drainSeconds, deregistrationDelaySeconds }) =>
-    when(deregistrationDelaySeconds < drainSeconds, {
-      key: "deregistrationDelaySeconds",
-      problem: `must be at least wgc:drainSeconds (${drainSeconds}): the server would be gone before its clients have moved`,
-      mend: String(drainSeconds),
-    }),
-  ),
   check(["scaleInCpuPercent", "scaleOutCpuPercent"], ({ scaleInCpuPercent: low, scaleOutCpuPercent: high }) =>
     when(low >= high, {
       key: "scaleInCpuPercent",

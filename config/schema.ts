@@ -83,7 +83,7 @@ export const settingsSchema = z.strictObject({
   deregistrationDelaySeconds: integer(0, 3600, {
     default: "30",
     example: "30",
-    description: "Seconds a leaving server keeps its flows, at least drainSeconds.",
+    description: "Seconds a server that the group takes out keeps its flows.",
   }),
   dnsName: text(DNS_NAME, "a DNS name like vpn.example.com", {
     default: "",
@@ -158,10 +158,10 @@ export const settingsSchema = z.strictObject({
     [0],
   ),
   drainSeconds: integer(10, 300, {
-    default: "20",
-    example: "20",
+    default: "60",
+    example: "60",
     description:
-      "Seconds a stopping agent reports unhealthy before it ends; the load balancer needs 10 to notice.",
+      "Seconds at most that a server reports unhealthy and serves on until its clients have moved; the load balancer needs 10 to notice, and up to 40 more to move them.",
   }),
   ...capacitySettings,
 

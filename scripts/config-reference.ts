@@ -47,7 +47,6 @@ const FOOT = `
 | \`routedPrefixes\` | must not overlap \`tunnelCidr\`; inside \`vpcCidr\` or the private ranges 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 |
 | \`backendPrefixes\` | each inside one of \`routedPrefixes\` |
 | \`meshPort\` | not the number of \`listenPort\`, the one after it, \`healthPort\` or 4790 (the overlay); with \`routed\` \`listenPort\` must keep off 4790 as well |
-| \`deregistrationDelaySeconds\` | at least \`drainSeconds\` |
 | \`scaleInCpuPercent\`, \`scaleInNetworkMBps\` | below \`scaleOutCpuPercent\`, \`scaleOutNetworkMBps\` |
 
 Allowed, with a warning: Spot instances of one type alone, burstable instance types, a single NAT gateway for private servers, NAT gateways that no server

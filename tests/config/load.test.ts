@@ -53,7 +53,7 @@ test("an empty stack gets a whole, sound configuration", () => {
       minServers: 3,
       maxServers: 9,
       desiredServers: 3,
-      drainSeconds: 20,
+      drainSeconds: 60,
       zoneDistribution: "balanced-best-effort",
       extraInstanceTypes: [],
       onDemandBase: 2,
@@ -190,7 +190,7 @@ test.each([
   ],
   ["persistentKeepalive", "120", "a whole number from 1 to 119", "25"],
   ["controlConcurrency", "101", "a whole number from 1 to 100, or 0", "5"],
-  ["drainSeconds", "5", "a whole number from 10 to 300", "20"],
+  ["drainSeconds", "5", "a whole number from 10 to 300", "60"],
   // Above it a packet of a full client does not fit into 1,500 bytes with WireGuard's 60 around it.
   ["mtu", "1441", "a whole number from 1280 to 1440", "1420"],
   [
@@ -297,12 +297,6 @@ test.each([
     "wgc:dnsName vpn.example.com",
   ],
   [
-    { deregistrationDelaySeconds: "10" },
-    "wgc:deregistrationDelaySeconds",
-    "wgc:drainSeconds (20)",
-    "wgc:deregistrationDelaySeconds 20",
-  ],
-  [
     { scaleInCpuPercent: "70" },
     "wgc:scaleInCpuPercent",
     "below wgc:scaleOutCpuPercent (70)",
@@ -334,7 +328,6 @@ test("the line that mends a contradiction mends it", () => {
       minServers: "2",
     },
     { vpcCidr: "10.100.0.0/16", clientRoutes: "0.0.0.0/0" },
-    { deregistrationDelaySeconds: "0", drainSeconds: "90" },
     { scaleInCpuPercent: "90" },
     { dnsName: "vpn.example.com" },
   ];

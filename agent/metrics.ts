@@ -42,7 +42,7 @@ export function createMetrics(source: MetricsSource, registry = new Registry()):
     registers: [registry],
   });
   info.set({ version: source.version }, 1);
-  gauge("wgc_healthy", "1 when the load balancer is told to send traffic here", () =>
+  gauge("wgc_healthy", "1 when this server is in order: it takes traffic, or stands by (wgc_standby)", () =>
     Number(source.health().healthy),
   );
   gauge("wgc_server_key_rotating", "1 while the next server key is served beside the current one", () =>

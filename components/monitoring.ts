@@ -19,6 +19,7 @@ export interface MonitoringArgs {
   readonly keyArn: pulumi.Input<string>;
   readonly minServers: number;
   readonly takeover: boolean;
+  readonly addressing: "masquerade" | "routed";
   /** Names of the availability zones. */
   readonly zones: readonly pulumi.Input<string>[];
   readonly loadBalancerArn: pulumi.Input<string>;
@@ -61,6 +62,7 @@ export class Monitoring extends pulumi.ComponentResource {
       cluster: args.clusterName,
       minServers: args.minServers,
       takeover: args.takeover,
+      routed: args.addressing === "routed",
       zones: args.zones,
       loadBalancer: metricName(args.loadBalancerArn, "loadbalancer/"),
       targetGroup: metricName(args.targetGroupArn, ":"),

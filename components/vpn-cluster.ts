@@ -215,8 +215,6 @@ export class VpnCluster extends pulumi.ComponentResource {
         ...args,
         ...common,
         level: args.monitoring,
-        // Where one server serves, one has to be healthy, in whichever zone.
-        minServers: args.topology === "active-passive" ? 1 : args.minServers,
         keyArn: storage.keyArn,
         zones: storage.zones,
         loadBalancerArn: endpoint.loadBalancerArn,

@@ -7,6 +7,8 @@ export interface Watched<T> {
   readonly minServers: number;
   /** Whether servers take sessions over from each other. */
   readonly takeover: boolean;
+  /** Whether the VPC's routes lead to the servers. */
+  readonly routed: boolean;
   /** Names of the availability zones. */
   readonly zones: readonly T[];
   /** `net/NAME/ID` and `targetgroup/NAME/ID`: the ends of the ARNs, as the load balancer's metrics have them. */

@@ -16,6 +16,7 @@ export function alarmSpecs<T>(watched: Watched<T>, level: MonitoringLevel): Alar
     ...availability(watched),
     ...servers(watched),
     ...(watched.takeover ? takeovers(watched) : []),
+    ...(watched.routed ? routing(watched) : []),
     ...platform(watched),
   ];
 }
@@ -194,6 +195,23 @@ function takeovers<T>({ cluster }: Watched<T>): AlarmSpec<T>[] {
   ];
 }
 
+function routing<T>({ cluster }: Watched<T>): AlarmSpec<T>[] {
+  return [
+    {
+      key: "routes-away",
+      says: "a route of the VPC to the clients does not lead to the server that keeps it",
+      runbook: "a-route-of-the-vpc-is-not-where-it-should-be",
+      metrics: [{ ...clusterMetric(cluster, "RoutesAway"), id: "tables", stat: "Maximum" }],
+      comparison: "GreaterThanThreshold",
+      threshold: 0,
+      periodSeconds: MINUTE,
+      // A route that moves takes a second or two.
+      periods: 3,
+      missing: "ignore",
+    },
+  ];
+}
+
 /** File system and control function. */
 function platform<T>({ fileSystemId, functionName }: Watched<T>): AlarmSpec<T>[] {
   const storage = { namespace: "AWS/EFS", dimensions: { FileSystemId: fileSystemId } };
@@ -260,7 +278,15 @@ export function alarmName(cluster: string, key: string): string {
  */
 export function rollbackAlarmNames(cluster: string, level: MonitoringLevel): readonly string[] {
   const anywhere = { loadBalancer: "", targetGroup: "", groupName: "", fileSystemId: "", functionName: "" };
-  const watched = { cluster, minServers: 1, takeover: true, zones: [], launchFailureRule: "", ...anywhere };
+  const watched = {
+    cluster,
+    minServers: 1,
+    takeover: true,
+    routed: true,
+    zones: [],
+    launchFailureRule: "",
+    ...anywhere,
+  };
   return alarmSpecs(watched, level)
     .filter(({ rollback }) => rollback === true)
     .map(({ key }) => alarmName(cluster, key));

@@ -32,6 +32,8 @@ export interface AgentMetric {
   readonly unit: "Count" | "Bytes" | "Seconds";
   /** What it is sent by, from which level on. */
   readonly scopes: Readonly<Partial<Record<Scope, Exclude<MonitoringLevel, "none">>>>;
+  /** Whether only servers with routed addressing have it. */
+  readonly routedOnly?: boolean;
   readonly means: string;
 }
 
@@ -46,7 +48,8 @@ export const AGENT_METRICS = [
     kind: "gauge",
     unit: "Count",
     scopes: { cluster: "basic", zone: "basic" },
-    means: "1 from each server that tells the load balancer to send it traffic; the sum is their number",
+    means:
+      "1 from each server that is in order: it takes traffic, or stands by for the one that does; the sum is their number",
   },
   {
     name: "Draining",
@@ -148,6 +151,16 @@ export const AGENT_METRICS = [
     means: "1 while the file system answers a server; the minimum is the worst server",
   },
   {
+    name: "RoutesAway",
+    from: all("wgc_vpc_routes_away"),
+    kind: "gauge",
+    unit: "Count",
+    scopes: { cluster: "basic" },
+    routedOnly: true,
+    means:
+      "route tables of the VPC that are a server's to keep and do not lead to it; only with routed addressing",
+  },
+  {
     name: "AllowanceExceeded",
     from: all("wgc_ena_allowance_exceeded_total"),
     kind: "count",
@@ -175,9 +188,10 @@ export function scopesOf(metric: AgentMetric, level: MonitoringLevel): readonly 
 }
 
 /** How many CloudWatch metrics the servers of a cluster make, which is what is paid for. */
-export function customMetricCount(level: MonitoringLevel, zones: number): number {
-  return AGENT_METRICS.flatMap((metric) => scopesOf(metric, level)).reduce(
-    (sum, scope) => sum + (scope === "zone" ? zones : 1),
-    0,
-  );
+export function customMetricCount(level: MonitoringLevel, zones: number, isRouted: boolean): number {
+  const metrics: readonly AgentMetric[] = AGENT_METRICS;
+  return metrics
+    .filter(({ routedOnly }) => isRouted || routedOnly !== true)
+    .flatMap((metric) => scopesOf(metric, level))
+    .reduce((sum, scope) => sum + (scope === "zone" ? zones : 1), 0);
 }

@@ -58,11 +58,14 @@ export class AwsError extends Error {
     super(`${action}: ${code}: ${message}`, options);
   }
 
+  /** Whether it was one call too many. */
+  get throttled(): boolean {
+    return this.status === 429 || THROTTLED.test(this.code);
+  }
+
   /** Whether the same call may succeed later. */
   get retryable(): boolean {
-    return (
-      this.status === undefined || this.status >= 500 || this.status === 429 || THROTTLED.test(this.code)
-    );
+    return this.status === undefined || this.status >= 500 || this.throttled;
   }
 }
 

@@ -78,7 +78,7 @@ export class ClusterLink {
   readonly overlay: OverlayRoutes | undefined;
   readonly routes: VpcRoutes | undefined;
   private readonly holders: ClientHolders | undefined;
-  private readonly sourceCheck: SourceCheck | undefined;
+  readonly sourceCheck: SourceCheck | undefined;
   private readonly filter: MemberFilter;
   /** Roles of this server, and since when (wall clock) as far as that counts. */
   private owns: ReadonlyMap<string, number> = new Map();
@@ -156,9 +156,9 @@ export class ClusterLink {
     this.mesh.announce(holder, records);
   }
 
-  /** Asks others that take traffic to call these clients; false where there is none. */
+  /** Asks others that take traffic to call these clients; false where there is none. Who has another clock refuses what is asked. */
   handOver(holder: string, clients: readonly LeftClient[], round: number): boolean {
-    const { able } = this;
+    const able = this.able.filter(({ apart }) => !apart).map(({ instance }) => instance);
     const first = able.length === 0 ? 0 : (this.startedAt + round) % able.length;
     this.mesh.handOver(holder, [...clients], [...able.slice(first), ...able.slice(0, first)]);
     return able.length > 0;
@@ -170,10 +170,10 @@ export class ClusterLink {
   }
 
   /** Other servers that take traffic. */
-  private get able(): string[] {
+  private get able(): Candidate[] {
     const takes = ({ instance, state }: Candidate): boolean =>
       state === "ready" && (!this.isPassive || instance === this.activeServer);
-    return this.mesh.members.live.filter(takes).map(({ instance }) => instance);
+    return this.mesh.members.live.filter(takes);
   }
 
   /** The newest sessions of these clients are other ones than before. */

@@ -17,6 +17,8 @@ const RETRY_MS = 2000;
 /** The mesh's UDP socket. It is opened again when it fails. */
 export class UdpMeshLine implements MeshLine {
   private socket: Socket | undefined;
+  /** Which is being opened. */
+  private opening: Socket | undefined;
   private take: (datagram: Buffer, address: string) => void = () => {};
   private timer: Timer | undefined;
   private closed = false;
@@ -42,25 +44,29 @@ export class UdpMeshLine implements MeshLine {
   close(): void {
     this.closed = true;
     this.timer?.cancel();
-    this.socket?.close();
+    (this.socket ?? this.opening)?.close();
     this.socket = undefined;
+    this.opening = undefined;
   }
 
   private open(): void {
     const socket = createSocket("udp4");
+    this.opening = socket;
     socket.on("message", (datagram, { address }) => this.take(datagram, address));
     socket.on("error", (error) => this.onError(socket, error));
     socket.bind(this.port, () => {
       if (this.closed) return;
       this.socket = socket;
+      this.opening = undefined;
       this.problem = undefined;
     });
   }
 
   private onError(socket: Socket, error: Error): void {
-    socket.close();
     if (this.closed) return;
+    socket.close();
     this.socket = undefined;
+    this.opening = undefined;
     this.problem = `UDP port ${this.port}: ${messageOf(error)}`;
     this.log.error({ problem: this.problem }, "this server cannot speak to the others");
     this.timer = this.clock.after(RETRY_MS, () => this.open());

@@ -5,7 +5,7 @@ import type { ClusterLink } from "./cluster-link";
 /** Adds the numbers of what goes on between the servers; they are read when somebody asks. */
 export function addClusterMetrics(registry: Registry, cluster: ClusterLink): void {
   const { gauge, counter } = readMetrics(registry);
-  const { mesh, overlay, routes } = cluster;
+  const { mesh, overlay, routes, sourceCheck } = cluster;
   gauge("wgc_mesh_members", "Other servers that are heard", () => mesh.members.live.length);
   gauge("wgc_mesh_up", "1 when this server can speak to the others", () =>
     Number(mesh.problem === undefined),
@@ -41,14 +41,28 @@ export function addClusterMetrics(registry: Registry, cluster: ClusterLink): voi
     () => routes.counts.settled,
   );
   counter("wgc_vpc_route_replacements_total", "Routes made to lead here", () => routes.stats.replaced);
+  gauge(
+    "wgc_vpc_routes_away",
+    "Route tables that this server keeps and whose route is not known to lead here",
+    () => routes.counts.owned - routes.counts.settled,
+  );
   counter("wgc_vpc_route_errors_total", "Calls for routes that failed", () => routes.stats.failed);
+  counter("wgc_vpc_route_throttled_total", "Of those, throttled by AWS", () => routes.stats.throttled);
   counter(
     "wgc_vpc_route_contests_total",
     "Routes made to lead here again that another server had led to itself",
     () => routes.stats.contested,
   );
-  counter("wgc_vpc_route_throttled_total", "Of those, throttled by AWS", () => routes.stats.throttled);
   gauge("wgc_vpc_route_seconds", "How long the last replacement took", () =>
     routes.stats.lastMs === undefined ? undefined : routes.stats.lastMs / 1000,
+  );
+  if (sourceCheck === undefined) return;
+  gauge("wgc_source_check_off", "1 when EC2 lets packets of others through this server", () =>
+    Number(sourceCheck.isOff),
+  );
+  counter(
+    "wgc_source_check_errors_total",
+    "Calls to switch the source/destination check off that failed",
+    () => sourceCheck.stats.failed,
   );
 }

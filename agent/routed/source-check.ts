@@ -18,6 +18,7 @@ const AGAIN_MS = 60_000;
 export class SourceCheck {
   isOff = false;
   problem: string | undefined;
+  readonly stats = { failed: 0 };
   private failures = 0;
   private timer: Timer | undefined;
   private stopped = false;
@@ -44,6 +45,7 @@ export class SourceCheck {
       this.failures = 0;
       this.next(AGAIN_MS);
     } catch (error) {
+      this.stats.failed++;
       this.problem = `the source/destination check cannot be switched off: ${messageOf(error)}`;
       this.log.warn({ problem: this.problem, isOff: this.isOff }, "this server may be no next hop");
       this.next(backoff(RETRY_MS, this.failures++));

@@ -57,6 +57,8 @@ const AUDIT_MS = 60_000;
 const CONTEST_MS = { first: 10_000, longest: 600_000 } as const;
 /** Nobody contested the route for so long, three times the longest wait: the next time is a first one. */
 const CALM_MS = 1_800_000;
+/** An audit that failed is repeated. */
+const AUDIT_AGAIN_MS = { first: 10_000, longest: AUDIT_MS } as const;
 /** A call of the owner before, who is gone, may take effect after this server's. */
 const LATE_CALL_MS = 10_000;
 
@@ -71,6 +73,8 @@ export class VpcRoutes {
   private readonly tables: readonly Table[];
   private audit: Timer | undefined;
   private auditProblem: string | undefined;
+  /** Audits in a row that failed. */
+  private auditFailures = 0;
   private stopped = false;
   readonly stats = {
     replaced: 0,
@@ -206,9 +210,8 @@ export class VpcRoutes {
   private onFailure(table: Table, error: unknown): void {
     const { clock, log, random = Math.random } = this.options;
     if (this.stopped || !table.wanted) return;
-    this.stats.failed++;
+    this.count(error);
     const isPassing = error instanceof AwsError && (error.retryable || PASSING.test(error.code));
-    if (error instanceof AwsError && /Limit|Throttl/.test(error.code)) this.stats.throttled++;
     const wait = isPassing ? backoff(BACKOFF_MS, table.failures) * (0.5 + random() / 2) : REFUSED_MS;
     table.failures++;
     table.problem = `the route of ${table.id} does not lead here: ${messageOf(error)}`;
@@ -217,6 +220,11 @@ export class VpcRoutes {
       table.timer = undefined;
       void this.work(table);
     });
+  }
+
+  private count(error: unknown): void {
+    this.stats.failed++;
+    if (error instanceof AwsError && error.throttled) this.stats.throttled++;
   }
 
   /** Whether the routes are as this server made them: a deployment or a person may have changed them. */
@@ -230,13 +238,16 @@ export class VpcRoutes {
         const xml = await call("DescribeRouteTables", { RouteTableId: [table.id] });
         if (table.wanted) this.judge(table, targetOf(xml, destination));
       } catch (error) {
+        this.count(error);
         problem = `whether the route of ${table.id} leads here cannot be looked up: ${messageOf(error)}`;
         log.warn({ problem }, "a route cannot be looked at");
       }
     }
     this.auditProblem = problem;
+    const wait = problem === undefined ? this.untilContest : backoff(AUDIT_AGAIN_MS, this.auditFailures);
+    this.auditFailures = problem === undefined ? 0 : this.auditFailures + 1;
     // A route that was led here meanwhile has called for a look of its own already.
-    if (this.audit === undefined) this.lookAfter(problem === undefined ? this.untilContest : LATE_CALL_MS);
+    if (this.audit === undefined) this.lookAfter(wait);
   }
 
   /** Makes the route lead here once more, unless it is a rival's turn. @param target where it leads; undefined where there is none */

@@ -14,6 +14,7 @@ const ARGS: MonitoringArgs = {
   keyArn: "arn:key",
   minServers: 3,
   takeover: true,
+  addressing: "routed",
   zones: ["z-a", "z-b", "z-c"],
   loadBalancerArn: BALANCER,
   targetGroupArn: TARGETS,
@@ -35,7 +36,7 @@ const OWN_ALARMS = {
 
 test("full: alarms, topic, dashboard and the record of failed launches", async () => {
   expect(census(await build())).toEqual({
-    [ALARM]: 17,
+    [ALARM]: 18,
     "aws:cloudwatch/dashboard:Dashboard": 1,
     "aws:cloudwatch/eventRule:EventRule": 1,
     "aws:cloudwatch/eventTarget:EventTarget": 1,
@@ -165,5 +166,5 @@ test("the dashboard shows this cluster's alarms", async () => {
     ({ type }: { type: string }) => type === "alarm",
   );
   expect(inputs.dashboardName).toBe("c");
-  expect(alarms.properties.alarms).toHaveLength(17);
+  expect(alarms.properties.alarms).toHaveLength(18);
 });

@@ -49,12 +49,19 @@ test("alarms begin when there are servers: before, each that takes silence for a
     expect([name, dependencies]).toEqual([name, expect.arrayContaining(["wgc-servers-group"])]);
 });
 
-test("where one server serves, the alarm about too few of them is content with one, and no zone has to have one", async () => {
-  const made = await build({ topology: "active-passive" });
-  expect(only(made, ALARM, "wgc-monitoring-servers-below-minimum").inputs.threshold).toBe(1);
-  expect(made.filter(({ name }) => /^wgc-monitoring-zone-/.test(name))).toEqual([]);
-  const usual = await build();
-  expect(only(usual, ALARM, "wgc-monitoring-servers-below-minimum").inputs.threshold).toBe(3);
+test.each(["active-passive", "active-active"])(
+  "too few servers and empty zones ring where they are %s: standbys count",
+  async (topology) => {
+    const made = await build({ topology });
+    expect(only(made, ALARM, "wgc-monitoring-servers-below-minimum").inputs.threshold).toBe(3);
+    expect(made.filter(({ name }) => /^wgc-monitoring-zone-/.test(name))).toHaveLength(3);
+  },
+);
+
+test("a route that does not come rings where addressing is routed", async () => {
+  const keys = async (addressing: string) =>
+    (await build({ addressing })).map(({ name }) => name).filter((name) => name.endsWith("routes-away"));
+  expect([await keys("routed"), await keys("masquerade")]).toEqual([["wgc-monitoring-routes-away"], []]);
 });
 
 test("no server boots before the endpoints through which it reaches AWS are there", async () => {

@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { ClusterLink } from "../../agent/mesh/cluster-link";
+import { addClusterMetrics } from "../../agent/mesh/metrics";
 import { createMetrics, type MetricsSource } from "../../agent/metrics";
 import { addNetworkMetrics, addPublisherMetrics } from "../../agent/monitoring/metrics";
 import { addTakeoverMetrics } from "../../agent/takeover/metrics";
@@ -40,6 +42,21 @@ export function agentMetrics(): Registry {
     problem: undefined,
   };
   addTakeoverMetrics(registry, takeover as unknown as Takeover);
+  const cluster = {
+    mesh: {
+      members: { live: [1, 2] },
+      problem: undefined,
+      stats: { sent: 1, received: 2, refused: 3, announced: 4 },
+    },
+    standby: undefined,
+    overlay: { size: 5, stats: { changes: 6, errors: 7 } },
+    routes: {
+      counts: { owned: 3, settled: 1 },
+      stats: { replaced: 8, failed: 9, throttled: 10, contested: 11, lastMs: 1200 },
+    },
+    sourceCheck: { isOff: true, stats: { failed: 12 } },
+  };
+  addClusterMetrics(registry, cluster as unknown as ClusterLink);
   addPublisherMetrics(registry, { stats: { sent: 1, failed: 0 } });
   return registry;
 }

@@ -39,6 +39,7 @@ test("symptoms, and what silence means for each", () => {
     "allowance-exceeded": "notBreaching",
     "many-takeovers": "notBreaching",
     "takeovers-failing": "notBreaching",
+    "routes-away": "ignore",
     "efs-io-limit": "ignore",
     "efs-burst-credits": "ignore",
     "control-errors": "notBreaching",
@@ -67,6 +68,7 @@ test("what rings, when", () => {
     "allowance-exceeded: Sum AllowanceExceeded > 0, 5 of 15 x 60 s",
     "many-takeovers: IF(moved > 20 AND moved > online / (PERIOD(online) / 60) / 2, 1, 0) >= 1, 3 of 3 x 300 s",
     "takeovers-failing: IF(failed > 20 AND failed > moved, 1, 0) >= 1, 3 of 3 x 300 s",
+    "routes-away: Maximum RoutesAway > 0, 3 of 3 x 60 s",
     "efs-io-limit: Average PercentIOLimit > 90, 3 of 3 x 300 s",
     "efs-burst-credits: Minimum BurstCreditBalance < 549755813888, 3 of 3 x 300 s",
     "control-errors: Sum Errors > 0, 1 of 1 x 300 s",
@@ -95,6 +97,7 @@ test("fewer servers than zones, no alarms for empty zones; without takeover none
     alarmSpecs({ ...WATCHED, ...more }, "basic").map(({ key }) => key);
   expect(keys({ minServers: 2 }).filter((key) => key.startsWith("zone-"))).toEqual([]);
   expect(keys({ takeover: false }).filter((key) => key.includes("takeover"))).toEqual([]);
+  expect(keys({ routed: false }).filter((key) => key.includes("route"))).toEqual([]);
   expect(alarmSpecs(WATCHED, "none")).toEqual([]);
 });
 

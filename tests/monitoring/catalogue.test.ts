@@ -47,6 +47,7 @@ test("each number of the agent is sent under the name that means it, in its unit
     ProbeUp: [1, "Count"],
     SyncAge: [1, "Seconds"],
     StorageUp: [1, "Count"],
+    RoutesAway: [2, "Count"],
     AllowanceExceeded: [4, "Count"],
   });
 });
@@ -61,9 +62,10 @@ test("counts are made from counters and levels from gauges", async () => {
 });
 
 test("what is paid for: basic for two zones, full for three", () => {
-  expect(customMetricCount("none", 3)).toBe(0);
-  expect(customMetricCount("basic", 2)).toBe(8 + 2);
-  expect(customMetricCount("full", 3)).toBe(12 + 4 * 3);
+  expect(customMetricCount("none", 3, true)).toBe(0);
+  expect(customMetricCount("basic", 2, false)).toBe(8 + 2);
+  expect(customMetricCount("basic", 2, true)).toBe(9 + 2);
+  expect(customMetricCount("full", 3, false)).toBe(12 + 4 * 3);
 });
 
 test("names and units are CloudWatch's, and no name is there twice", () => {
@@ -90,4 +92,32 @@ test.each([
   ["AWS/EFS", "PercentIOLimit", { FilesystemId: "f" }, "full", "AWS does not publish it by these dimensions"],
 ] as const)("%s %s %j at level %s is refused", (namespace, metricName, dimensions, level, fault) => {
   expect(referenceFault({ namespace, metricName, dimensions }, "c", level)).toContain(fault);
+});
+
+test("what goes on between the servers is shown under the name that means it", async () => {
+  const shown = await agentMetrics().metrics();
+  const value = (name: string) => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(shown)?.[1]);
+  const numbers = {
+    wgc_mesh_members: 2,
+    wgc_mesh_up: 1,
+    wgc_mesh_sent_total: 1,
+    wgc_mesh_received_total: 2,
+    wgc_mesh_refused_total: 3,
+    wgc_mesh_announced_total: 4,
+    wgc_standby: 0,
+    wgc_overlay_routes: 5,
+    wgc_overlay_changes_total: 6,
+    wgc_overlay_errors_total: 7,
+    wgc_vpc_routes_owned: 3,
+    wgc_vpc_routes_settled: 1,
+    wgc_vpc_routes_away: 2,
+    wgc_vpc_route_replacements_total: 8,
+    wgc_vpc_route_errors_total: 9,
+    wgc_vpc_route_throttled_total: 10,
+    wgc_vpc_route_contests_total: 11,
+    wgc_vpc_route_seconds: 1.2,
+    wgc_source_check_off: 1,
+    wgc_source_check_errors_total: 12,
+  };
+  expect(Object.fromEntries(Object.keys(numbers).map((name) => [name, value(name)]))).toEqual(numbers);
 });

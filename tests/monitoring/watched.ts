@@ -5,6 +5,7 @@ export const WATCHED: Watched<string> = {
   cluster: "c",
   minServers: 3,
   takeover: true,
+  routed: true,
   zones: ["z-a", "z-b", "z-c"],
   loadBalancer: "net/n/1",
   targetGroup: "targetgroup/t/2",

@@ -66,6 +66,28 @@ test("another server is asked each round, however long one takes", async () => {
   }
 });
 
+test.each([
+  [[2], false, []],
+  [[2, 3], true, [3]],
+])(
+  "servers %j beside one whose clock is far off: it refuses what is asked, so others are asked, or nobody",
+  async (others, isAsked, asked) => {
+    const world = new World();
+    const off = { ms: 0 };
+    const one = world.server(1, "a", {});
+    const servers = others.map((number) => world.server(number, "a", {}, number === 2 ? { off } : {}));
+    await world.clock.advance(START_MS);
+    off.ms = 31_000;
+    await world.clock.advance(1000);
+    for (const round of [0, 1]) {
+      expect(one.link.handOver("i-1", [LEFT_CLIENT], round)).toBe(isAsked);
+      await world.clock.advance(1000);
+    }
+    const heard = others.filter((_, at) => (servers[at]?.asked.length ?? 0) > 0);
+    expect([heard, one.link.isAlone]).toEqual([asked, false]); // it takes traffic all the same
+  },
+);
+
 test("where one server is active, it is the one that is asked", async () => {
   const world = new World();
   const config = { topology: "active-passive" } as const;

@@ -67,7 +67,7 @@ function world(tables = TABLES) {
     random: () => 1,
   };
   const other = (interfaceId: string) => new VpcRoutes({ ...options, interfaceId });
-  return { ec2, clock, routes: new VpcRoutes(options), other };
+  return { ec2, clock, options, routes: new VpcRoutes(options), other };
 }
 
 test("the owner of a zone makes its tables lead here, the first time by making the route", async () => {
@@ -109,6 +109,48 @@ test("throttling is waited out with longer and longer pauses, and shows", async 
   expect(ec2.routes.get("rtb-a")).toBe("eni-1");
   expect(routes.problem).toBeUndefined();
   expect(routes.stats).toMatchObject({ replaced: 1, failed: 3, throttled: 2 });
+});
+
+test("owners that are throttled together do not call together again", async () => {
+  const { ec2, clock, other } = world();
+  ec2.errors.push(error("Throttling"), error("Throttling"));
+  ec2.routes.set("rtb-a", "eni-9");
+  other("eni-1").own(new Set(["a"]));
+  const early = world();
+  early.ec2.errors.push(error("Throttling"));
+  early.ec2.routes.set("rtb-a", "eni-9");
+  const routes = new VpcRoutes({ ...early.options, random: () => 0 });
+  routes.own(new Set(["a"]));
+  await Promise.all([clock.advance(3000), early.clock.advance(3000)]);
+  expect([ec2.replaced, early.ec2.replaced]).toEqual([
+    [0, 1750],
+    [0, 1625],
+  ]);
+});
+
+test("a table that is full is no throttling, and waits for an operator", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  ec2.errors.push(error("RouteLimitExceeded"));
+  routes.own(new Set(["a"]));
+  await clock.advance(60_000);
+  expect(ec2.replaced).toEqual([0]);
+  expect(routes.stats).toMatchObject({ failed: 1, throttled: 0 });
+});
+
+test("looks that fail are counted, and come ever more seldom", async () => {
+  const { ec2, clock, routes } = world();
+  ec2.routes.set("rtb-a", "eni-9");
+  routes.start();
+  routes.own(new Set(["a"]));
+  await clock.advance(2000);
+  ec2.errors.push(...Array.from({ length: 5 }, () => error("RequestLimitExceeded", 503)));
+  await clock.advance(400_000);
+  const looks = ec2.calls.flatMap(([at, action]) => (action === "DescribeRouteTables" ? at : []));
+  const pauses = looks.slice(1).map((at, n) => (at - (looks[n] ?? 0) - 1500) / 1000); // each look takes 1.5 s
+  expect(pauses.slice(0, 5)).toEqual([10, 20, 40, 60, 60]);
+  expect(routes.stats).toMatchObject({ failed: 5, throttled: 5 });
+  expect(routes.problem).toBeUndefined();
 });
 
 test.each([

@@ -1,6 +1,6 @@
 /**
  * Plays what other servers write on the lab's shared storage: `record-sessions nodes SERVERS` their records, `record-sessions sessions
- * SERVERS` their sessions with all clients of the registry (prints when the last was written, milliseconds since 1970), `record-sessions
+ * SERVERS` their sessions with all clients of the registry (prints when the first was written, milliseconds since 1970), `record-sessions
  * clients FILE` those clients for players.ts. Run in the lab's own namespaces.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -27,12 +27,12 @@ function nodes(count: number): void {
 
 async function sessions(count: number): Promise<void> {
   const clients = await readAllClients(registryFolder());
+  process.stdout.write(`${Date.now()}\n`);
   for (const [server, { instance }] of others(count).entries()) {
     const held = clients.filter((_, client) => holderOf(client, count) === server);
     const records = held.map(({ publicKey }) => sessionNow(publicKey));
     await rewriteSessions(sessionLogPath(runtimeFolder(), instance), records);
   }
-  process.stdout.write(`${Date.now()}\n`);
 }
 
 async function writeClients(file: string): Promise<void> {

@@ -1,6 +1,8 @@
 // The agent's own nftables table with the real `nft` and `conntrack`: run inside its own namespaces.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { systemClock } from "../../../agent/clock";
 import { exec } from "../../../agent/exec";
 import { tellAllEntries } from "../../../agent/takeover/entry-events";
@@ -22,7 +24,10 @@ const THERE = { 4: "192.0.2.2", 6: "2001:db8::2" } as const;
 const LANE = { ...LANES.current, port: PORT };
 const [flood = ""] = process.argv.slice(2);
 const table = new SessionsTable(exec, LANE);
+const LATENCIES = 50;
 const seen: { zone: string; event: FlowEvent }[] = [];
+/** When each index was told of first. */
+const toldAt = new Map<number, number>();
 
 /** This machine, and a neighbour behind a cable. */
 async function network(): Promise<void> {
@@ -102,7 +107,13 @@ async function main(): Promise<void> {
     zones: LANE.zones,
     clock: systemClock,
     log: silent,
-    listener: { onFlow: (zone, event) => void seen.push({ zone, event }), onGap: () => gaps++ },
+    listener: {
+      onFlow: (zone, event) => {
+        seen.push({ zone, event });
+        if (!toldAt.has(event.index)) toldAt.set(event.index, performance.now());
+      },
+      onGap: () => gaps++,
+    },
   });
   watch.start();
   await until("both listeners started", async () => gaps >= 2);
@@ -123,6 +134,7 @@ async function main(): Promise<void> {
   }
   step("strays that began before anybody listened");
   for (const family of [4, 6] as const) await oneFamily(family);
+  step("how late events are told", await latency());
   for (const family of [4, 6] as const) await silence(family);
   await partial();
   await limits();
@@ -130,6 +142,27 @@ async function main(): Promise<void> {
   await full();
   await incompatible();
   watch.stop();
+}
+
+/** Milliseconds from a handshake packet's way out of this process until the event of it is back in here. */
+async function latency(): Promise<Record<string, number>> {
+  await heard(4);
+  const socket = createSocket("udp4");
+  socket.bind(PORT, HERE[4]);
+  await once(socket, "listening");
+  const took: number[] = [];
+  for (let n = 0; n < LATENCIES; n++) {
+    const wire = [7, 7, n, 7];
+    const began = performance.now();
+    socket.send(packet(1, wire), 4500, THERE[4]);
+    await until("the event of a handshake", async () => toldAt.has(toNumber(wire)));
+    took.push((toldAt.get(toNumber(wire)) ?? Number.NaN) - began);
+  }
+  socket.close();
+  took.sort((a, b) => a - b);
+  const at = (share: number) =>
+    Math.round((took[Math.ceil(share * LATENCIES) - 1] ?? Number.NaN) * 100) / 100;
+  return { events: LATENCIES, p50Ms: at(0.5), p95Ms: at(0.95), maxMs: at(1) };
 }
 
 async function oneFamily(family: 4 | 6): Promise<void> {

@@ -15,6 +15,7 @@ namespaceTest(
       "own indices of IPv4",
       "events of IPv6",
       "own indices of IPv6",
+      "how late events are told",
       "silence of IPv4",
       "silence of IPv6",
       "a chain that somebody flushed is missed",

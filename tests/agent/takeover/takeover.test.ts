@@ -127,6 +127,21 @@ describe("strays", () => {
     expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 99 });
   });
 
+  test("the same when the handshake was longer ago than a client waits, because the kernel did not answer until now", async () => {
+    const { world, kernel, takeover, flow } = bind(await Node.start());
+    world.record("i-other", 2, 10);
+    await world.clock.advance(1100);
+    const hangs = jest.spyOn(kernel.device, "dump").mockRejectedValue(new Error("wg hangs"));
+    flow("own", 99, FROM);
+    kernel.handshake(2, FROM);
+    await world.clock.advance(6000);
+    hangs.mockRestore();
+    flow("stray", 10, FROM);
+    await world.clock.advance(3000);
+    expect(kernel.done).toEqual([]);
+    expect(takeover.directory.newest(key(2))).toMatchObject({ instance: "i-self", index: 99 });
+  });
+
   test("a client that has begun a handshake of its own is not called while the last packet of it may be under way", async () => {
     const { world, kernel, flow } = bind(await Node.start());
     world.record("i-other", 2, 10);

@@ -54,22 +54,16 @@ test.each([
   [
     "routed addressing",
     "routed",
-    ["wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
-    ["wgc-servers-overlay-in", "wgc-servers-overlay-out", "wgc-servers-routed-1"],
-    [],
-  ],
-  [
-    "one active server",
-    "passive",
+    ["wgc-monitoring-dashboard", "wgc-server-policy", "wgc-servers-group", "wgc-servers-template"],
     [
-      "wgc-monitoring-dashboard",
-      "wgc-monitoring-servers-below-minimum",
-      "wgc-servers-group",
-      "wgc-servers-template",
+      "wgc-monitoring-routes-away",
+      "wgc-servers-overlay-in",
+      "wgc-servers-overlay-out",
+      "wgc-servers-routed-1",
     ],
     [],
-    [1, 2, 3].map((zone) => `wgc-monitoring-zone-${zone}-empty`),
   ],
+  ["one active server", "passive", ["wgc-servers-group", "wgc-servers-template"], [], []],
 ] as const)(
   "switching to %s and back updates in place: storage, endpoint and keys stay as they are",
   async (_, to, updated, made, gone) => {

@@ -226,8 +226,9 @@ function complain({ failures }: FailoverReport): void {
   if (failures.length > 0) process.exitCode = 1;
 }
 
-const scenarioHelp = (): string =>
-  SCENARIOS.map((name) => `  ${name.padEnd(13)} ${scenarios[name].what}`).join("\n");
+/** A line for each thing that an option may name. */
+const helpList = (items: readonly { readonly name: string; readonly what: string }[]): string =>
+  items.map(({ name, what }) => `  ${name.padEnd(13)} ${what}`).join("\n");
 
 /** What an option is when nothing is said, with each addressing. */
 const defaultsOf = (option: "scenario" | "load" | "takeover"): string =>
@@ -264,7 +265,7 @@ function addFailover(bench: Command, project: string): void {
   withCommonOptions(command, "result")
     .addHelpText(
       "after",
-      `\nScenarios:\n${scenarioHelp()}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json\n  $ ./wgc bench failover --addressing routed --runs 3`,
+      `\nScenarios:\n${helpList(SCENARIOS.map((name) => ({ name, what: scenarios[name].what })))}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json\n  $ ./wgc bench failover --addressing routed --runs 3`,
     )
     .action((options: FailoverWords & Common) => failover(project, options));
 }
@@ -313,9 +314,6 @@ function addChange(bench: Command, project: string): void {
     .action((options: ChangeWords) => change(project, options));
 }
 
-const faultHelp = (): string =>
-  SERVER_FAULTS.map(({ name, what }) => `  ${name.padEnd(13)} ${what}`).join("\n");
-
 function addDetection(bench: Command, project: string): void {
   const command = bench
     .command("detection")
@@ -325,7 +323,7 @@ function addDetection(bench: Command, project: string): void {
   withCommonOptions(command, "fault")
     .addHelpText(
       "after",
-      `\nFaults:\n${faultHelp()}\n\nExamples:\n  $ ./wgc bench detection --runs 3\n  $ ./wgc bench detection --fault forwarding,key --json`,
+      `\nFaults:\n${helpList(SERVER_FAULTS)}\n\nExamples:\n  $ ./wgc bench detection --runs 3\n  $ ./wgc bench detection --fault forwarding,key --json`,
     )
     .action((options: DetectionWords) => detection(project, options));
 }

@@ -1,5 +1,5 @@
 import { numberOf, objects, ofType, type ServerGroup, serverGroups, types } from "./lookup";
-import { CALLS_PER_SERVER, customMetrics, monitoringLevel } from "./monitoring-cost";
+import { CALLS_PER_SERVER, sendingOf } from "./monitoring-cost";
 import { HOURS_PER_MONTH, type PriceTable, prices } from "./prices";
 import type { Plan, PlannedResource } from "./types";
 
@@ -156,8 +156,9 @@ function metricItems(
   each: number,
   callPrice: number,
 ): Omit<CostItem, "monthly">[] {
-  const senders = groups.filter((group) => monitoringLevel(group) !== "none");
-  const metrics = groups.reduce((sum, group) => sum + customMetrics(group), 0);
+  const sending = groups.map((group) => ({ desired: group.desired, ...sendingOf(group) }));
+  const senders = sending.filter(({ level }) => level !== "none");
+  const metrics = sending.reduce((sum, one) => sum + one.metrics, 0);
   return [
     monthly("custom metric", metrics, each),
     {

@@ -25,13 +25,16 @@ function agentConfig({ template }: ServerGroup): z.infer<typeof agentSchema> | u
   return content === undefined ? undefined : agentSchema.safeParse(JSON.parse(content)).data;
 }
 
-/** What a group's servers are told to send to CloudWatch; `none` when that is not known. */
-export function monitoringLevel(group: ServerGroup): MonitoringLevel {
-  return agentConfig(group)?.monitoring ?? "none";
+/** What a group's servers send to CloudWatch. */
+export interface Sending {
+  /** What they are told to send; `none` when that is not known. */
+  readonly level: MonitoringLevel;
+  /** How many custom metrics that makes, however many servers there are. */
+  readonly metrics: number;
 }
 
-/** How many custom metrics the servers of a group make; the number does not depend on how many servers there are. */
-export function customMetrics(group: ServerGroup): number {
-  const isRouted = agentConfig(group)?.addressing === "routed";
-  return customMetricCount(monitoringLevel(group), group.zones.length, isRouted);
+/** Reads it from a group's user data. */
+export function sendingOf(group: ServerGroup): Sending {
+  const { monitoring: level = "none", addressing } = agentConfig(group) ?? {};
+  return { level, metrics: customMetricCount(level, group.zones.length, addressing === "routed") };
 }

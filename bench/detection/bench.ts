@@ -1,4 +1,5 @@
 /** How soon a server says that it cannot serve: from a fault to the first health check that fails, and from its end to one that passes. */
+import { type LabTargetGroup, readModel } from "../../lab/model";
 import { runPlan } from "../../plan";
 import { Cluster, type Workshop } from "../cluster";
 import { type Spread, spread } from "../statistics";
@@ -21,12 +22,7 @@ export interface DetectionResult {
 }
 
 /** The planned health check, as far as a server knows of it. */
-export interface HealthCheck {
-  readonly port: string;
-  readonly path: string;
-  /** Seconds. */
-  readonly timeout: number;
-}
+export type HealthCheck = Pick<LabTargetGroup["health"], "port" | "path" | "timeout">;
 
 /** Far longer than anything may take. */
 const LIMIT_SECONDS = 60;
@@ -85,14 +81,12 @@ export async function benchDetection(
   { runs, faults, stack }: DetectionOptions,
 ): Promise<{ results: DetectionResult[]; wireguard: string }> {
   const plan = await runPlan({ projectDir: workshop.project, stack, mode: "resolved" });
-  const group = plan.resources.find(({ type }) => type === "aws:lb/targetGroup:TargetGroup");
-  const check = group?.inputs["healthCheck"] as unknown as HealthCheck;
   const cluster = await Cluster.open(workshop, `bench-${process.pid}`, plan);
   try {
     const { servers, wireguard } = await cluster.status();
     const [server] = servers;
     if (server === undefined) throw new Error("the stack has no server");
-    const bench = new DetectionBench(workshop, cluster, server.name, check);
+    const bench = new DetectionBench(workshop, cluster, server.name, readModel(plan).targets.health);
     const results: DetectionResult[] = [];
     for (const fault of SERVER_FAULTS)
       if (faults.includes(fault.name)) results.push(await bench.measure(fault, runs));

@@ -9,7 +9,7 @@ import { runTool } from "../support/tool";
 const folder = mkdtempSync(join(tmpdir(), "wgc-detection-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const check = { port: "8080", path: "/healthz", timeout: 2 };
+const check = { port: 8080, path: "/healthz", timeout: 2 };
 
 /** A `curl` that prints the status in a file, which changes to another one with its third call. */
 function host(first: string, then: string) {

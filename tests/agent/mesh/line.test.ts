@@ -39,12 +39,13 @@ test("a port that is taken is said, and the line is opened again until it is fre
   open.push(line);
   const heard: [string, string][] = [];
   line.onDatagram((datagram, address) => heard.push([datagram.toString(), address]));
-  expect(await until(() => line.problem)).toMatch(new RegExp(`^UDP port ${port}: .*EADDRINUSE`));
+  const isTaken = new RegExp(`^UDP port ${port}: .*EADDRINUSE`);
+  expect(await until(() => line.problem)).toMatch(isTaken);
   line.send(Buffer.from("nothing"), LOCAL); // nobody minds
   taken.close();
   await once(taken, "close");
   await clock.advance(1999);
-  expect(line.problem).toBeDefined();
+  expect(line.problem).toMatch(isTaken);
   await clock.advance(1);
   await until(() => line.problem === undefined || undefined);
   line.send(Buffer.from("hello"), LOCAL); // to the same port: to itself

@@ -6,9 +6,10 @@ import type { AgentOptions } from "./agent-options";
 import { ClockOffset } from "./clock-offset";
 import { Drain, type DrainSource } from "./drain";
 import { FlowsHere } from "./flows-here";
-import { isSound } from "./health";
+import { type Health, isSound } from "./health";
 import { HealthWatch, type HealthWatchOptions } from "./health-watch";
 import { HttpEndpoint } from "./http-endpoint";
+import { inService } from "./in-service";
 import { KnownClients } from "./known-clients";
 import { Lifecycle } from "./lifecycle/lifecycle";
 import type { NextKey } from "./local-copy";
@@ -185,6 +186,7 @@ export class Agent {
       limitSeconds: config.drainSeconds,
       deregistrationDelaySeconds: config.deregistrationDelaySeconds,
       noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
+      inService: () => this.told().healthy,
       ...(config.takeover
         ? {
             sessionsLive: () => this.countSessions(),
@@ -244,9 +246,7 @@ export class Agent {
     return new FlowsHere({
       ...config,
       clock,
-      inService: () =>
-        (this.watch.health().healthy && this.sessions.standby === undefined) ||
-        this.sessions.cluster?.isAlone !== false,
+      inService: () => this.told().healthy || this.sessions.cluster?.isAlone !== false,
       deregistered: () => this.drain.isAskedBy("lifecycle"),
     });
   }
@@ -315,7 +315,13 @@ export class Agent {
       ...this.options,
       ...{ clients, clockOffset, drain, follower, lifecycle },
       ...{ network, reconciler, serverKey, sessions, watch },
+      told: () => this.told(),
     });
+  }
+
+  /** What the load balancer is told of this server's health. */
+  private told(): Health {
+    return inService(this.watch.health(), this.sessions);
   }
 
   /** Told the peers of the current key's interface with each look, whoever looked. */

@@ -6,12 +6,14 @@ export type DrainSource = "signal" | "lifecycle" | "spot" | "operator";
 /** What a drain is made of. */
 export interface DrainOptions {
   readonly clock: Clock;
-  /** A drain takes no longer than this. */
+  /** A drain takes no longer than this, from when this server is out of service. */
   readonly limitSeconds: number;
   /** One that only the Auto Scaling group asks for takes as long as flows are led here, where that is longer. */
   readonly deregistrationDelaySeconds?: number | undefined;
   /** Within this time the load balancer has noticed that this server is unhealthy. */
   readonly noticeSeconds: number;
+  /** Whether it is not told so yet: another server takes this one's place first. */
+  readonly inService?: (() => boolean) | undefined;
   /** Sessions that this server holds now; undefined when nobody counts them, and then a drain takes all of its time. */
   readonly sessionsLive?: (() => number | undefined) | undefined;
   /**
@@ -37,8 +39,9 @@ const MOVED_SECONDS = 2;
 const EMPTY_MS = 1000;
 
 /**
- * The way out: unhealthy at once, so that the load balancer moves the flows, but serving on until this server's sessions are gone or
- * the time is up and the clients that are left have been handed over. The WireGuard interface is never touched.
+ * The way out: unhealthy at once, so that the load balancer moves the flows (the one server that serves where others stand by: once the
+ * next one does), but serving on until this server's sessions are gone or the time is up and the clients that are left have been handed
+ * over. The WireGuard interface is never touched.
  *
  * INVARIANTS: the server drains as long as at least one source says so, and none takes back what another one said. Sessions are
  * counted only once the load balancer had time to notice: before that new ones still arrive. Only a signal ends the process.
@@ -46,6 +49,8 @@ const EMPTY_MS = 1000;
 export class Drain {
   private readonly sources = new Map<DrainSource, string>();
   private began = 0;
+  /** When the load balancer was first told. */
+  private outSince = 0;
   private emptySince: number | undefined;
   private timer: Timer | undefined;
   private over = false;
@@ -101,6 +106,7 @@ export class Drain {
 
   private begin(): void {
     this.began = this.options.clock.monotonic();
+    this.outSince = this.began;
     this.look();
   }
 
@@ -111,10 +117,11 @@ export class Drain {
   }
 
   private look(): void {
-    const { clock, noticeSeconds, sessionsLive } = this.options;
+    const { clock, inService, noticeSeconds, sessionsLive } = this.options;
     const now = clock.monotonic();
-    const left = this.began + this.limitSeconds * 1000 - now;
-    const isNoticed = now - this.began >= noticeSeconds * 1000;
+    if (inService?.() === true) this.outSince = now;
+    const left = this.outSince + this.limitSeconds * 1000 - now;
+    const isNoticed = now - this.outSince >= noticeSeconds * 1000;
     this.emptySince = isNoticed && sessionsLive?.() === 0 ? (this.emptySince ?? now) : undefined;
     const isEmpty = this.emptySince !== undefined && now - this.emptySince >= EMPTY_MS;
     if (isEmpty || left <= 0) this.lastOnes(isEmpty);

@@ -31,6 +31,8 @@ export interface HttpEndpointOptions
   readonly serverKey: ServerKey;
   readonly sessions: Sessions;
   readonly watch: HealthWatch;
+  /** What the load balancer is told of this server's health. */
+  readonly told: () => Health;
 }
 
 /** Each sample of the event loop's delay is a wake-up: at prom-client's own 10 ms they take 0.26 % of a core, at 100 ms 0.04 %. */
@@ -77,22 +79,13 @@ export class HttpEndpoint {
     if (lifecycle !== undefined) addLifecycleMetrics(metrics, lifecycle);
   }
 
-  /** As the load balancer is told: a server that stands by is in order, and still gets no traffic. */
-  private get health(): Health {
-    const { sessions, watch } = this.options;
-    const health = watch.health();
-    const { standby } = sessions;
-    if (standby === undefined || !health.healthy) return health;
-    return { ...health, status: "standby", healthy: false, reasons: [standby, ...health.reasons] };
-  }
-
   /** The body of `/healthz`. */
   private report() {
     const { clock, clockOffset, drain, follower, instance, serverKey, sessions, version, watch } =
       this.options;
     return healthReport(
       {
-        health: this.health,
+        health: this.options.told(),
         drain: drain.report ?? null,
         publicKey: serverKey.publicKey,
         applied: watch.applied,

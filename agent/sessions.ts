@@ -54,6 +54,11 @@ export class Sessions {
       : undefined;
   }
 
+  /** Why this server still takes traffic although another one is active; undefined when that is not so. */
+  get handingOn(): string | undefined {
+    return this.link?.handingOn;
+  }
+
   /** This server's place among the others is known, before or after {@link start}. */
   join(cluster: ClusterOptions): ClusterLink | undefined {
     if (this.takeover === undefined || this.isStopped) {

@@ -24,6 +24,13 @@ const LOOK_MS = 200;
 export const isServing = (server: ServerStatus): boolean =>
   server.state === "running" && server.health === "healthy" && !server.cut;
 
+/** Whether one server serves and has all flows, and all others run: that those stand by in order shows when one is needed. */
+const oneServes = (servers: readonly ServerStatus[]): boolean =>
+  servers.filter(isServing).length === 1 &&
+  servers.every(
+    (server) => server.state === "running" && !server.cut && (isServing(server) || !server.flows),
+  );
+
 export class Cluster {
   readonly events: LabEvent[] = [];
   readonly clients: string[] = [];
@@ -103,10 +110,12 @@ export class Cluster {
     }
   }
 
-  /** Resolves when all servers that the group wants are in service. */
+  /** Resolves when all servers that the group wants are in service; or, where one serves, when it has all flows and the others run. */
   whole(limit = 120_000): Promise<LabStatus> {
     return this.until(
-      ({ servers, group }) => servers.length === group.desired && servers.every(isServing),
+      ({ servers, group, topology }) =>
+        servers.length === group.desired &&
+        (topology === "active-passive" ? oneServes(servers) : servers.every(isServing)),
       "all servers to be in service",
       limit,
     );

@@ -55,7 +55,7 @@ function keyOf(result: Finding): string {
     case "failover":
       return [
         ...[result.bench, result.addressing, result.scenario, result.load, result.takeover],
-        result.health,
+        ...[result.health, result.topology ?? []].flat(),
       ].join("/");
     case "throughput":
       return `${result.bench}/${result.direction}`;
@@ -86,11 +86,12 @@ export function mergeResults(
 /** The scenarios that have been published with more runs than these would be: a quick look must not take their place. Pure. */
 export function longerSeries(
   old: readonly PublishedResult[],
-  { addressing, scenarios, loads, takeover, health, runs }: FailoverOptions,
+  { addressing, topology, scenarios, loads, takeover, health, runs }: FailoverOptions,
 ): string[] {
   const longer = of(old, "failover").filter(
     (row) =>
       row.addressing === addressing &&
+      (row.topology ?? "active-active") === topology &&
       row.health === health &&
       scenarios.includes(row.scenario) &&
       loads.includes(row.load) &&
@@ -147,6 +148,7 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     .sort(
       (a, b) =>
         order(ADDRESSING, a.addressing) - order(ADDRESSING, b.addressing) ||
+        Number(a.topology !== undefined) - Number(b.topology !== undefined) ||
         order(SCENARIOS, a.scenario) - order(SCENARIOS, b.scenario) ||
         order(LOADS, a.load) - order(LOADS, b.load) ||
         order(TAKEOVER, a.takeover) - order(TAKEOVER, b.takeover),

@@ -13,7 +13,7 @@ import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
 import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
 import { scenarios } from "../bench/failover/scenarios";
-import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER } from "../bench/failover/types";
+import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER, TOPOLOGIES } from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
 import { benchMesh } from "../bench/mesh/bench";
 import { MOST_OTHERS } from "../bench/mesh/others";
@@ -252,6 +252,11 @@ function addFailover(bench: Command, project: string): void {
       `${ADDRESSING.join(" or ")}: whether backends see clients' own addresses`,
       "masquerade",
     )
+    .option(
+      "--topology <kind>",
+      `${TOPOLOGIES.join(" or ")}: whether all servers serve, or one while the others stand by`,
+      "active-active",
+    )
     .option("--scenario <names>", `what happens, with commas (${defaultsOf("scenario")})`)
     .option("--load <kinds>", `what clients do meanwhile: ${LOADS.join(", ")} (${defaultsOf("load")})`)
     .option("--takeover <on,off>", `session takeover: ${TAKEOVER.join(", ")} (${defaultsOf("takeover")})`)
@@ -265,7 +270,7 @@ function addFailover(bench: Command, project: string): void {
   withCommonOptions(command, "result")
     .addHelpText(
       "after",
-      `\nScenarios:\n${helpList(SCENARIOS.map((name) => ({ name, what: scenarios[name].what })))}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json\n  $ ./wgc bench failover --addressing routed --runs 3`,
+      `\nScenarios:\n${helpList(SCENARIOS.map((name) => ({ name, what: scenarios[name].what })))}\n\nExamples:\n  $ ./wgc bench failover --scenario roam --runs 3 --health fast\n  $ ./wgc bench failover --scenario crash,drain --load busy --takeover on --json\n  $ ./wgc bench failover --addressing routed --runs 3\n  $ ./wgc bench failover --addressing routed --topology active-passive --scenario drain --runs 3`,
     )
     .action((options: FailoverWords & Common) => failover(project, options));
 }

@@ -217,6 +217,7 @@ export class Lab {
       endpoint: `${model.endpoint.dnsName}:${model.endpoint.port}`,
       zones: model.zones.map(({ name, publicIp }) => ({ name, publicIp })),
       addressing: model.routing.mode,
+      topology: model.routing.isPassive ? "active-passive" : "active-active",
       tunnelCidr: model.routing.tunnelCidr,
       backends: model.backends.map(({ name, zone, cidr }) => ({ name, zone, address: backendAddress(cidr) })),
       routes: this.cloud.routes(),

@@ -54,6 +54,8 @@ export interface LabStatus {
   zones: { name: string; publicIp: string }[];
   /** Whether backends see clients' own addresses. */
   addressing: LabRouting["mode"];
+  /** Whether all servers serve, or one while the others stand by. */
+  topology: "active-active" | "active-passive";
   tunnelCidr: string;
   /** Hosts behind the servers; clients' probes talk to the first one. */
   backends: { name: string; zone: string; address: string }[];

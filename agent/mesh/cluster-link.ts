@@ -20,6 +20,7 @@ import { Mesh, type MeshOptions } from "./mesh";
 import type { MemberState } from "./message";
 import { ACTIVE, type Candidate, holderOf, wentOn, zoneRole } from "./roles";
 import { NO_SENIORITY } from "./standing";
+import { Succession } from "./succession";
 
 /** Where this server is. */
 export interface Place {
@@ -56,6 +57,9 @@ export interface ClusterLinkOptions {
 /** What speaking to the other servers takes, wherever it is possible. */
 export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
+/** The load balancer calls a server healthy after so many good checks in a row (components/endpoint.ts); each takes a moment. */
+const GOOD_CHECKS = 2;
+const CHECK_MS = 1000;
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
 /**
@@ -92,11 +96,13 @@ export class ClusterLink {
   private filteredAt = Number.NEGATIVE_INFINITY;
   /** The server that takes traffic, where only one does; undefined while that is not known. */
   activeServer: string | undefined;
+  private readonly succession: Succession;
 
   constructor(private readonly options: ClusterLinkOptions) {
     const { config, instance, place, clock, log, exec, ec2 } = options;
     this.routesAt = clock.monotonic();
     this.startedAt = clock.now();
+    this.succession = new Succession(GOOD_CHECKS * config.healthCheckSeconds * 1000 + CHECK_MS);
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -213,6 +219,13 @@ export class ClusterLink {
       : `standby: ${this.activeServer} is active`;
   }
 
+  /** Whether this server was the active one until a moment ago: the load balancer has yet to find the next one healthy. */
+  get handingOn(): string | undefined {
+    return this.standby !== undefined && this.succession.isHandingOn(this.options.clock.monotonic())
+      ? `handing on to ${this.activeServer ?? "whoever is active next"}: in service until the load balancer has found that one healthy`
+      : undefined;
+  }
+
   /** What is wrong between the servers, as a readable line. */
   get problem(): string | undefined {
     const { config, place } = this.options;
@@ -246,6 +259,7 @@ export class ClusterLink {
     const roles: string[] = [];
     if (this.isPassive) {
       this.activeServer = this.holder(ACTIVE, candidates);
+      this.succession.see(this.activeServer === instance, clock.monotonic());
       if (this.activeServer === instance) roles.push(ACTIVE);
     }
     const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));

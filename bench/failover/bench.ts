@@ -5,6 +5,7 @@ import { Cluster, type Workshop } from "../cluster";
 import { randomOf } from "../random";
 import { addressingConfig, withHealth } from "../variant";
 import { type Measured, runIncident } from "./incident";
+import { untilOneServes } from "./passive";
 import type { Parts } from "./placement";
 import { summarise } from "./samples";
 import { scenarios } from "./scenarios";
@@ -92,6 +93,7 @@ export class FailoverBench {
         mode: "resolved",
         config: {
           "wgc:takeover": String(takeover === "on"),
+          "wgc:topology": options.topology,
           ...addressingConfig(this.workshop.project, options.stack, options.addressing),
         },
       });
@@ -103,7 +105,9 @@ export class FailoverBench {
 
   /** One scenario with one setting: as many runs as were asked for. */
   private async cell(plan: Plan, scenario: ScenarioName, takeover: TakeoverMode): Promise<void> {
-    const { addressing, loads, runs, health } = this.options;
+    const { addressing, topology, loads, runs, health } = this.options;
+    const isPassive = topology === "active-passive";
+    const played = isPassive ? untilOneServes(scenarios[scenario]) : scenarios[scenario];
     const { say } = this.workshop;
     const samples = new Map<Load, Sample[]>(loads.map((load) => [load, []]));
     const outcomes = new Map<Load, ConnectionOutcome[]>(loads.map((load) => [load, []]));
@@ -117,7 +121,7 @@ export class FailoverBench {
           cluster ??= await this.open(plan);
           const parts = partition(cluster.clients, loads);
           const random = randomOf(`${scenario}/${takeover}/${run}`);
-          const found = await runIncident({ cluster, scenario: scenarios[scenario], parts, random });
+          const found = await runIncident({ cluster, scenario: played, parts, random });
           for (const [load, some] of found) {
             samples.get(load)?.push(...some.samples);
             outcomes.get(load)?.push(...some.outcomes);
@@ -143,6 +147,7 @@ export class FailoverBench {
         {
           ...{ addressing, scenario, load, takeover, health, runs: good },
           ...(failed === 0 ? {} : { failed_runs: failed }),
+          ...(isPassive ? { topology } : {}),
         },
         some,
         outcomes.get(load),

@@ -51,7 +51,7 @@ export async function runIncident(run: Run): Promise<Map<Load, Measured>> {
   await openConnections(cluster, parts.get("tcp") ?? []);
   const silentSince = await quieten(cluster, parts, random);
   const touched = carrier ? clientsOf(await cluster.status(), carrier.name) : cluster.clients;
-  const incident: Incident = { cluster, victim, carrier, since: await cluster.now() };
+  const incident: Incident = { cluster, victim, carrier, since: await cluster.now(), random };
   const over = scenario.strike(incident);
   over.catch(() => {}); // awaited below; a client that waits meanwhile must not make it an unhandled rejection
   const measure = async (load: Load, client: string): Promise<Measured> => {

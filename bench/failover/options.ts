@@ -7,15 +7,19 @@ import {
   type FailoverOptions,
   LOADS,
   type Load,
+  PASSIVE_SCENARIOS,
   ROUTED_SCENARIOS,
   SCENARIOS,
   type ScenarioName,
   TAKEOVER,
   type TakeoverMode,
+  TOPOLOGIES,
+  type Topology,
 } from "./types";
 
 export interface FailoverWords {
   readonly addressing: string;
+  readonly topology: string;
   /** These three have other defaults with each addressing. */
   readonly scenario?: string;
   readonly load?: string;
@@ -78,6 +82,25 @@ export const DEFAULTS: Readonly<
   },
 };
 
+/** What is measured when no scenario is named. */
+function defaultScenarios(addressing: Addressing, topology: Topology): readonly ScenarioName[] {
+  return topology === "active-passive" ? PASSIVE_SCENARIOS : DEFAULTS[addressing].scenario;
+}
+
+/** What does not exist where one server serves. */
+function checkTopology({ topology, scenarios, takeover }: FailoverOptions): void {
+  if (topology === "active-active") return;
+  if (takeover.includes("off"))
+    throw new UserError(
+      "--takeover must be on with --topology active-passive: servers must know which of them is active",
+    );
+  const odd = scenarios.find((name) => !PASSIVE_SCENARIOS.some((passive) => passive === name));
+  if (odd !== undefined)
+    throw new UserError(
+      `--scenario ${odd} needs several servers that serve; with --topology active-passive there are: ${PASSIVE_SCENARIOS.join(", ")}`,
+    );
+}
+
 /** What only exists with routed addressing, and what does not exist with it. */
 function checkAddressing({ addressing, scenarios, takeover }: FailoverOptions): void {
   if (addressing === "routed") {
@@ -98,11 +121,15 @@ function checkAddressing({ addressing, scenarios, takeover }: FailoverOptions): 
  */
 export function failoverOptions(words: FailoverWords): FailoverOptions {
   const addressing = oneOf("addressing", words.addressing, ADDRESSING);
-  const { scenario, load, takeover } = DEFAULTS[addressing];
+  const topology = oneOf("topology", words.topology, TOPOLOGIES);
+  const { load } = DEFAULTS[addressing];
+  const scenario = defaultScenarios(addressing, topology);
+  const takeover = topology === "active-passive" ? ["on"] : DEFAULTS[addressing].takeover;
   const loads = listOf("load", words.load ?? load.join(), LOADS);
   const clients = wholeNumber("clients", words.clients, loads.length, 64);
   const options: FailoverOptions = {
     addressing,
+    topology,
     scenarios: listOf("scenario", words.scenario ?? scenario.join(), SCENARIOS),
     loads,
     takeover: listOf("takeover", words.takeover ?? takeover.join(), TAKEOVER),
@@ -111,6 +138,7 @@ export function failoverOptions(words: FailoverWords): FailoverOptions {
     clients,
     stack: words.stack,
   };
+  checkTopology(options);
   checkAddressing(options);
   return options;
 }

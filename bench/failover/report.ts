@@ -37,10 +37,14 @@ const incidentCells = ({
   ...[outage_ms, after_reroute_ms].flatMap(spreadCells),
 ];
 
+/** The usual topology goes without saying. */
+const scenarioCell = ({ scenario, topology = "active-active" }: FailoverResult): string =>
+  topology === "active-active" ? scenario : `${scenario}, ${topology}`;
+
 /** One row of the table for each result. */
 export function rows(results: readonly FailoverResult[]): string[][] {
   return results.map((result) => [
-    result.scenario,
+    scenarioCell(result),
     result.load,
     result.takeover,
     ...incidentCells(result),
@@ -68,7 +72,7 @@ export const CONNECTIONS_HEAD = [
 export function connectionRows(results: readonly FailoverResult[]): string[][] {
   return results.map((result) => [
     result.addressing,
-    result.scenario,
+    scenarioCell(result),
     result.load,
     ...incidentCells(result),
     result.tcp_connections === undefined ? "–" : `${result.tcp_lost} of ${result.tcp_connections}`,

@@ -1,6 +1,7 @@
 /** What a scenario of the failover benchmark is; each lives in a file of its own in scenarios/. */
 import type { ServerStatus } from "../../lab/status";
 import type { Cluster } from "../cluster";
+import type { Random } from "../random";
 import { NotMeasured } from "./samples";
 import type { Move } from "./types";
 
@@ -12,6 +13,7 @@ export interface Incident {
   readonly carrier: ServerStatus | undefined;
   /** When it was made, on the lab's clock. */
   readonly since: number;
+  readonly random: Random;
 }
 
 export interface Scenario {

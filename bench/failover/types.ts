@@ -5,6 +5,9 @@ import type { HealthModel } from "../variant";
 export const ADDRESSING = ["masquerade", "routed"] as const;
 export type Addressing = (typeof ADDRESSING)[number];
 
+export const TOPOLOGIES = ["active-active", "active-passive"] as const;
+export type Topology = (typeof TOPOLOGIES)[number];
+
 /** Scenarios that are about the VPC's routes and the servers' mesh. */
 export const ROUTED_SCENARIOS = [
   "crash-holder",
@@ -25,6 +28,9 @@ export const SCENARIOS = [
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
+/** Scenarios that there are where one server serves: it has all clients, and none can go to another one. */
+export const PASSIVE_SCENARIOS = ["crash", "blackhole", "drain", "replace"] as const;
+
 /**
  * `busy`: 100 requests a second; `idle`: only keepalives for at least 30 s, then one request; `tcp`: TCP connections in both directions,
  * with 20 requests a second on each and besides, and idle ones that are used at the end.
@@ -37,6 +43,7 @@ export type TakeoverMode = (typeof TAKEOVER)[number];
 
 export interface FailoverOptions {
   readonly addressing: Addressing;
+  readonly topology: Topology;
   readonly scenarios: readonly ScenarioName[];
   readonly loads: readonly Load[];
   readonly takeover: readonly TakeoverMode[];
@@ -82,6 +89,8 @@ export interface ConnectionOutcome {
 /** One row of the table. */
 export interface FailoverResult {
   readonly addressing: Addressing;
+  /** `active-active` where it is missing. */
+  readonly topology?: Topology;
   readonly scenario: ScenarioName;
   readonly load: Load;
   readonly takeover: TakeoverMode;

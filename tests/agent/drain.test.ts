@@ -62,6 +62,29 @@ test("it is over one second after the last session left, but never before the lo
   expect(busy.drain.report?.over).toBe(true);
 });
 
+test("the time to notice, and the limit, begin when the server is out of service", async () => {
+  const state = { inService: true, live: 0 };
+  const options = { inService: () => state.inService, sessionsLive: () => state.live, limitSeconds: 30 };
+  const { clock, drain } = drainWith(options);
+  drain.set("operator", "asked");
+  await clock.advance(8000);
+  state.inService = false;
+  await clock.advance(10_500);
+  expect(drain.report?.over).toBe(false);
+  await clock.advance(500);
+  expect(drain.report?.over).toBe(true);
+
+  Object.assign(state, { inService: true, live: 1 });
+  const busy = drainWith(options);
+  busy.drain.set("operator", "asked");
+  await busy.clock.advance(40_000);
+  state.inService = false;
+  await busy.clock.advance(29_000);
+  expect(busy.drain.report?.over).toBe(false);
+  await busy.clock.advance(1000);
+  expect(busy.drain.report?.over).toBe(true);
+});
+
 test("sessions that never leave hold a server no longer than the limit", async () => {
   const { clock, drain } = drainWith({ sessionsLive: () => 1 });
   drain.set("operator", "asked");

@@ -22,9 +22,10 @@ const mockChecks: (() => unknown)[] = [];
 const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
 const mockTold: (string | readonly [string, unknown])[] = [];
-const mockLink: { standby: string | undefined; problem: string | undefined; isAlone: boolean } = {
+const mockLink: Record<"standby" | "handingOn" | "problem", string | undefined> & { isAlone: boolean } = {
   isAlone: false,
   standby: undefined,
+  handingOn: undefined,
   problem: undefined,
 };
 
@@ -61,6 +62,9 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
     get standby() {
       return mockLink.standby;
     }
+    get handingOn() {
+      return mockLink.handingOn;
+    }
     get isAlone() {
       return mockLink.isAlone;
     }
@@ -74,7 +78,7 @@ const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
   for (const list of [listeners, mockServers, mockChecks, mockTold, mockOptions]) list.length = 0;
-  Object.assign(mockLink, { standby: undefined, problem: undefined, isAlone: false });
+  Object.assign(mockLink, { standby: undefined, handingOn: undefined, problem: undefined, isAlone: false });
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -334,6 +338,32 @@ test("a standby answers 503 and says so; the server that is active answers 200",
     status: 200,
     body: { status: "degraded", reasons: ["nobody is heard"] },
   });
+});
+
+test("an active server that drains is in service until the next one is in the load balancer's eyes, and is noticed only then", async () => {
+  let touches = 0;
+  const { agent, clock, kernel, ask } = await setup("hands-on", PASSIVE, () => touches++);
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(5000);
+  agent.setDrain("operator", "asked");
+  Object.assign(mockLink, { standby: "standby: i-2 is active", handingOn: "handing on to i-2" });
+  touches = 0;
+  for (let second = 0; second < 10; second++) {
+    kernel.received++;
+    await clock.advance(1000);
+  }
+  expect(touches).toBe(20);
+  expect(await ask()).toMatchObject({
+    status: 200,
+    body: { status: "draining", reasons: ["handing on to i-2", "draining: asked"], drain: { over: false } },
+  });
+  mockLink.handingOn = undefined;
+  expect(await ask()).toMatchObject({ status: 503, body: { status: "draining" } });
+  await clock.advance(9500);
+  expect((await ask()).body.drain).toMatchObject({ over: false });
+  await clock.advance(2000);
+  expect((await ask()).body.drain).toMatchObject({ over: true });
 });
 
 test("without a place a server that masquerades beside others serves, and nothing is wrong with it", async () => {

@@ -5,6 +5,7 @@ import { UserError } from "../../config/errors";
 
 const WORDS = {
   addressing: "masquerade",
+  topology: "active-active",
   scenario: "crash,roam",
   load: "busy",
   takeover: "on,off",
@@ -17,6 +18,7 @@ const WORDS = {
 test("words become options, each only once", () => {
   expect(failoverOptions({ ...WORDS, scenario: "roam, crash,roam" })).toEqual({
     addressing: "masquerade",
+    topology: "active-active",
     scenarios: ["roam", "crash"],
     loads: ["busy"],
     takeover: ["on", "off"],
@@ -41,6 +43,15 @@ test.each([
     { addressing: "routed", takeover: "on,off" },
     "--takeover must be on with --addressing routed: servers must know who holds which client",
   ],
+  [{ topology: "one" }, "--topology does not know 'one'; there are: active-active, active-passive"],
+  [
+    { topology: "active-passive", takeover: "on" },
+    "--scenario roam needs several servers that serve; with --topology active-passive there are: crash, blackhole, drain, replace",
+  ],
+  [
+    { topology: "active-passive" },
+    "--takeover must be on with --topology active-passive: servers must know which of them is active",
+  ],
   [{ takeover: "yes" }, "--takeover does not know 'yes'; there are: on, off"],
   [{ health: "slow" }, "--health does not know 'slow'; there are: nlb, fast"],
   [{ runs: "0" }, "--runs must be a whole number from 1 to 1000, not '0'"],
@@ -59,6 +70,11 @@ test("what is not said follows from the addressing", () => {
     scenarios: ["crash", "blackhole", "drain", "replace", "roam", "scale-in"],
     loads: ["busy", "idle"],
     takeover: ["on", "off"],
+  });
+  expect(failoverOptions({ ...rest, topology: "active-passive" })).toMatchObject({
+    scenarios: ["crash", "blackhole", "drain", "replace"],
+    loads: ["busy", "idle"],
+    takeover: ["on"],
   });
   expect(failoverOptions({ ...rest, addressing: "routed" })).toMatchObject({
     scenarios: [

@@ -49,6 +49,19 @@ const failover = (
   lost_packets: { p50: 700, max: 910 },
 });
 
+test("a result with one active server takes no other one's place, has a row of its own, and is longer for itself only", () => {
+  const passive = { ...failover("nlb", "on"), topology: "active-passive" as const };
+  const both = mergeResults([failover("nlb", "on")], [passive]);
+  expect(both).toHaveLength(2);
+  expect(mergeResults(both, [{ ...passive, runs: 3 }])).toEqual([
+    failover("nlb", "on"),
+    { ...passive, runs: 3 },
+  ]);
+  const { failover: text = "" } = sections([passive, failover("nlb", "on")]);
+  const cells = text.split("\n").flatMap((line) => /^\| (crash[^|]*) \|/.exec(line)?.[1] ?? []);
+  expect(cells).toEqual(["crash", "crash, active-passive"]);
+});
+
 test("throughput is a median of each way, and the ratio is that of the medians", () => {
   expect(summarise("download", [90, 80, 100], [100, 300, 120])).toEqual({
     direction: "download",
@@ -94,6 +107,7 @@ test("scenarios that were published with more runs are named, unless these are o
   const old = [failover("nlb", "on"), { ...failover("nlb", "on"), scenario: "roam" as const, runs: 10 }];
   const options: FailoverOptions = {
     addressing: "masquerade",
+    topology: "active-active",
     scenarios: ["crash", "roam"],
     loads: ["busy"],
     takeover: ["on"],
@@ -110,6 +124,7 @@ test("scenarios that were published with more runs are named, unless these are o
     { takeover: ["off"] },
     { loads: ["idle"] },
     { addressing: "routed" },
+    { topology: "active-passive" },
     { health: "fast" },
     { scenarios: ["drain"] },
   ];

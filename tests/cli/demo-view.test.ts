@@ -46,7 +46,12 @@ const zones = ["us-east-1a", "us-east-1b"].map((name, index) => ({
 }));
 const status = (servers: ServerStatus[], clients: ClientStatus[] = []): LabStatus => ({
   ...{ stack: "dev", uptime: 1, wireguard: "kernel", endpoint: "x:1", failOpen: [], zones, servers, clients },
-  ...{ group: { min: 1, max: 9, desired: 3 }, addressing: "masquerade", tunnelCidr: "10.100.0.0/16" },
+  ...{
+    group: { min: 1, max: 9, desired: 3 },
+    addressing: "masquerade",
+    topology: "active-active",
+    tunnelCidr: "10.100.0.0/16",
+  },
   ...{ backends: [], routes: [], api: { state: "fine", latency: 1500 } },
 });
 const step = (title: string, state: StepView["state"], milliseconds = 0): StepView => ({

@@ -19,6 +19,7 @@ const status = (
     clients: [],
     group: { min: 1, max: 9, desired: 3 },
     addressing: "routed",
+    topology: "active-active",
     tunnelCidr: "10.100.0.0/16",
   },
   ...{ backends: [], routes, api },

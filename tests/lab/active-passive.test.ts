@@ -1,10 +1,13 @@
 import type { ServerStatus } from "../../lab/status";
 import { Cluster } from "./cluster";
+import { lostConnections, openConnections } from "./routed-support";
 import { eventually, isHealthy } from "./support";
 
 /** Three servers of which one serves; packets from the VPC to clients go to it as well. */
-const CLIENTS = { alice: "strict", bob: "full-cone" } as const;
+const CLIENTS = { alice: "strict", bob: "full-cone", carol: "strict" } as const;
 const NAMES = Object.keys(CLIENTS);
+/** What a backend sends to a client behind a full-cone router while it moves may lead it past the load balancer (decision 25). */
+const CONNECTED = ["alice", "carol"];
 const cluster = new Cluster("active-passive", CLIENTS, {
   "wgc:topology": "active-passive",
   "wgc:addressing": "routed",
@@ -61,24 +64,40 @@ cluster.test("one server has all clients, both ways; the others know them all an
   for (const name of NAMES) await bothWays(name);
 });
 
-cluster.test("when it dies another one has all of them, and keeps them when it comes back", async () => {
-  const { lab } = cluster;
-  const first = await settled();
-  await lab.fault("crash", { server: first.name });
-  const second = await settled(first.name);
-  for (const name of NAMES) await bothWays(name);
-  await lab.fault("start", { server: first.name });
-  await eventually(
-    async () => ((await health(first.name).catch(() => undefined))?.status === "standby" ? true : undefined),
-    "the first server to stand by",
-  );
-  expect((await settled()).name).toBe(second.name);
-});
+cluster.test(
+  "when it dies another one has all of them, and keeps them when it comes back; no connection is lost",
+  async () => {
+    const { lab } = cluster;
+    const first = await settled();
+    await openConnections(lab, CONNECTED);
+    const from = await lab.call<number>("now");
+    await lab.fault("crash", { server: first.name });
+    const second = await settled(first.name);
+    for (const name of NAMES) await bothWays(name);
+    await lab.fault("start", { server: first.name });
+    await eventually(
+      async () =>
+        (await health(first.name).catch(() => undefined))?.status === "standby" ? true : undefined,
+      "the first server to stand by",
+    );
+    expect((await settled()).name).toBe(second.name);
+    expect(await lostConnections(lab, CONNECTED, from)).toEqual([]);
+  },
+);
 
-cluster.test("an active server that drains hands all of it on", async () => {
-  const active = await settled();
-  await cluster.lab.fault("drain", { server: active.name });
-  await settled(active.name);
-  for (const name of NAMES) await bothWays(name);
-  await cluster.lab.fault("undrain", { server: active.name });
-});
+cluster.test(
+  "an active server that drains hands all of it on, and at no moment nobody is in service; no connection is lost",
+  async () => {
+    const { lab } = cluster;
+    const active = await settled();
+    await openConnections(lab, CONNECTED);
+    const [from, begun] = [await lab.call<number>("now"), lab.events.length];
+    await lab.fault("drain", { server: active.name });
+    await settled(active.name);
+    const open = lab.events.slice(begun).filter(({ text }) => text.includes("fail open"));
+    expect(open).toEqual([]);
+    expect(await lostConnections(lab, CONNECTED, from)).toEqual([]);
+    for (const name of NAMES) await bothWays(name);
+    await cluster.lab.fault("undrain", { server: active.name });
+  },
+);

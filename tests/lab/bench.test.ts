@@ -36,6 +36,7 @@ testUnless(
     };
     const options = failoverOptions({
       addressing: "masquerade",
+      topology: "active-active",
       scenario: "crash",
       load: "busy",
       takeover: "on",

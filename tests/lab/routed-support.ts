@@ -1,6 +1,8 @@
 /** What tests of routed addressing look at: which server is whose next hop, who holds a client, and which packets a machine sees. */
 import { OVERLAY_ROUTES, parseRoutes } from "../../agent/routed/overlay-routes";
+import type { ConnectionReport } from "../../lab/connection-record";
 import type { LabStatus } from "../../lab/status";
+import { patient } from "../support/slow";
 import { eventually, isHealthy, type LabUnderTest } from "./support";
 
 export const ROUTED = { "wgc:addressing": "routed", "wgc:backendPrefixes": "10.0.0.0/16" };
@@ -27,6 +29,39 @@ export async function settled(lab: LabUnderTest, clients: readonly string[]): Pr
     "each zone to be led to a server of its own",
     60_000,
   );
+}
+
+/** Opens the connections of each client: a talking one in each direction, and twenty idle ones. */
+export const openConnections = (lab: LabUnderTest, clients: readonly string[]): Promise<unknown> =>
+  Promise.all(clients.map((name) => lab.call("connections.open", { name })));
+
+/** Uses every connection of every client once more; returns what did not survive since `from`. */
+export async function lostConnections(
+  lab: LabUnderTest,
+  clients: readonly string[],
+  from: number,
+): Promise<string[]> {
+  const over = await lab.call<number>("now");
+  const found: string[] = [];
+  for (const name of clients) {
+    await lab.call("connections.settled", { name, since: over, limit: patient(60_000) });
+    await lab.call("connections.use", { name, limit: patient(20_000) });
+    const to = await lab.call<number>("now");
+    const reports = await lab.call<ConnectionReport[]>("connections.report", { name, from, to });
+    expect(
+      reports
+        .filter(({ kind }) => kind === "tcp")
+        .map(({ by }) => by)
+        .sort(),
+    ).toEqual(["backend", "client"]);
+    expect(reports.filter(({ kind }) => kind === "idle")).toHaveLength(20);
+    for (const { name: connection, lost: end, answers } of reports)
+      if (end || !answers.some((at) => at >= over))
+        found.push(
+          `${connection}: ${end?.why ?? `no answer from ${over} to ${to}, the last at ${answers.at(-1)}`}`,
+        );
+  }
+  return found;
 }
 
 /** Which packets are counted, and where. */

@@ -1,10 +1,18 @@
 import { ownerOf } from "../../bench/failover/owners";
 import { INTERNET, serverPublicAddress } from "../../lab/addresses";
-import type { ConnectionReport } from "../../lab/connection-record";
 import type { LabStatus, ServerStatus } from "../../lab/status";
-import { patient } from "../support/slow";
 import { Cluster } from "./cluster";
-import { count, dropped, place, ROUTED, ROUTER, readAll, settled as settledIn } from "./routed-support";
+import {
+  count,
+  dropped,
+  lostConnections,
+  openConnections,
+  place,
+  ROUTED,
+  ROUTER,
+  readAll,
+  settled as settledIn,
+} from "./routed-support";
 import { eventually } from "./support";
 
 const CLIENTS = ["alice", "bob"];
@@ -37,34 +45,8 @@ const start = (name: string, program: string, ...args: readonly string[]): strin
   return `${words} > ${file} 2>&1 & echo $! > ${file}.pid`;
 };
 
-const openAll = (): Promise<unknown> =>
-  Promise.all(CLIENTS.map((name) => cluster.lab.call("connections.open", { name })));
-
-/** Uses every connection of every client once more; returns what did not survive since `from`. */
-async function lost(from: number): Promise<string[]> {
-  const { lab } = cluster;
-  const over = await lab.call<number>("now");
-  const found: string[] = [];
-  for (const name of CLIENTS) {
-    await lab.call("connections.settled", { name, since: over, limit: patient(60_000) });
-    await lab.call("connections.use", { name, limit: patient(20_000) });
-    const to = await lab.call<number>("now");
-    const reports = await lab.call<ConnectionReport[]>("connections.report", { name, from, to });
-    expect(
-      reports
-        .filter(({ kind }) => kind === "tcp")
-        .map(({ by }) => by)
-        .sort(),
-    ).toEqual(["backend", "client"]);
-    expect(reports.filter(({ kind }) => kind === "idle")).toHaveLength(20);
-    for (const { name: connection, lost: end, answers } of reports)
-      if (end || !answers.some((at) => at >= over))
-        found.push(
-          `${connection}: ${end?.why ?? `no answer from ${over} to ${to}, the last at ${answers.at(-1)}`}`,
-        );
-  }
-  return found;
-}
+const openAll = (): Promise<unknown> => openConnections(cluster.lab, CLIENTS);
+const lost = (from: number): Promise<string[]> => lostConnections(cluster.lab, CLIENTS, from);
 
 cluster.test("backends see clients' own addresses, and reach them, in both zones", async () => {
   const { lab } = cluster;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { NotMeasured } from "../samples";
 import type { Incident, Scenario } from "../scenario";
 import type { Move } from "../types";
@@ -12,11 +13,17 @@ export async function roamed({ cluster }: Incident, client: string, to?: string)
   return [{ at, from: address }];
 }
 
+/** Clients roam within so long, each by itself: shorter than any idle client waits yet before its request. */
+const SPREAD_MS = 4000;
+
 /** A client's router forgets its mapping; from its new port the load balancer's hash leads to another server. */
 export const roam: Scenario = {
   what: "a client's router changes its mapping, and the new one leads to another server",
   hits: "all",
   movedBy: "client",
   strike: async () => undefined,
-  moves: (incident, client) => roamed(incident, client),
+  moves: async (incident, client) => {
+    await pause(incident.random.between(0, SPREAD_MS));
+    return roamed(incident, client);
+  },
 };

@@ -280,6 +280,25 @@ describe("with one active server", () => {
     expect(world.routes).toEqual(["eni-2", "eni-2"]);
   });
 
+  test("an active server that drains hands on until the load balancer has found the next one healthy", async () => {
+    const world = new World();
+    const [one, two] = [world.server(1, "a", PASSIVE), world.server(2, "b", PASSIVE)];
+    await world.clock.advance(START_MS);
+    await world.clock.advance(10_000);
+    expect(one.link.handingOn).toBeUndefined();
+    one.state.is = "draining";
+    await world.clock.advance(600);
+    expect([one.link.standby, two.link.standby]).toEqual(["standby: i-2 is active", undefined]);
+    expect([one.link.handingOn, two.link.handingOn]).toEqual([
+      "handing on to i-2: in service until the load balancer has found that one healthy",
+      undefined,
+    ]);
+    await world.clock.advance(10_000); // two checks, five seconds apart
+    expect(one.link.handingOn).toContain("handing on to i-2");
+    await world.clock.advance(1000);
+    expect(one.link.handingOn).toBeUndefined();
+  });
+
   test("with masquerading another one is active as soon", async () => {
     const world = new World();
     const servers = [1, 2].map((number) => world.server(number, "a", { topology: "active-passive" }));

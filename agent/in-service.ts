@@ -1,0 +1,24 @@
+import { type Health, isSound } from "./health";
+
+/** This server's part among the others, where one of them takes the traffic. */
+export interface Turn {
+  /** Why this server takes no traffic although nothing is wrong with it. */
+  readonly standby: string | undefined;
+  /** Why it still does although another one is active, or it drains. */
+  readonly handingOn: string | undefined;
+}
+
+/**
+ * What the load balancer is told: a server that stands by is in order, and gets no traffic; the one that was active before gets it until
+ * the load balancer has found the next one healthy, even if it drains, unless something is wrong with it. Pure.
+ */
+export function inService(health: Health, { standby, handingOn }: Turn): Health {
+  const isDraining = health.status === "draining";
+  const isInOrder = health.healthy || (isDraining && isSound(health));
+  if (handingOn !== undefined && isInOrder) {
+    const status = isDraining ? "draining" : "standby";
+    return { ...health, status, healthy: true, reasons: [handingOn, ...health.reasons] };
+  }
+  if (standby === undefined || !health.healthy) return health;
+  return { ...health, status: "standby", healthy: false, reasons: [standby, ...health.reasons] };
+}

@@ -9,7 +9,7 @@ import { FlowsHere } from "./flows-here";
 import { type Health, isSound } from "./health";
 import { HealthWatch, type HealthWatchOptions } from "./health-watch";
 import { HttpEndpoint } from "./http-endpoint";
-import { inService } from "./in-service";
+import { CHECKS, inService } from "./in-service";
 import { KnownClients } from "./known-clients";
 import { Lifecycle } from "./lifecycle/lifecycle";
 import type { NextKey } from "./local-copy";
@@ -25,9 +25,6 @@ import { NextLane } from "./rotation/next-lane";
 import { ServerKey } from "./rotation/server-key";
 import { Sessions } from "./sessions";
 import { WatchedDevice } from "./watched-device";
-
-/** The target group calls a server unhealthy after two failed checks in a row. */
-const CHECKS_TO_NOTICE = 2;
 
 /**
  * The daemon on a server: follows the registry, keeps the kernel's peers as the registry wants them, and says how it is doing.
@@ -185,7 +182,7 @@ export class Agent {
       clock,
       limitSeconds: config.drainSeconds,
       deregistrationDelaySeconds: config.deregistrationDelaySeconds,
-      noticeSeconds: CHECKS_TO_NOTICE * config.healthCheckSeconds,
+      noticeSeconds: CHECKS.bad * config.healthCheckSeconds,
       inService: () => this.told().healthy,
       ...(config.takeover
         ? {
@@ -321,7 +318,10 @@ export class Agent {
 
   /** What the load balancer is told of this server's health. */
   private told(): Health {
-    return inService(this.watch.health(), this.sessions);
+    const { standby, handingOn } = this.sessions;
+    // The group has deregistered it: nobody checks it any more, and its flows have their time already.
+    const isAsked = !this.drain.isAskedBy("lifecycle");
+    return inService(this.watch.health(), { standby, handingOn: isAsked ? handingOn : undefined });
   }
 
   /** Told the peers of the current key's interface with each look, whoever looked. */

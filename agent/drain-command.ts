@@ -57,7 +57,7 @@ export async function commandDrain(
     const report = await ask(config.healthPort).catch(() => undefined);
     if (report && (report.drain !== null) === drain) {
       return drain
-        ? `draining: ${report.drain?.reason}; health checks fail from now on, and the server serves on`
+        ? `draining: ${report.drain?.reason}; its health checks fail (where one server serves: once the next one does), and it serves on`
         : "no longer draining; health checks pass again when everything else is well";
     }
     if (performance.now() > late) throw unsettled(report, drain);

@@ -1,5 +1,8 @@
 import { type Health, isSound } from "./health";
 
+/** So many checks in a row make a server healthy, or unhealthy, to the load balancer (components/endpoint.ts). */
+export const CHECKS = { good: 2, bad: 2 } as const;
+
 /** This server's part among the others, where one of them takes the traffic. */
 export interface Turn {
   /** Why this server takes no traffic although nothing is wrong with it. */
@@ -10,13 +13,11 @@ export interface Turn {
 
 /**
  * What the load balancer is told: a server that stands by is in order, and gets no traffic; the one that was active before gets it until
- * the load balancer has found the next one healthy, even if it drains, unless something is wrong with it. Pure.
+ * the load balancer has found the next one healthy, even if it drains, or did a moment ago, unless something is wrong with it. Pure.
  */
 export function inService(health: Health, { standby, handingOn }: Turn): Health {
-  const isDraining = health.status === "draining";
-  const isInOrder = health.healthy || (isDraining && isSound(health));
-  if (handingOn !== undefined && isInOrder) {
-    const status = isDraining ? "draining" : "standby";
+  if (handingOn !== undefined && (health.healthy || isSound(health))) {
+    const status = health.status === "draining" ? "draining" : "standby";
     return { ...health, status, healthy: true, reasons: [handingOn, ...health.reasons] };
   }
   if (standby === undefined || !health.healthy) return health;

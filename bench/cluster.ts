@@ -24,12 +24,19 @@ const LOOK_MS = 200;
 export const isServing = (server: ServerStatus): boolean =>
   server.state === "running" && server.health === "healthy" && !server.cut;
 
-/** Whether one server serves and has all flows, and all others run: that those stand by in order shows when one is needed. */
-const oneServes = (servers: readonly ServerStatus[]): boolean =>
-  servers.filter(isServing).length === 1 &&
-  servers.every(
-    (server) => server.state === "running" && !server.cut && (isServing(server) || !server.flows),
-  );
+/** The one server that serves and has all flows; undefined while there are more, or none. Pure. */
+export function soleServer(servers: readonly ServerStatus[]): ServerStatus | undefined {
+  const [one, ...more] = servers.filter(isServing);
+  const hasAll = servers.every((server) => server === one || server.flows === 0);
+  return more.length === 0 && hasAll ? one : undefined;
+}
+
+/** Whether all servers that the group wants are in service; where one serves, the others run: that they are in order shows when one is needed. Pure. */
+export const isWhole = ({ servers, group, topology }: LabStatus): boolean =>
+  servers.length === group.desired &&
+  (topology === "active-passive"
+    ? soleServer(servers) !== undefined && servers.every(({ state, cut }) => state === "running" && !cut)
+    : servers.every(isServing));
 
 export class Cluster {
   readonly events: LabEvent[] = [];
@@ -112,13 +119,7 @@ export class Cluster {
 
   /** Resolves when all servers that the group wants are in service; or, where one serves, when it has all flows and the others run. */
   whole(limit = 120_000): Promise<LabStatus> {
-    return this.until(
-      ({ servers, group, topology }) =>
-        servers.length === group.desired &&
-        (topology === "active-passive" ? oneServes(servers) : servers.every(isServing)),
-      "all servers to be in service",
-      limit,
-    );
+    return this.until(isWhole, "all servers to be in service", limit);
   }
 
   /** See {@link RunningLab.inside}. */

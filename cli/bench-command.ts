@@ -13,7 +13,14 @@ import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
 import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
 import { scenarios } from "../bench/failover/scenarios";
-import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER, TOPOLOGIES } from "../bench/failover/types";
+import {
+  ADDRESSING,
+  LOADS,
+  PASSIVE_SCENARIOS,
+  SCENARIOS,
+  TAKEOVER,
+  TOPOLOGIES,
+} from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
 import { benchMesh } from "../bench/mesh/bench";
 import { MOST_OTHERS } from "../bench/mesh/others";
@@ -232,7 +239,11 @@ const helpList = (items: readonly { readonly name: string; readonly what: string
 
 /** What an option is when nothing is said, with each addressing. */
 const defaultsOf = (option: "scenario" | "load" | "takeover"): string =>
-  ADDRESSING.map((mode) => `${mode}: ${DEFAULTS[mode][option].join(",")}`).join("; ");
+  [
+    ...ADDRESSING.map((mode) => `${mode}: ${DEFAULTS[mode][option].join(",")}`),
+    ...(option === "scenario" ? [`active-passive: ${PASSIVE_SCENARIOS.join(",")}`] : []),
+    ...(option === "takeover" ? ["active-passive: on"] : []),
+  ].join("; ");
 
 /** The options that all benchmarks have. @param what that a line of `--json` is about */
 function withCommonOptions(command: Command, what: string): Command {

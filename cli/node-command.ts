@@ -48,7 +48,8 @@ export function addNodeCommand(program: Command, project: string): void {
     .description("take a server out of service, or put it back in")
     .addHelpText("after", "\nExamples:\n  $ ./wgc node drain s1 --lab\n  $ ./wgc node undrain s1 --lab");
   const verbs: Record<Verb, string> = {
-    drain: "the server fails its health checks from now on, so its clients move; it serves on meanwhile",
+    drain:
+      "the server fails its health checks (where one server serves: once the next one does), so its clients move; it serves on meanwhile",
     undrain: "ends a drain that an operator began",
   };
   for (const verb of ["drain", "undrain"] as const) {

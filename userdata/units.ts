@@ -60,8 +60,8 @@ export function renderRekeyUnits(): { readonly path: string; readonly service: s
   };
 }
 
-/** Seconds that the agent gets beyond its drain: to hand its place on first, where one server serves (11 s), and to write its last records. */
-const STOP_MARGIN_SECONDS = 30;
+/** Seconds that the agent gets beyond its drain: to hand its place on first, where one server serves (7), its last clients (4), and to write its last records. */
+const STOP_MARGIN_SECONDS = 20;
 
 /**
  * What the agent may do: change the tunnel interface and the firewall, write its own state and its session records.

@@ -4,6 +4,7 @@ import type { Parameter } from "../aws/query";
 import type { Clock } from "../clock";
 import type { AgentConfig } from "../config";
 import type { Exec } from "../exec";
+import { CHECKS } from "../in-service";
 import { type Log, messageOf } from "../log";
 import type { Scope } from "../reconcile";
 import { ClientHolders } from "../routed/client-holders";
@@ -57,9 +58,8 @@ export interface ClusterLinkOptions {
 /** What speaking to the other servers takes, wherever it is possible. */
 export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
-/** The load balancer calls a server healthy after so many good checks in a row (components/endpoint.ts); each takes a moment. */
-const GOOD_CHECKS = 2;
-const CHECK_MS = 1000;
+/** A health check takes no longer (components/endpoint.ts). */
+const CHECK_MS = 2000;
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
 /**
@@ -102,7 +102,9 @@ export class ClusterLink {
     const { config, instance, place, clock, log, exec, ec2 } = options;
     this.routesAt = clock.monotonic();
     this.startedAt = clock.now();
-    this.succession = new Succession(GOOD_CHECKS * config.healthCheckSeconds * 1000 + CHECK_MS);
+    // The first of the checks that put this server out may come at once, the next ones take their time.
+    const ahead = CHECKS.good - (CHECKS.bad - 1);
+    this.succession = new Succession(ahead * config.healthCheckSeconds * 1000 + CHECK_MS);
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -219,10 +221,12 @@ export class ClusterLink {
       : `standby: ${this.activeServer} is active`;
   }
 
-  /** Whether this server was the active one until a moment ago: the load balancer has yet to find the next one healthy. */
+  /** Why this server still takes traffic: it was the active one a moment ago, and the load balancer has yet to find the next one healthy. */
   get handingOn(): string | undefined {
-    return this.standby !== undefined && this.succession.isHandingOn(this.options.clock.monotonic())
-      ? `handing on to ${this.activeServer ?? "whoever is active next"}: in service until the load balancer has found that one healthy`
+    const { clock, instance } = this.options;
+    const next = this.activeServer;
+    return next !== undefined && next !== instance && this.succession.isHandingOn(clock.monotonic())
+      ? `handing on to ${next}: in service until the load balancer has found that one healthy`
       : undefined;
   }
 
@@ -259,7 +263,8 @@ export class ClusterLink {
     const roles: string[] = [];
     if (this.isPassive) {
       this.activeServer = this.holder(ACTIVE, candidates);
-      this.succession.see(this.activeServer === instance, clock.monotonic());
+      const serves = this.activeServer === instance && this.options.state() === "ready";
+      this.succession.see(serves, this.mesh.hasStanding, clock.monotonic());
       if (this.activeServer === instance) roles.push(ACTIVE);
     }
     const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));

@@ -18,7 +18,7 @@ export function addClusterMetrics(registry: Registry, cluster: ClusterLink): voi
     () => mesh.stats.refused,
   );
   counter("wgc_mesh_announced_total", "Sessions announced to the other servers", () => mesh.stats.announced);
-  gauge("wgc_standby", "1 while another server takes the traffic", () =>
+  gauge("wgc_standby", "1 while another server is the active one", () =>
     Number(cluster.standby !== undefined),
   );
   if (overlay === undefined) return;

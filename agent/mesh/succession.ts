@@ -1,23 +1,34 @@
 /**
  * How long a server that was the active one goes on in the load balancer's eyes: until this has found the next one healthy. Were it out
- * at once, no target would be healthy for that long, and then the load balancer leads flows to any. Pure.
+ * at once, no target would be healthy for a while, and then the load balancer leads flows to any. Pure.
+ *
+ * INVARIANTS: once a tenure. Who was out while it had the role, or was cut off, has nothing to hand on.
  */
 export class Succession {
-  private activeSince: number | undefined;
+  private servesSince: number | undefined;
+  private formerSince: number | undefined;
   private goesOnUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param noticeMs within this time the load balancer has found a server healthy that it called unhealthy before */
+  /** @param noticeMs so much later the next one is healthy to the load balancer before this one is not */
   constructor(private readonly noticeMs: number) {}
 
-  /** Takes whether this server is the active one. @param now monotonic milliseconds */
-  see(isActive: boolean, now: number): void {
-    if (isActive) {
-      this.activeSince ??= now;
+  /**
+   * Takes how this server is at this moment.
+   *
+   * @param serves whether it is the active one, and ready
+   * @param inTouch false when the others may have gone on without it for long: then one of them is healthy already
+   * @param now monotonic milliseconds
+   */
+  see(serves: boolean, inTouch: boolean, now: number): void {
+    if (serves) {
+      this.servesSince ??= (this.isHandingOn(now) ? this.formerSince : undefined) ?? now;
       this.goesOnUntil = Number.NEGATIVE_INFINITY;
-    } else if (this.activeSince !== undefined) {
-      // One that was active for a moment only was never healthy to the load balancer, and need not become so now.
-      this.goesOnUntil = now + Math.min(this.noticeMs, now - this.activeSince);
-      this.activeSince = undefined;
+    } else if (this.servesSince !== undefined) {
+      // One that served for a moment only was never healthy to the load balancer, and need not become so now.
+      const servedMs = now - this.servesSince;
+      if (inTouch) this.goesOnUntil = now + Math.min(this.noticeMs, servedMs);
+      this.formerSince = this.servesSince;
+      this.servesSince = undefined;
     }
   }
 

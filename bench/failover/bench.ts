@@ -106,8 +106,8 @@ export class FailoverBench {
   /** One scenario with one setting: as many runs as were asked for. */
   private async cell(plan: Plan, scenario: ScenarioName, takeover: TakeoverMode): Promise<void> {
     const { addressing, topology, loads, runs, health } = this.options;
-    const isPassive = topology === "active-passive";
-    const played = isPassive ? untilOneServes(scenarios[scenario]) : scenarios[scenario];
+    const passive = topology === "active-passive" ? { topology } : undefined;
+    const played = passive ? untilOneServes(scenarios[scenario]) : scenarios[scenario];
     const { say } = this.workshop;
     const samples = new Map<Load, Sample[]>(loads.map((load) => [load, []]));
     const outcomes = new Map<Load, ConnectionOutcome[]>(loads.map((load) => [load, []]));
@@ -147,7 +147,7 @@ export class FailoverBench {
         {
           ...{ addressing, scenario, load, takeover, health, runs: good },
           ...(failed === 0 ? {} : { failed_runs: failed }),
-          ...(isPassive ? { topology } : {}),
+          ...passive,
         },
         some,
         outcomes.get(load),

@@ -20,7 +20,7 @@ import {
 export interface FailoverWords {
   readonly addressing: string;
   readonly topology: string;
-  /** These three have other defaults with each addressing. */
+  /** These three have other defaults with each addressing, and with one server that serves. */
   readonly scenario?: string;
   readonly load?: string;
   readonly takeover?: string;

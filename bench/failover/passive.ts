@@ -1,5 +1,5 @@
 /** What the scenarios need where one server serves and the others stand by. */
-import { type Cluster, isServing } from "../cluster";
+import { type Cluster, soleServer } from "../cluster";
 import { allReroutes, type Incident, type Scenario } from "./scenario";
 
 /** Health checks of the former and of the next server, and what a busy machine adds. */
@@ -8,13 +8,8 @@ const SETTLED_LIMIT_MS = 120_000;
 /** Resolves when one server serves again, another one than the victim, and all flows are with it. */
 async function settled(cluster: Cluster, { victim }: Incident): Promise<void> {
   await cluster.until(
-    ({ servers, failOpen }) => {
-      const [one, ...more] = servers.filter(isServing);
-      const isLast = one !== undefined && more.length === 0 && one.name !== victim?.name;
-      return (
-        isLast && failOpen.length === 0 && servers.every(({ name, flows }) => name === one.name || !flows)
-      );
-    },
+    ({ servers, failOpen }) =>
+      ![undefined, victim?.name].includes(soleServer(servers)?.name) && failOpen.length === 0,
     "another server to have all flows",
     SETTLED_LIMIT_MS,
   );

@@ -38,8 +38,8 @@ const incidentCells = ({
 ];
 
 /** The usual topology goes without saying. */
-const scenarioCell = ({ scenario, topology = "active-active" }: FailoverResult): string =>
-  topology === "active-active" ? scenario : `${scenario}, ${topology}`;
+const scenarioCell = ({ scenario, topology }: FailoverResult): string =>
+  topology === undefined ? scenario : `${scenario}, ${topology}`;
 
 /** One row of the table for each result. */
 export function rows(results: readonly FailoverResult[]): string[][] {

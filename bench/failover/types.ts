@@ -89,8 +89,8 @@ export interface ConnectionOutcome {
 /** One row of the table. */
 export interface FailoverResult {
   readonly addressing: Addressing;
-  /** `active-active` where it is missing. */
-  readonly topology?: Topology;
+  /** All servers serve where it is missing. */
+  readonly topology?: Exclude<Topology, "active-active">;
   readonly scenario: ScenarioName;
   readonly load: Load;
   readonly takeover: TakeoverMode;

@@ -38,6 +38,12 @@ test.each([
     HANDING_ON,
     { ...DRAINING, healthy: true, reasons: ["handing on to i-2", "draining: asked"] },
   ],
+  [
+    "handing on, it takes traffic though it is back from a drain for a moment only",
+    { ...BROKEN, reasons: ["recovering"], checks: checks() },
+    HANDING_ON,
+    { ...OK, status: "standby", reasons: ["handing on to i-2", "recovering"] },
+  ],
   ["handing on, it takes none when it is broken", BROKEN, HANDING_ON, BROKEN],
   ["nor when it drains and is broken", DRAINING_BROKEN, HANDING_ON, DRAINING_BROKEN],
   ["draining as a standby, it takes none", DRAINING, STANDBY, DRAINING],

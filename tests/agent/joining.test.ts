@@ -366,6 +366,18 @@ test("an active server that drains is in service until the next one is in the lo
   expect((await ask()).body.drain).toMatchObject({ over: true });
 });
 
+test("an active server that its group ends has nothing to hand on: nobody checks it any more", async () => {
+  const { agent, clock, ask } = await setup("ended", PASSIVE);
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(5000);
+  agent.setDrain("lifecycle", "the group ends it");
+  Object.assign(mockLink, { standby: "standby: i-2 is active", handingOn: "handing on to i-2" });
+  expect(await ask()).toMatchObject({ status: 503, body: { reasons: ["draining: the group ends it"] } });
+  await clock.advance(11_500);
+  expect((await ask()).body.drain).toMatchObject({ over: true });
+});
+
 test("without a place a server that masquerades beside others serves, and nothing is wrong with it", async () => {
   const { agent, clock, ask } = await setup("alone", {});
   await agent.start();

@@ -49,7 +49,7 @@ const failover = (
   lost_packets: { p50: 700, max: 910 },
 });
 
-test("a result with one active server takes no other one's place, has a row of its own, and is longer for itself only", () => {
+test("a result with one active server takes no other one's place, has and a row of its own", () => {
   const passive = { ...failover("nlb", "on"), topology: "active-passive" as const };
   const both = mergeResults([failover("nlb", "on")], [passive]);
   expect(both).toHaveLength(2);
@@ -119,6 +119,9 @@ test("scenarios that were published with more runs are named, unless these are o
   expect(longerSeries(old, options)).toEqual(["crash"]);
   expect(longerSeries(old, { ...options, runs: 9 })).toEqual(["crash", "roam"]);
   expect(longerSeries([{ ...failover("nlb", "on"), runs: 10, failed_runs: 2 }], options)).toEqual(["crash"]);
+  const passive = { ...failover("nlb", "on"), topology: "active-passive" as const };
+  expect(longerSeries([passive], options)).toEqual([]);
+  expect(longerSeries([passive], { ...options, topology: "active-passive" })).toEqual(["crash"]);
   const others: Partial<FailoverOptions>[] = [
     { runs: 20 },
     { takeover: ["off"] },

@@ -69,8 +69,8 @@ test("a restart of the agent touches nothing else and does not drain; a stop has
   expect(values(agent, "KillMode")).toEqual(["mixed"]);
   expect(values(agent, "RestartKillSignal")).toEqual(["SIGHUP"]);
   expect(values(agent, "KillSignal")).toEqual([]);
-  expect(values(agent, "TimeoutStopSec")).toEqual(["50"]);
-  expect(values(renderAgentUnit({ drainSeconds: 60 }), "TimeoutStopSec")).toEqual(["90"]);
+  expect(values(agent, "TimeoutStopSec")).toEqual(["40"]);
+  expect(values(renderAgentUnit({ drainSeconds: 60 }), "TimeoutStopSec")).toEqual(["80"]);
   // The network unit does not follow the agent: its restart leaves wg0 alone.
   expect(network).not.toMatch(/^(Requires|Wants|BindsTo|PartOf)=.*wgc-agent/m);
 });

@@ -293,10 +293,41 @@ describe("with one active server", () => {
       "handing on to i-2: in service until the load balancer has found that one healthy",
       undefined,
     ]);
-    await world.clock.advance(10_000); // two checks, five seconds apart
+    // One check more than this server's own bad ones leave it, five seconds apart, and what a check takes.
+    await world.clock.advance(6000);
     expect(one.link.handingOn).toContain("handing on to i-2");
     await world.clock.advance(1000);
     expect(one.link.handingOn).toBeUndefined();
+  });
+
+  test("one that was out while it was the active one hands nothing on to who comes", async () => {
+    const world = new World();
+    const one = world.server(1, "a", PASSIVE);
+    await world.clock.advance(START_MS);
+    one.state.is = "draining";
+    await world.clock.advance(20_000);
+    expect(one.link.standby).toBeUndefined();
+    world.server(2, "b", PASSIVE);
+    for (let passed = 0; passed < START_MS; passed += 500) {
+      await world.clock.advance(500);
+      expect(one.link.handingOn).toBeUndefined();
+    }
+    expect(one.link.standby).toBe("standby: i-2 is active");
+  });
+
+  test("one that was cut off hands nothing on when it is back: another one has served for long", async () => {
+    const world = new World();
+    const [one, two] = [1, 2, 3].map((number) => world.server(number, "a", PASSIVE));
+    await world.clock.advance(START_MS);
+    world.cut.add("10.0.0.1");
+    await world.clock.advance(60_000);
+    expect([one?.link.standby, two?.link.standby]).toEqual([undefined, undefined]);
+    world.cut.delete("10.0.0.1");
+    for (let passed = 0; passed < 10_000; passed += 200) {
+      await world.clock.advance(200);
+      expect(one?.link.handingOn).toBeUndefined();
+    }
+    expect([one?.link.standby, two?.link.standby]).toEqual(["standby: i-2 is active", undefined]);
   });
 
   test("with masquerading another one is active as soon", async () => {

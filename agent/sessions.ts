@@ -140,6 +140,7 @@ export class Sessions {
       expecting: () => clients.awaitedKeys.size + (nextLane()?.movedCount ?? 0) > 0,
       announce: (holder, records) => this.announce(holder, records),
       handOver: (...request) => this.askOthers(...request),
+      mayMissNews: () => this.cluster?.mayMissNews === true,
       onHolders: (publicKeys) => this.cluster?.onHolders(publicKeys),
       onRead: () => {
         this.isDirectoryRead = true;

@@ -159,6 +159,11 @@ export class ClusterLink {
     await this.overlay?.stop();
   }
 
+  /** Whether packets may go on to a server that does not have the client any more, as the one that has it now is not heard. */
+  get mayMissNews(): boolean {
+    return this.isRouted && this.mesh.members.missesSomebody;
+  }
+
   /** Tells the others that this server holds these sessions. */
   announce(holder: string, records: readonly SessionRecord[]): void {
     this.mesh.announce(holder, records);

@@ -196,6 +196,11 @@ export class Members {
     });
   }
 
+  /** Whether a server that was there lately, by its record or its voice, is not heard: what it announces is not either. */
+  get missesSomebody(): boolean {
+    return [...this.known.values()].some((one) => !this.isHeard(one));
+  }
+
   /**
    * Whether this server, itself counted, hears fewer than half of those that were there lately: then rather it is cut off than all of
    * them. One of two is half, and says nothing.

@@ -15,7 +15,7 @@ export interface SessionStoreOptions {
   readonly held: () => readonly SessionRecord[];
   /** @param isComplete whether this server's own log, if there is one, has been read */
   readonly onNews: (news: readonly SessionNews[], isComplete: boolean) => void;
-  /** Whether this server speaks to clients unasked at the moment, and so must know soon which of them it has lost. */
+  /** Whether it must be known soon who has lost which client to whom: this server calls some at the moment, or does not hear another one. */
   readonly hurried: () => boolean;
 }
 

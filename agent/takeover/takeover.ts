@@ -58,6 +58,8 @@ export interface TakeoverOptions {
   readonly dated?: ((at: number) => void) | undefined;
   /** Tells the other servers which sessions this one holds from now on, sooner than they read of it. */
   readonly announce?: ((holder: string, records: readonly SessionRecord[]) => void) | undefined;
+  /** Whether another server's announcements may not arrive: then only the storage tells of its sessions. */
+  readonly mayMissNews?: (() => boolean) | undefined;
   /** Asks other servers to call clients that are left here; false where there is none. */
   readonly handOver?:
     | ((holder: string, clients: readonly LeftClient[], round: number) => boolean)
@@ -117,7 +119,7 @@ export class Takeover {
       instance,
       held: () => this.directory.heldBy(instance),
       onNews: (news, isComplete) => this.onNews(news, isComplete),
-      hurried: () => this.attempts.open || this.strays.open,
+      hurried: () => this.attempts.open || this.strays.open || options.mayMissNews?.() === true,
     });
     this.strays = new Strays({
       clock,

@@ -22,8 +22,12 @@ const mockChecks: (() => unknown)[] = [];
 const mockOptions: ClusterLinkOptions[] = [];
 /** What the agent told its link to the other servers, in order. */
 const mockTold: (string | readonly [string, unknown])[] = [];
-const mockLink: Record<"standby" | "handingOn" | "problem", string | undefined> & { isAlone: boolean } = {
+const mockLink: Record<"standby" | "handingOn" | "problem", string | undefined> & {
+  isAlone: boolean;
+  mayMissNews: boolean;
+} = {
   isAlone: false,
+  mayMissNews: false,
   standby: undefined,
   handingOn: undefined,
   problem: undefined,
@@ -65,6 +69,9 @@ jest.mock("../../agent/mesh/cluster-link", () => ({
     get handingOn() {
       return mockLink.handingOn;
     }
+    get mayMissNews() {
+      return mockLink.mayMissNews;
+    }
     get isAlone() {
       return mockLink.isAlone;
     }
@@ -78,7 +85,13 @@ const folder = temporaryFolder();
 const running: Agent[] = [];
 beforeEach(() => {
   for (const list of [listeners, mockServers, mockChecks, mockTold, mockOptions]) list.length = 0;
-  Object.assign(mockLink, { standby: undefined, handingOn: undefined, problem: undefined, isAlone: false });
+  Object.assign(mockLink, {
+    standby: undefined,
+    handingOn: undefined,
+    problem: undefined,
+    isAlone: false,
+    mayMissNews: false,
+  });
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
@@ -131,12 +144,16 @@ async function setup(
     apply: async (commands) => void applied.push(...commands.map(({ args }) => args.join(" "))),
   };
   const records: NodeFile[] = [];
+  const polls = { count: 0 };
   const answers: Record<
     string,
     (args: { readonly record?: NodeFile }, onPart: (clients: readonly ClientFile[]) => void) => unknown
   > = {
     writeNode: ({ record }) => record !== undefined && records.push(record),
-    pollSessions: () => ({ news: [] }),
+    pollSessions: () => {
+      polls.count++;
+      return { news: [] };
+    },
     follow: () => ({ kind: "none", revision: 8 }),
     rewriteSessions: () => null,
     appendSessions: () => null,
@@ -195,7 +212,7 @@ async function setup(
       },
     };
   };
-  return { agent, applied, clock, kernel, records, ask, told: () => mockTold.splice(0) };
+  return { agent, applied, clock, kernel, polls, records, ask, told: () => mockTold.splice(0) };
 }
 
 test("a server that does not know its place stands by where one is active, says why, and takes part when it does", async () => {
@@ -376,6 +393,22 @@ test("an active server that its group ends has nothing to hand on: nobody checks
   expect(await ask()).toMatchObject({ status: 503, body: { reasons: ["draining: the group ends it"] } });
   await clock.advance(11_500);
   expect((await ask()).body.drain).toMatchObject({ over: true });
+});
+
+test("while another server's announcements may be missed, the storage is asked four times as often whose clients are whose", async () => {
+  const { agent, clock, polls } = await setup("misses", {});
+  agent.join(CLUSTER);
+  await agent.start();
+  await clock.advance(5000);
+  const pollsIn = async (seconds: number) => {
+    polls.count = 0;
+    for (let part = 0; part < seconds * 20; part++) await clock.advance(50);
+    return polls.count;
+  };
+  expect(await pollsIn(10)).toBe(10);
+  mockLink.mayMissNews = true;
+  await pollsIn(1);
+  expect(await pollsIn(10)).toBe(40);
 });
 
 test("without a place a server that masquerades beside others serves, and nothing is wrong with it", async () => {

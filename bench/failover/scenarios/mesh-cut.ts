@@ -7,6 +7,8 @@ import { carrierOf, victimOf } from "../scenario";
 import { roamed } from "./roam";
 
 const CUT_MS = 10_000;
+/** Clients roam at any time of the cut, so that they are through before it ends. */
+const SPREAD_MS = 8000;
 
 /** The server that clients roam to: neither the next hop nor the one they are on. */
 async function targetOf(incident: Incident): Promise<string> {
@@ -44,5 +46,10 @@ export const meshCut: Scenario = {
     await pause(CUT_MS);
     await incident.cluster.fault("pair-heal", { server: victimOf(incident).name, other: target });
   },
-  moves: async (incident, client) => roamed(incident, client, await cut(incident)),
+  moves: async (incident, client) => {
+    const wait = incident.random.between(0, SPREAD_MS);
+    const target = await cut(incident);
+    await pause(wait);
+    return roamed(incident, client, target);
+  },
 };

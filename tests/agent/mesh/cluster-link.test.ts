@@ -252,6 +252,27 @@ test.each([700, 1700, 2700, 3700, 4700])(
   },
 );
 
+test("with routed addressing news may be missed while a server that is there is not heard, and not once it is gone", async () => {
+  const world = new World();
+  const [one] = [world.server(1, "a", ROUTED), world.server(2, "a", ROUTED)];
+  await world.clock.advance(START_MS);
+  expect(one.link.mayMissNews).toBe(false);
+  world.cut.add("10.0.0.2"); // its record is written all the same
+  await world.clock.advance(1200);
+  expect(one.link.mayMissNews).toBe(true);
+  await world.clock.advance(120_000);
+  expect(one.link.mayMissNews).toBe(true);
+  world.cut.delete("10.0.0.2");
+  await world.clock.advance(1000);
+  expect(one.link.mayMissNews).toBe(false);
+  world.ears.delete("10.0.0.2"); // it has ended
+  world.cut.add("10.0.0.2");
+  await world.clock.advance(30_000);
+  expect(one.link.mayMissNews).toBe(true);
+  await world.clock.advance(50_000);
+  expect(one.link.mayMissNews).toBe(false);
+});
+
 test("with masquerading nothing is asked of EC2 and nothing routed", async () => {
   const world = new World();
   const one = world.server(1, "a", {});
@@ -259,6 +280,10 @@ test("with masquerading nothing is asked of EC2 and nothing routed", async () =>
   expect(world.routes).toEqual(["eni-0", "eni-0"]);
   expect(one.link.overlay).toBeUndefined();
   expect(one.link.standby).toBeUndefined();
+  world.server(2, "a", {});
+  world.cut.add("10.0.0.2");
+  await world.clock.advance(10_000);
+  expect(one.link.mayMissNews).toBe(false);
 });
 
 describe("with one active server", () => {

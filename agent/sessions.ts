@@ -161,6 +161,7 @@ export class Sessions {
       peer: (publicKey) => options.clients.peer(publicKey),
       onSessions: (holder, records) => this.told(holder, records),
       onHandOver: (holder, clients) => this.receive(holder, clients),
+      onUnheard: () => takeover.readRecords(),
     });
   }
 }

@@ -53,6 +53,8 @@ export interface ClusterLinkOptions {
   readonly connected: () => Iterable<string>;
   readonly onSessions: (holder: string, records: readonly SessionRecord[]) => void;
   readonly onHandOver: MeshOptions["onHandOver"];
+  /** Called when {@link ClusterLink.mayMissNews} begins. */
+  readonly onUnheard: () => void;
 }
 
 /** What speaking to the other servers takes, wherever it is possible. */
@@ -97,6 +99,7 @@ export class ClusterLink {
   /** The server that takes traffic, where only one does; undefined while that is not known. */
   activeServer: string | undefined;
   private readonly succession: Succession;
+  private missedNews = false;
 
   constructor(private readonly options: ClusterLinkOptions) {
     const { config, instance, place, clock, log, exec, ec2 } = options;
@@ -286,7 +289,14 @@ export class ClusterLink {
     if (again) this.filteredAt = clock.monotonic();
     // Until the others' records have been read, an agent before this one knew more.
     if (this.mesh.isInformed) this.follow(again);
+    this.noteUnheard();
     void this.keepNetwork();
+  }
+
+  private noteUnheard(): void {
+    const missed = this.missedNews;
+    this.missedNews = this.mayMissNews;
+    if (this.missedNews && !missed) this.options.onUnheard();
   }
 
   /** The overlay's device, rule, address and routes: a network manager that starts again may have taken away what is not its own. */

@@ -82,6 +82,8 @@ const SILENT_MS = 600_000;
  * counts for the roles that its sender has, so that nobody takes them from it, and for nothing else.
  */
 export const CLOCKS_APART_MS = 30_000;
+/** Who was not heard for so many beats may have announced what was not heard either, long before its silence counts as its end. */
+const LATE_BEATS = 1.75;
 /** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
 const FORMER_PROCESSES = 32;
 
@@ -196,9 +198,10 @@ export class Members {
     });
   }
 
-  /** Whether a server that was there lately, by its record or its voice, is not heard: what it announces is not either. */
+  /** Whether a server that was there lately, by its record or its voice, is not heard at the moment: what it announces is not either. */
   get missesSomebody(): boolean {
-    return [...this.known.values()].some((one) => !this.isHeard(one));
+    const late = this.clock.monotonic() - LATE_BEATS * this.pace.everyMs;
+    return [...this.known.values()].some(({ heardAt }) => heardAt <= late);
   }
 
   /**

@@ -322,6 +322,11 @@ export class Takeover {
     }
   }
 
+  /** Reads out of turn what the other servers recorded. */
+  readRecords(): void {
+    void this.store.refresh();
+  }
+
   /** Another server says that it holds these sessions, as its record on the storage will a moment later. */
   told(holder: string, records: readonly SessionRecord[]): void {
     if (holder === this.options.instance) return;

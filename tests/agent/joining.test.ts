@@ -406,6 +406,10 @@ test("while another server's announcements may be missed, the storage is asked f
     return polls.count;
   };
   expect(await pollsIn(10)).toBe(10);
+  polls.count = 0;
+  mockOptions[0]?.onUnheard();
+  await clock.advance(250); // out of turn, though not sooner after the last time
+  expect(polls.count).toBe(1);
   mockLink.mayMissNews = true;
   await pollsIn(1);
   expect(await pollsIn(10)).toBe(40);

@@ -60,6 +60,7 @@ export class World {
     const [instance, address] = [`i-${number}`, `10.0.0.${number}`];
     /** Holders that asked this server to call clients of theirs. */
     const asked: string[] = [];
+    const unheard = { times: 0 };
     const tools: { nft: string[]; ip: string[] } = { nft: [], ip: [] };
     const kernel = new Kernel();
     const state: {
@@ -124,10 +125,11 @@ export class World {
       connected: () => [ALICE],
       onSessions: () => {},
       onHandOver: (holder) => asked.push(holder),
+      onUnheard: () => unheard.times++,
     });
     link.start();
     if (!this.without.has(address)) link.onDirectoryRead();
-    return { link, tools, state, kernel, clock, asked };
+    return { link, tools, state, kernel, clock, asked, unheard };
   }
 
   private describe(id: string): string {

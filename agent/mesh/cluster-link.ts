@@ -70,6 +70,8 @@ const NETWORK_MS = 30_000;
  * the agent itself stands still for half of it: heartbeats may be late by five times that.
  */
 const ROUTES_MS = 300_000;
+/** In larger clusters somebody is not heard often, and every server would read every other one's log four times a second. */
+const FEW_MEMBERS = 25;
 /** The firewall's set of members is written again so often, whoever may have emptied it. */
 const FILTER_MS = 10_000;
 
@@ -164,7 +166,8 @@ export class ClusterLink {
 
   /** Whether packets may go on to a server that does not have the client any more, as the one that has it now is not heard. */
   get mayMissNews(): boolean {
-    return this.isRouted && this.mesh.members.missesSomebody;
+    const { members } = this.mesh;
+    return this.isRouted && members.all.length <= FEW_MEMBERS && members.missesSomebody;
   }
 
   /** Tells the others that this server holds these sessions. */

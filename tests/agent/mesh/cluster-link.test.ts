@@ -274,6 +274,24 @@ test("with routed addressing news may be missed while a server that is there is 
   expect(one.link.mayMissNews).toBe(false);
 });
 
+test.each([
+  [25, true],
+  [26, false],
+])(
+  "of %i servers that are not heard news may be missed: %p, for with so many the storage is not read more often",
+  async (count, may) => {
+    const world = new World();
+    const one = world.server(1, "a", ROUTED);
+    for (let number = 101; number < 101 + count; number++)
+      world.stored.push({
+        ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1" },
+        ...{ address: `10.0.0.${number}`, time: new Date(world.clock.now()).toISOString() },
+      });
+    await world.clock.advance(2000);
+    expect([one.link.mesh.members.all.length, one.link.mayMissNews]).toEqual([count, may]);
+  },
+);
+
 test("with masquerading nothing is asked of EC2 and nothing routed", async () => {
   const world = new World();
   const one = world.server(1, "a", {});

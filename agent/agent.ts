@@ -320,8 +320,8 @@ export class Agent {
   private told(): Health {
     const { standby, handingOn } = this.sessions;
     // The group has deregistered it: nobody checks it any more, and its flows have their time already.
-    const isAsked = !this.drain.isAskedBy("lifecycle");
-    return inService(this.watch.health(), { standby, handingOn: isAsked ? handingOn : undefined });
+    const isChecked = !this.drain.isAskedBy("lifecycle");
+    return inService(this.watch.health(), { standby, handingOn: isChecked ? handingOn : undefined });
   }
 
   /** Told the peers of the current key's interface with each look, whoever looked. */

@@ -1,7 +1,7 @@
 import { type Health, isSound } from "./health";
 
-/** So many checks in a row make a server healthy, or unhealthy, to the load balancer (components/endpoint.ts). */
-export const CHECKS = { good: 2, bad: 2 } as const;
+/** So many checks in a row make a server healthy, or unhealthy, to the load balancer, and one takes no longer (components/endpoint.ts). */
+export const CHECKS = { good: 2, bad: 2, timeoutMs: 2000 } as const;
 
 /** This server's part among the others, where one of them takes the traffic. */
 export interface Turn {

@@ -60,8 +60,6 @@ export interface ClusterLinkOptions {
 /** What speaking to the other servers takes, wherever it is possible. */
 export type ClusterOptions = Pick<ClusterLinkOptions, "place" | "line" | "ec2">;
 
-/** A health check takes no longer (components/endpoint.ts). */
-const CHECK_MS = 2000;
 /** The overlay is looked after so often. */
 const NETWORK_MS = 30_000;
 /**
@@ -109,7 +107,7 @@ export class ClusterLink {
     this.startedAt = clock.now();
     // The first of the checks that put this server out may come at once, the next ones take their time.
     const ahead = CHECKS.good - (CHECKS.bad - 1);
-    this.succession = new Succession(ahead * config.healthCheckSeconds * 1000 + CHECK_MS);
+    this.succession = new Succession(ahead * config.healthCheckSeconds * 1000 + CHECKS.timeoutMs);
     this.mesh = new Mesh({
       ...options,
       zone: place.zone,
@@ -275,7 +273,7 @@ export class ClusterLink {
     if (this.isPassive) {
       this.activeServer = this.holder(ACTIVE, candidates);
       const serves = this.activeServer === instance && this.options.state() === "ready";
-      this.succession.see(serves, this.mesh.hasStanding, clock.monotonic());
+      this.succession.see(serves, clock.monotonic(), this.mesh.lostSince);
       if (this.activeServer === instance) roles.push(ACTIVE);
     }
     const zones = new Set(config.routed?.routeTables.map(({ zone }) => zone));

@@ -83,7 +83,7 @@ const SILENT_MS = 600_000;
  */
 export const CLOCKS_APART_MS = 30_000;
 /** Who was not heard for so many beats may have announced what was not heard either, long before its silence counts as its end. */
-const LATE_BEATS = 1.75;
+const LATE_BEATS = 2.25;
 /** An agent is started again after two seconds at the soonest, and what its former processes said is refused for its date after a minute. */
 const FORMER_PROCESSES = 32;
 
@@ -113,9 +113,10 @@ export class Members {
     for (const { instance, address, time } of records) {
       if (instance === this.self || address === undefined) continue;
       // Whatever its clock says, a server that has written its record since the last look is there.
-      const isNew = (this.dates.get(instance) ?? time) !== time;
-      const age = isNew ? 0 : this.clock.now() - Date.parse(time);
-      if (age > FORGET_MS) continue;
+      const last = this.dates.get(instance);
+      const age = last !== undefined && last !== time ? 0 : this.clock.now() - Date.parse(time);
+      // One that is dated ahead, and stays as it is, is no sign of life either.
+      if (age > FORGET_MS || (age < 0 && last === time)) continue;
       const member = this.at(instance, address);
       member.seenAt = Math.max(member.seenAt, now - Math.max(0, age));
       // A record may be older than what the server itself said.

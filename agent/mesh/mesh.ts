@@ -106,6 +106,11 @@ export class Mesh {
     return this.standing.counts(this.options.clock.monotonic());
   }
 
+  /** Since when the others may have gone on without this server; now, when it is in touch. Monotonic. */
+  get lostSince(): number {
+    return this.standing.lostSince(this.options.clock.monotonic());
+  }
+
   /** All servers that live, this one included. */
   get candidates(): readonly Candidate[] {
     const { instance, zone, status } = this.options;
@@ -177,8 +182,11 @@ export class Mesh {
     this.members.forgetSilent();
     // The others have heard nothing of a process that was stopped, whatever it thinks of them.
     const wasStopped = late + pace.everyMs >= pace.goneMs;
-    const isCutOff = wasStopped || this.members.hearsMinority || this.options.outOfTouch();
-    if (this.standing.see(isCutOff, now)) this.calm.relapse(now);
+    const isOutOfTouch = this.options.outOfTouch();
+    const isCutOff = wasStopped || this.members.hearsMinority || isOutOfTouch;
+    // Of one that nobody reaches it shows late, and the load balancer has missed it as well.
+    const since = isOutOfTouch ? Number.NEGATIVE_INFINITY : now - (wasStopped ? late + pace.everyMs : 0);
+    if (this.standing.see(isCutOff, now, since)) this.calm.relapse(now);
     this.isSteady ||= this.becomesSteady(now);
     this.options.onBeat();
     this.say();

@@ -8,6 +8,7 @@ export const NO_SENIORITY = Number.MAX_SAFE_INTEGER;
 export class Standing {
   private isCutOff = false;
   private lostAt = Number.NEGATIVE_INFINITY;
+  private began = Number.POSITIVE_INFINITY;
 
   /** @param keptMs what was lost stays so for so long after the last sign */
   constructor(private readonly keptMs: number) {}
@@ -16,13 +17,23 @@ export class Standing {
    * Takes what the server sees at this moment.
    *
    * @param now monotonic milliseconds
+   * @param since when that began, as far as it is known
    * @returns whether it is in touch again just now
    */
-  see(isCutOff: boolean, now: number): boolean {
+  see(isCutOff: boolean, now: number, since = now): boolean {
     const isBack = this.isCutOff && !isCutOff;
+    if (this.counts(now)) this.began = Number.POSITIVE_INFINITY;
     this.isCutOff = isCutOff;
-    if (isCutOff) this.lostAt = now;
+    if (isCutOff) {
+      this.lostAt = now;
+      this.began = Math.min(this.began, since);
+    }
     return isBack;
+  }
+
+  /** When what was lost was lost; `now` where nothing is. @param now monotonic milliseconds */
+  lostSince(now: number): number {
+    return this.counts(now) ? now : Math.min(now, this.began);
   }
 
   /** @param now monotonic milliseconds */

@@ -2,7 +2,7 @@
  * How long a server that was the active one goes on in the load balancer's eyes: until this has found the next one healthy. Were it out
  * at once, no target would be healthy for a while, and then the load balancer leads flows to any. Pure.
  *
- * INVARIANTS: once a tenure. Who was out while it had the role, or was cut off, has nothing to hand on.
+ * INVARIANTS: once a tenure. The time runs from when it was no longer ready, or was cut off: another one may be active since then.
  */
 export class Succession {
   private servesSince: number | undefined;
@@ -16,17 +16,16 @@ export class Succession {
    * Takes how this server is at this moment.
    *
    * @param serves whether it is the active one, and ready
-   * @param inTouch false when the others may have gone on without it for long: then one of them is healthy already
    * @param now monotonic milliseconds
+   * @param lostSince since when the others may have gone on without it; now, when it is in touch
    */
-  see(serves: boolean, inTouch: boolean, now: number): void {
+  see(serves: boolean, now: number, lostSince = now): void {
     if (serves) {
       this.servesSince ??= (this.isHandingOn(now) ? this.formerSince : undefined) ?? now;
       this.goesOnUntil = Number.NEGATIVE_INFINITY;
     } else if (this.servesSince !== undefined) {
       // One that served for a moment only was never healthy to the load balancer, and need not become so now.
-      const servedMs = now - this.servesSince;
-      if (inTouch) this.goesOnUntil = now + Math.min(this.noticeMs, servedMs);
+      this.goesOnUntil = lostSince + Math.min(this.noticeMs, now - this.servesSince);
       this.formerSince = this.servesSince;
       this.servesSince = undefined;
     }

@@ -49,7 +49,7 @@ const failover = (
   lost_packets: { p50: 700, max: 910 },
 });
 
-test("a result with one active server takes no other one's place, has and a row of its own", () => {
+test("a result with one active server takes no other one's place, and has a row of its own", () => {
   const passive = { ...failover("nlb", "on"), topology: "active-passive" as const };
   const both = mergeResults([failover("nlb", "on")], [passive]);
   expect(both).toHaveLength(2);

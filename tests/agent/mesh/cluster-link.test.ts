@@ -252,14 +252,14 @@ test.each([700, 1700, 2700, 3700, 4700])(
   },
 );
 
-test("with routed addressing news may be missed while a server that is there is not heard, and not once it is gone", async () => {
+test("with routed addressing news may be missed while a server that is there is not heard, and not once it is forgotten", async () => {
   const world = new World();
   const [one] = [world.server(1, "a", ROUTED), world.server(2, "a", ROUTED)];
   await world.clock.advance(START_MS);
   expect(one.link.mayMissNews).toBe(false);
   const told = one.unheard.times;
   world.cut.add("10.0.0.2"); // its record is written all the same
-  await world.clock.advance(550); // two heartbeats
+  await world.clock.advance(650); // two heartbeats, and whatever had been left of the one before
   expect([one.link.mayMissNews, one.unheard.times]).toEqual([true, told + 1]);
   await world.clock.advance(120_000);
   expect([one.link.mayMissNews, one.unheard.times]).toEqual([true, told + 1]);
@@ -272,6 +272,27 @@ test("with routed addressing news may be missed while a server that is there is 
   expect(one.link.mayMissNews).toBe(true);
   await world.clock.advance(50_000);
   expect(one.link.mayMissNews).toBe(false);
+});
+
+test("a record that is dated ahead, and is not written again, keeps nobody a member", async () => {
+  const world = new World();
+  const one = world.server(1, "a", ROUTED);
+  world.stored.push({
+    ...{
+      schema: 1,
+      instance: "i-9",
+      revision: 1,
+      peers: 0,
+      healthy: true,
+      version: "1",
+      address: "10.0.0.9",
+    },
+    time: new Date(world.clock.now() + 600_000).toISOString(),
+  });
+  await world.clock.advance(10_000);
+  expect(one.link.mesh.members.all).toHaveLength(1);
+  await world.clock.advance(60_000);
+  expect(one.link.mesh.members.all).toEqual([]);
 });
 
 test.each([
@@ -357,6 +378,33 @@ describe("with one active server", () => {
       expect(one.link.handingOn).toBeUndefined();
     }
     expect(one.link.standby).toBe("standby: i-2 is active");
+  });
+
+  test("one that was cut off for a moment only hands on: the load balancer has noticed nothing", async () => {
+    const world = new World();
+    const [one, two] = [1, 2, 3].map((number) => world.server(number, "a", PASSIVE));
+    await world.clock.advance(START_MS + 10_000);
+    world.cut.add("10.0.0.1");
+    await world.clock.advance(1600);
+    world.cut.delete("10.0.0.1");
+    await world.clock.advance(600);
+    expect([one?.link.standby, two?.link.standby]).toEqual(["standby: i-2 is active", undefined]);
+    expect(one?.link.handingOn).toContain("handing on to i-2");
+    await world.clock.advance(6500);
+    expect(one?.link.handingOn).toBeUndefined();
+  });
+
+  test("a process that stood still for a moment hands on, for what is left of that time", async () => {
+    const world = new World();
+    const [one] = [world.server(1, "a", PASSIVE), world.server(2, "a", PASSIVE)];
+    await world.clock.advance(START_MS + 10_000);
+    one.clock.stop();
+    await world.clock.advance(5000);
+    one.clock.go();
+    await world.clock.advance(600);
+    expect(one.link.handingOn).toContain("handing on to i-2");
+    await world.clock.advance(1800);
+    expect(one.link.handingOn).toBeUndefined();
   });
 
   test("one that was cut off hands nothing on when it is back: another one has served for long", async () => {

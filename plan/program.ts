@@ -17,6 +17,12 @@ export interface ProgramEnd {
 /** A program that has not ended by then hangs; the largest plan here takes seconds. */
 const TIME_LIMIT_MS = 120_000;
 const OUTPUT_LIMIT = 1_000_000;
+/**
+ * Loaded before the runner: the program ends with whoever planned, also where that one is killed. Without an engine to talk to it would
+ * try for ever, and take all memory.
+ */
+const WITH_PARENT =
+  'data:text/javascript,process.once("disconnect", () => process.exit(1)); process.channel.unref()';
 
 /** Runs the project's program, unmodified, through the runner of its own `@pulumi/pulumi`, against the engine at `address`. */
 export function runProgram(project: Project, mode: PlanMode, address: string): Promise<ProgramEnd> {
@@ -32,6 +38,8 @@ export function runProgram(project: Project, mode: PlanMode, address: string): P
   const child = spawn(
     process.execPath,
     [
+      "--import",
+      WITH_PARENT,
       runner,
       ...args.flatMap(([name, value]) => [`--${name}`, value]),
       ...(mode === "preview" ? ["--dry-run"] : []),
@@ -40,7 +48,7 @@ export function runProgram(project: Project, mode: PlanMode, address: string): P
     {
       cwd: project.dir,
       env: environment(project),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
       timeout: TIME_LIMIT_MS,
       killSignal: "SIGKILL",
     },
@@ -48,7 +56,7 @@ export function runProgram(project: Project, mode: PlanMode, address: string): P
   return new Promise((resolve, reject) => {
     const text = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].setEncoding("utf8").on("data", (chunk: string) => {
+      child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
         if (text[stream].length < OUTPUT_LIMIT) text[stream] += chunk;
       });
     }

@@ -20,6 +20,8 @@ import {
   LOADS,
   SCENARIOS,
   TAKEOVER,
+  TOPOLOGIES,
+  type Topology,
 } from "./failover/types";
 import type { MachineFacts } from "./machine";
 import type { MeshResult } from "./mesh/bench";
@@ -49,13 +51,15 @@ export interface Origin {
 
 export type PublishedResult = Finding & Origin;
 
+const topologyOf = ({ topology }: FailoverResult): Topology => topology ?? "active-active";
+
 /** What makes a result the repetition of another one. */
 function keyOf(result: Finding): string {
   switch (result.bench) {
     case "failover":
       return [
         ...[result.bench, result.addressing, result.scenario, result.load, result.takeover],
-        ...[result.health, result.topology ?? []].flat(),
+        ...[result.health, topologyOf(result)],
       ].join("/");
     case "throughput":
       return `${result.bench}/${result.direction}`;
@@ -91,7 +95,7 @@ export function longerSeries(
   const longer = of(old, "failover").filter(
     (row) =>
       row.addressing === addressing &&
-      (row.topology ?? "active-active") === topology &&
+      topologyOf(row) === topology &&
       row.health === health &&
       scenarios.includes(row.scenario) &&
       loads.includes(row.load) &&
@@ -148,7 +152,7 @@ export function sections(results: readonly PublishedResult[]): Record<string, st
     .sort(
       (a, b) =>
         order(ADDRESSING, a.addressing) - order(ADDRESSING, b.addressing) ||
-        Number(a.topology !== undefined) - Number(b.topology !== undefined) ||
+        order(TOPOLOGIES, topologyOf(a)) - order(TOPOLOGIES, topologyOf(b)) ||
         order(SCENARIOS, a.scenario) - order(SCENARIOS, b.scenario) ||
         order(LOADS, a.load) - order(LOADS, b.load) ||
         order(TAKEOVER, a.takeover) - order(TAKEOVER, b.takeover),

@@ -10,17 +10,16 @@ import { benchDetection } from "../bench/detection/bench";
 import { SERVER_FAULTS } from "../bench/detection/faults";
 import { DETECTION_HEAD, detectionRows } from "../bench/detection/report";
 import { FailoverBench, type FailoverReport } from "../bench/failover/bench";
-import { DEFAULTS, type FailoverWords, failoverOptions, wholeNumber } from "../bench/failover/options";
+import {
+  DEFAULTS,
+  type FailoverWords,
+  failoverOptions,
+  PASSIVE_DEFAULTS,
+  wholeNumber,
+} from "../bench/failover/options";
 import { CONNECTIONS_HEAD, connectionRows, HEAD, rows } from "../bench/failover/report";
 import { scenarios } from "../bench/failover/scenarios";
-import {
-  ADDRESSING,
-  LOADS,
-  PASSIVE_SCENARIOS,
-  SCENARIOS,
-  TAKEOVER,
-  TOPOLOGIES,
-} from "../bench/failover/types";
+import { ADDRESSING, LOADS, SCENARIOS, TAKEOVER, TOPOLOGIES } from "../bench/failover/types";
 import { machineFacts } from "../bench/machine";
 import { benchMesh } from "../bench/mesh/bench";
 import { MOST_OTHERS } from "../bench/mesh/others";
@@ -241,8 +240,7 @@ const helpList = (items: readonly { readonly name: string; readonly what: string
 const defaultsOf = (option: "scenario" | "load" | "takeover"): string =>
   [
     ...ADDRESSING.map((mode) => `${mode}: ${DEFAULTS[mode][option].join(",")}`),
-    ...(option === "scenario" ? [`active-passive: ${PASSIVE_SCENARIOS.join(",")}`] : []),
-    ...(option === "takeover" ? ["active-passive: on"] : []),
+    ...(option === "load" ? [] : [`active-passive: ${PASSIVE_DEFAULTS[option].join(",")}`]),
   ].join("; ");
 
 /** The options that all benchmarks have. @param what that a line of `--json` is about */

@@ -8,7 +8,7 @@ export const NO_SENIORITY = Number.MAX_SAFE_INTEGER;
 export class Standing {
   private isCutOff = false;
   private lostAt = Number.NEGATIVE_INFINITY;
-  private began = Number.POSITIVE_INFINITY;
+  private began = Number.NEGATIVE_INFINITY;
 
   /** @param keptMs what was lost stays so for so long after the last sign */
   constructor(private readonly keptMs: number) {}
@@ -22,18 +22,17 @@ export class Standing {
    */
   see(isCutOff: boolean, now: number, since = now): boolean {
     const isBack = this.isCutOff && !isCutOff;
-    if (this.counts(now)) this.began = Number.POSITIVE_INFINITY;
     this.isCutOff = isCutOff;
     if (isCutOff) {
+      this.began = this.counts(now) ? since : Math.min(this.began, since);
       this.lostAt = now;
-      this.began = Math.min(this.began, since);
     }
     return isBack;
   }
 
   /** When what was lost was lost; `now` where nothing is. @param now monotonic milliseconds */
   lostSince(now: number): number {
-    return this.counts(now) ? now : Math.min(now, this.began);
+    return this.counts(now) ? now : this.began;
   }
 
   /** @param now monotonic milliseconds */

@@ -14,7 +14,6 @@ import {
   TAKEOVER,
   type TakeoverMode,
   TOPOLOGIES,
-  type Topology,
 } from "./types";
 
 export interface FailoverWords {
@@ -82,10 +81,10 @@ export const DEFAULTS: Readonly<
   },
 };
 
-/** What is measured when no scenario is named. */
-function defaultScenarios(addressing: Addressing, topology: Topology): readonly ScenarioName[] {
-  return topology === "active-passive" ? PASSIVE_SCENARIOS : DEFAULTS[addressing].scenario;
-}
+/** What of it is another one where one server serves. */
+export const PASSIVE_DEFAULTS: Readonly<
+  Record<"scenario", readonly ScenarioName[]> & Record<"takeover", readonly TakeoverMode[]>
+> = { scenario: PASSIVE_SCENARIOS, takeover: ["on"] };
 
 /** What does not exist where one server serves. */
 function checkTopology({ topology, scenarios, takeover }: FailoverOptions): void {
@@ -122,9 +121,10 @@ function checkAddressing({ addressing, scenarios, takeover }: FailoverOptions): 
 export function failoverOptions(words: FailoverWords): FailoverOptions {
   const addressing = oneOf("addressing", words.addressing, ADDRESSING);
   const topology = oneOf("topology", words.topology, TOPOLOGIES);
-  const { load } = DEFAULTS[addressing];
-  const scenario = defaultScenarios(addressing, topology);
-  const takeover = topology === "active-passive" ? ["on"] : DEFAULTS[addressing].takeover;
+  const { scenario, load, takeover } = {
+    ...DEFAULTS[addressing],
+    ...(topology === "active-passive" ? PASSIVE_DEFAULTS : {}),
+  };
   const loads = listOf("load", words.load ?? load.join(), LOADS);
   const clients = wholeNumber("clients", words.clients, loads.length, 64);
   const options: FailoverOptions = {

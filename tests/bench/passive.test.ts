@@ -3,6 +3,7 @@ import { untilOneServes } from "../../bench/failover/passive";
 import type { Incident, Scenario } from "../../bench/failover/scenario";
 import { randomOf } from "../../bench/random";
 import type { LabStatus, ServerStatus } from "../../lab/status";
+import { labStatus } from "../support/lab-status";
 
 const server = (name: string, rest: Partial<ServerStatus> = {}): ServerStatus => ({
   ...{ name, instance: name, zone: "a", address: name, state: "running", health: "unhealthy", reason: "" },
@@ -11,11 +12,8 @@ const server = (name: string, rest: Partial<ServerStatus> = {}): ServerStatus =>
 });
 const SERVES = { health: "healthy", flows: 3 } as const;
 
-const status = (servers: ServerStatus[], topology: LabStatus["topology"] = "active-passive"): LabStatus => ({
-  ...{ stack: "dev", uptime: 1, wireguard: "kernel", endpoint: "x:1", failOpen: [], zones: [], servers },
-  ...{ clients: [], group: { min: 1, max: 9, desired: 2 }, addressing: "routed", topology },
-  ...{ tunnelCidr: "10.100.0.0/16", backends: [], routes: [], api: { state: "fine", latency: 1500 } },
-});
+const status = (servers: ServerStatus[], topology: LabStatus["topology"] = "active-passive"): LabStatus =>
+  labStatus({ servers, topology, group: { min: 1, max: 9, desired: 2 } });
 
 test.each([
   ["one serves, the other one stands by", [server("s1", SERVES), server("s2")], "s1"],

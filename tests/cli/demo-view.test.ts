@@ -1,5 +1,6 @@
 import type { DemoView, StepView } from "../../cli/demo-view";
 import type { ClientStatus, LabStatus, ServerStatus } from "../../lab/status";
+import { labStatus } from "../support/lab-status";
 
 // Colours are decided when the module is loaded; these tests want them, because their codes must not count as width.
 process.env["FORCE_COLOR"] = "1";
@@ -44,16 +45,8 @@ const zones = ["us-east-1a", "us-east-1b"].map((name, index) => ({
   name,
   publicIp: `192.0.2.${index + 1}0`,
 }));
-const status = (servers: ServerStatus[], clients: ClientStatus[] = []): LabStatus => ({
-  ...{ stack: "dev", uptime: 1, wireguard: "kernel", endpoint: "x:1", failOpen: [], zones, servers, clients },
-  ...{
-    group: { min: 1, max: 9, desired: 3 },
-    addressing: "masquerade",
-    topology: "active-active",
-    tunnelCidr: "10.100.0.0/16",
-  },
-  ...{ backends: [], routes: [], api: { state: "fine", latency: 1500 } },
-});
+const status = (servers: ServerStatus[], clients: ClientStatus[] = []): LabStatus =>
+  labStatus({ zones, servers, clients });
 const step = (title: string, state: StepView["state"], milliseconds = 0): StepView => ({
   step: { name: title, title },
   state,

@@ -1,29 +1,10 @@
 import { stripVTControlCharacters } from "node:util";
 import { renderStatus } from "../../cli/lab-command";
 import type { LabStatus, RouteStatus } from "../../lab/status";
+import { labStatus } from "../support/lab-status";
 
-const status = (
-  routes: RouteStatus[],
-  api: LabStatus["api"] = { state: "fine", latency: 1500 },
-): LabStatus => ({
-  ...{
-    stack: "dev",
-    uptime: 1000,
-    wireguard: "kernel",
-    endpoint: "x:1",
-    failOpen: [],
-    zones: [],
-    servers: [],
-  },
-  ...{
-    clients: [],
-    group: { min: 1, max: 9, desired: 3 },
-    addressing: "routed",
-    topology: "active-active",
-    tunnelCidr: "10.100.0.0/16",
-  },
-  ...{ backends: [], routes, api },
-});
+const status = (routes: RouteStatus[], api: LabStatus["api"] = { state: "fine", latency: 1500 }): LabStatus =>
+  labStatus({ uptime: 1000, addressing: "routed", routes, api });
 const lines = (seen: LabStatus): string[] =>
   stripVTControlCharacters(renderStatus(seen))
     .split("\n")

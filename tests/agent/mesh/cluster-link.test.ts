@@ -1,4 +1,4 @@
-import { ALICE, PASSIVE, ROUTED, START_MS, World } from "./world";
+import { ALICE, PASSIVE, ROUTED, recordOf, START_MS, World } from "./world";
 
 test("each zone's route leads to a server of that zone, and after its end within three seconds to another", async () => {
   const world = new World();
@@ -277,18 +277,7 @@ test("with routed addressing news may be missed while a server that is there is 
 test("a record that is dated ahead, and is not written again, keeps nobody a member", async () => {
   const world = new World();
   const one = world.server(1, "a", ROUTED);
-  world.stored.push({
-    ...{
-      schema: 1,
-      instance: "i-9",
-      revision: 1,
-      peers: 0,
-      healthy: true,
-      version: "1",
-      address: "10.0.0.9",
-    },
-    time: new Date(world.clock.now() + 600_000).toISOString(),
-  });
+  world.stored.push(recordOf("i-9", "10.0.0.9", world.clock.now() + 600_000));
   await world.clock.advance(10_000);
   expect(one.link.mesh.members.all).toHaveLength(1);
   await world.clock.advance(60_000);
@@ -304,10 +293,7 @@ test.each([
     const world = new World();
     const one = world.server(1, "a", ROUTED);
     for (let number = 101; number < 101 + count; number++)
-      world.stored.push({
-        ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1" },
-        ...{ address: `10.0.0.${number}`, time: new Date(world.clock.now()).toISOString() },
-      });
+      world.stored.push(recordOf(`i-${number}`, `10.0.0.${number}`, world.clock.now()));
     await world.clock.advance(2000);
     expect([one.link.mesh.members.all.length, one.link.mayMissNews]).toEqual([count, may]);
   },

@@ -5,6 +5,7 @@ import type { NodeFile } from "../../../registry/schema";
 import type { SessionRecord } from "../../../registry/sessions";
 import { FakeClock, offBy, settle } from "../fake-clock";
 import { key, silent } from "../fixtures";
+import { recordOf } from "./world";
 
 const PACE = { everyMs: 200, goneMs: 1000, steadyMs: 3000 };
 const SESSION: SessionRecord = { publicKey: key(9), index: 77, at: 1_790_000_000_000 };
@@ -72,10 +73,7 @@ class World {
       },
       onInformed: () => {},
     });
-    this.stored.push({
-      ...{ schema: 1, instance: `i-${number}`, revision: 1, peers: 0, healthy: true, version: "1", address },
-      time: new Date(clock.now()).toISOString(),
-    });
+    this.stored.push(recordOf(`i-${number}`, address, clock.now()));
     mesh.start();
     return {
       mesh,

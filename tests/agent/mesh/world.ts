@@ -26,6 +26,12 @@ export const ALICE = key(9);
 /** Servers that start together read each other's records, listen to each other for a while, and make their calls. */
 export const START_MS = 16_000;
 
+/** The record of a server on the shared storage. @param time when it was written, by that server's clock */
+export const recordOf = (instance: string, address: string, time: number): NodeFile => ({
+  ...{ schema: 1, instance, revision: 1, peers: 0, healthy: true, version: "1", address },
+  time: new Date(time).toISOString(),
+});
+
 /** A cluster of servers, one network and one VPC. */
 export class World {
   readonly clock = new FakeClock();
@@ -82,10 +88,7 @@ export class World {
     // Written again and again, as long as the agent runs.
     const record = () => {
       const rest = this.stored.filter((other) => other.instance !== instance);
-      this.stored.splice(0, Infinity, ...rest, {
-        ...{ schema: 1, instance, revision: 1, peers: 0, healthy: true, version: "1", address },
-        time: new Date(clock.now()).toISOString(),
-      });
+      this.stored.splice(0, Infinity, ...rest, recordOf(instance, address, clock.now()));
       this.clock.after(10_000, () => this.ears.has(address) && record());
     };
     if (recordAfter === 0) record();
